@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The records the kernel programs write and the engine reads: one header, two compilers.
+ *
+ * Every record is a fixed struct followed by packed bytes; a `struct blob` says where. Host byte order, 8-aligned.
+ * BPF objects and engine ship together, so there is one version; the engine refuses any other.
+ */
+#ifndef SHRIKE_BPF_ABI_EVENT_H
+#define SHRIKE_BPF_ABI_EVENT_H
+
+#include "bpf/abi/limits.h"
+
+#ifdef __cplusplus
+#define WIRE_ASSERT(condition, text) static_assert(condition, text)
+#else
+#define WIRE_ASSERT(condition, text) _Static_assert(condition, text)
+#endif
+
+enum { ABI_VERSION = 1 };
+
+/* The layout of a record. */
+enum event_kind {
+  EVENT_KIND_TASK = 1, /* struct event_process, from the task iterator: a task that was there before us */
+  EVENT_KIND_EXEC,     /* struct event_process */
+  EVENT_KIND_FORK,     /* struct event_process; header and fields describe the child; no paths, no args */
+  EVENT_KIND_EXIT,     /* struct event_exit */
+  EVENT_KIND_OPEN,     /* struct event_open */
+  EVENT_KIND_CONNECT,  /* struct event_connect */
+  EVENT_KIND_PATHS,    /* struct event_paths: symlink, symlinkat, link, linkat, failed execve and execveat */
+  EVENT_KIND_PTRACE,   /* struct event_ptrace */
+  EVENT_KIND_COUNT
+};
+
+/* What happened, by the name rules use for it (evt.type). Independent of architecture and ABI of the caller. */
+enum event_type {
+  EVENT_TYPE_NONE = 0, /* not a system call: task, fork, exit; in sys_exit's table: nobody asked for this call */
+  EVENT_TYPE_EXECVE,
+  EVENT_TYPE_EXECVEAT,
+  EVENT_TYPE_OPEN,
+  EVENT_TYPE_OPENAT,
+  EVENT_TYPE_OPENAT2,
+  EVENT_TYPE_CREAT,
+  EVENT_TYPE_CONNECT,
+  EVENT_TYPE_SYMLINK,
+  EVENT_TYPE_SYMLINKAT,
+  EVENT_TYPE_LINK,
+  EVENT_TYPE_LINKAT,
+  EVENT_TYPE_PTRACE,
+  EVENT_TYPE_COUNT
+};
+
+/* Where a record was made; index of the counters. */
+enum hook {
+  HOOK_SCHED_PROCESS_EXEC = 0,
+  HOOK_SCHED_PROCESS_FORK,
+  HOOK_SCHED_PROCESS_EXIT,
+  HOOK_SYS_EXIT,
+  HOOK_ITER_TASK,
+  HOOK_COUNT
+};
+
+/* event_header.flags: what a record could not say. Each is also counted, see struct hook_counters. */
+enum event_flags {
+  EVENT_FLAG_COMPAT = 1 << 0,          /* the call came through the 32-bit entry */
+  EVENT_FLAG_PATH_TRUNCATED = 1 << 1,  /* a kernel path was longer than PATH_BYTES_MAX or deeper than PATH_DEPTH_MAX: its front is missing */
+  EVENT_FLAG_PATH_UNREACHABLE = 1 << 2,/* the object does not lie below the task's root: the path is the host's */
+  EVENT_FLAG_ARGS_TRUNCATED = 1 << 3,  /* args_total > args.size */
+  EVENT_FLAG_USER_UNREAD = 1 << 4,     /* user memory could not be read (page not resident): the blob is empty */
+  EVENT_FLAG_USER_TRUNCATED = 1 << 5,  /* a user string was longer than USER_PATH_MAX */
+  EVENT_FLAG_FD_GONE = 1 << 6,         /* the returned fd no longer leads to a file: another thread closed it */
+  EVENT_FLAG_NO_PROCESS_PATHS = 1 << 7 /* mm or exe file missing (kernel thread, dying task) */
+};
+
+struct blob {
+  __u32 offset; /* from the start of the record */
+  __u32 size;   /* bytes, no terminating NUL */
+};
+
+/* Credentials at the time of the event; ids are those of the initial user namespace. Kernel: struct cred, task->loginuid. */
+struct event_creds {
+  __u32 uid; /* effective */
+  __u32 gid; /* effective */
+  __u32 loginuid; /* 0xffffffff: unset */
+  __u32 tty;      /* device number as in /proc/PID/stat (7), 0: none */
+  __u64 cap_effective;
+  __u64 cap_permitted;
+  __u64 cap_inheritable;
+};
+WIRE_ASSERT(sizeof(struct event_creds) == 40, "wire size");
+
+struct event_header {
+  __u64 time_ns;   /* CLOCK_BOOTTIME */
+  __u64 seq;       /* per CPU and hook, from 0, without holes: a hole is a lost record */
+  __u64 start_ns;  /* start_boottime of the thread group leader; with tgid the identity of a process */
+  __u64 cgroup_id; /* cgroup v2; id of the default hierarchy's cgroup */
+  __u32 size;      /* whole record in bytes */
+  __u16 kind;      /* enum event_kind */
+  __u8 version;    /* ABI_VERSION */
+  __u8 hook;       /* enum hook */
+  __u32 tgid;      /* initial pid namespace, as all ids here */
+  __u32 tid;
+  __u32 ppid;      /* tgid of the real parent */
+  __u16 type;      /* enum event_type */
+  __u16 cpu;
+  __u32 flags;     /* enum event_flags */
+  __u32 sid;
+  struct event_creds creds;
+};
+WIRE_ASSERT(sizeof(struct event_header) == 104, "wire size");
+
+/* struct event_file.flags */
+enum event_file_flags {
+  EVENT_FILE_MEMFD = 1 << 0,   /* dentry "memfd:…" that is its own parent */
+  EVENT_FILE_DELETED = 1 << 1, /* nlink 0 */
+  EVENT_FILE_UPPER = 1 << 2,   /* overlayfs, upper layer */
+  EVENT_FILE_LOWER = 1 << 3,   /* overlayfs, lower layer */
+  EVENT_FILE_READONLY = 1 << 4,/* immutable inode, or read-only mount or file system */
+  EVENT_FILE_CREATED = 1 << 5  /* FMODE_CREATED: this open made the file */
+};
+
+/* An inode. dev is the kernel's (major << 20 | minor). */
+struct event_file {
+  __u64 ino;
+  __u64 ctime_ns; /* epoch */
+  __u64 mtime_ns; /* epoch */
+  __u32 dev;
+  __u32 mode;     /* i_mode: type and permissions */
+  __u32 uid;
+  __u32 gid;
+  __u32 flags;    /* enum event_file_flags */
+  __u32 reserved;
+};
+WIRE_ASSERT(sizeof(struct event_file) == 48, "wire size");
+
+/* EXEC, FORK, TASK: a process as it is now. */
+struct event_process {
+  struct event_header header;
+  __u64 parent_start_ns;   /* start_boottime of the real parent's leader */
+  __u64 pidns_init_start_ns; /* start_boottime of the pid namespace's init */
+  __u32 pgid;
+  __u32 vpid;  /* in the task's own pid namespace, as vpgid */
+  __u32 vpgid;
+  __u32 args_total; /* true length of the argument area in bytes */
+  struct event_file exe; /* bprm->file's successor mm->exe_file; zero for kernel threads */
+  char comm[16];         /* NUL-padded, as set by exec */
+  struct blob exe_path;  /* seen from the task's root; "memfd:NAME" for memfds; no " (deleted)" */
+  struct blob cwd;
+  struct blob args;      /* EXEC: argv, each ended by NUL, at most ARGS_BYTES_MAX; TASK: empty, see /proc */
+};
+WIRE_ASSERT(sizeof(struct event_process) == 104 + 32 + 48 + 16 + 24, "wire size");
+
+struct event_exit {
+  struct event_header header;
+  __u32 exit_code; /* as wait(2) */
+  __u32 reserved;
+};
+WIRE_ASSERT(sizeof(struct event_exit) == 112, "wire size");
+
+/* open, openat, openat2, creat. */
+struct event_open {
+  struct event_header header;
+  __s64 ret;       /* fd, or negative errno */
+  __u64 open_flags;/* as passed (openat2: struct open_how, user memory) */
+  __u64 resolve;   /* openat2 only */
+  __u32 open_mode; /* as passed */
+  __s32 dirfd;     /* AT_FDCWD for open and creat */
+  __u32 fmode;     /* file->f_mode & (FMODE_READ | FMODE_WRITE); 0 for failures and O_PATH */
+  __u32 reserved;
+  struct event_file file; /* zero when ret < 0 */
+  struct blob path;   /* ret >= 0: the kernel's path of the file, seen from the task's root. Empty otherwise */
+  struct blob name;   /* user memory: the name as passed */
+  struct blob base;   /* directory a relative `name` starts at (cwd or dirfd); only when ret < 0 and name is relative */
+  struct blob cwd;    /* only if CAPTURE_CWD */
+};
+WIRE_ASSERT(sizeof(struct event_open) == 104 + 40 + 48 + 32, "wire size");
+
+struct event_connect {
+  struct event_header header;
+  __s64 ret;
+  __s32 fd;
+  __u16 family;      /* AF_INET, AF_INET6, AF_UNIX, …; of the socket; 0 if fd is no socket */
+  __u16 protocol;    /* sk_protocol: IPPROTO_TCP, … */
+  __u8 local_ip[16]; /* IPv4 in the first 4 bytes; network order */
+  __u8 remote_ip[16];
+  __u16 local_port;  /* host order */
+  __u16 remote_port; /* host order */
+  __u16 remote_family; /* of the address: user memory if the kernel's socket has none (failed connect) */
+  __u16 socket_type; /* SOCK_STREAM, … */
+  struct blob unix_path; /* AF_UNIX: peer's path; abstract names begin with NUL */
+  struct blob cwd;       /* only if CAPTURE_CWD */
+};
+WIRE_ASSERT(sizeof(struct event_connect) == 104 + 16 + 32 + 8 + 16, "wire size");
+
+/* symlink(at): first = target text, second = link path, dirfds[1] = linkdirfd. link(at): first = oldpath, second = newpath.
+ * failed execve(at): first = filename, dirfds[0]. A base is the directory a relative name starts at, empty for absolute names. All names: user memory. */
+struct event_paths {
+  struct event_header header;
+  __s64 ret;
+  __u32 arg_flags; /* linkat, execveat */
+  __s32 dirfds[2]; /* AT_FDCWD where the call has none */
+  __u32 reserved;
+  struct blob first;
+  struct blob first_base;
+  struct blob second;
+  struct blob second_base;
+  struct blob cwd; /* only if CAPTURE_CWD */
+};
+WIRE_ASSERT(sizeof(struct event_paths) == 104 + 24 + 40, "wire size");
+
+struct event_ptrace {
+  struct event_header header;
+  __s64 ret;
+  __u64 request;
+  __u64 addr;
+  __u64 data;
+  __u32 pid;
+  __u32 reserved;
+  struct blob cwd; /* only if CAPTURE_CWD */
+};
+WIRE_ASSERT(sizeof(struct event_ptrace) == 104 + 48, "wire size");
+
+/* Per CPU and hook. produced = delivered + lost_ring_full + lost_no_scratch, exactly, once the rings are drained. */
+struct hook_counters {
+  __u64 produced;        /* records begun */
+  __u64 lost_ring_full;
+  __u64 lost_no_scratch; /* every scratch buffer of this CPU was in use (nested or preempted programs) */
+  __u64 user_unread;     /* records with EVENT_FLAG_USER_UNREAD: not lost, but poorer */
+  __u64 path_truncated;  /* records with EVENT_FLAG_PATH_TRUNCATED */
+  __u64 fd_gone;         /* records with EVENT_FLAG_FD_GONE */
+};
+WIRE_ASSERT(sizeof(struct hook_counters) == 48, "wire size");
+
+/* capture_options, a global of the object: what records carry beyond the default. */
+enum capture_options {
+  CAPTURE_CWD = 1 << 0 /* the working directory with every event, not only with exec */
+};
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Sizes shared by kernel programs and engine, each with its reason. */
+#ifndef SHRIKE_BPF_ABI_LIMITS_H
+#define SHRIKE_BPF_ABI_LIMITS_H
+
+#include <linux/types.h>
+
+enum {
+  PATH_BYTES_MAX = 4096,     /* PATH_MAX of include/uapi/linux/limits.h: what the kernel's own d_path can return */
+  PATH_DEPTH_MAX = 2048,     /* PATH_BYTES_MAX / 2: one-letter components; walked with bpf_loop */
+  PATH_COMPONENT_MAX = 255,  /* NAME_MAX */
+  USER_PATH_MAX = 4096,      /* PATH_MAX: a longer name makes the call fail with ENAMETOOLONG */
+  ARGS_BYTES_MAX = 8192,     /* of argv; Falco keeps 4096 (libs, args are cut at a page). The true length is recorded */
+  SYSCALL_NR_MAX = 512,      /* highest x86-64 number in 6.18 is 469, ia32 the same */
+  SCRATCH_PER_CPU = 4,       /* task, softirq and two preempted programs at once; more is counted as lost_no_scratch */
+  RECORD_BYTES_MAX = 20480   /* event_process with full exe_path, cwd and args, rounded up */
+};
+
+#endif
