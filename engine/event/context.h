@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Context is what fields need besides the event: names of users, other processes, this host. Implemented by engine/enrich.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "engine/event/process.h"
+
+namespace shrike::event {
+
+class Names {
+ public:
+  virtual ~Names() = default;
+  // The entry of the host's database; empty if there is none. Views live until the next refresh of the database.
+  virtual std::string_view user_name(std::uint32_t uid) const = 0;
+  virtual std::string_view group_name(std::uint32_t gid) const = 0;
+};
+
+class Processes {
+ public:
+  virtual ~Processes() = default;
+  // The living process of that pid, or null.
+  virtual const Process* find(std::uint32_t pid) const = 0;
+};
+
+struct Context {
+  const Names& names;
+  const Processes& processes;
+  std::string hostname;
+  std::int64_t wall_minus_boot_ns = 0;  // adds to boot times to give epoch ns
+};
+
+}  // namespace shrike::event

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Event is one thing that happened, decoded. Its strings are borrowed from the record it was decoded from.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <variant>
+
+#include "engine/event/event_type.h"
+#include "engine/event/process.h"
+#include "engine/event/value.h"
+
+namespace shrike::event {
+
+// Credentials when it happened. Ids of the initial user namespace.
+struct Credentials {
+  std::uint32_t uid = 0;  // effective
+  std::uint32_t gid = 0;  // effective
+  std::uint32_t loginuid = 0xffffffff;  // 0xffffffff: unset
+  std::uint32_t tty = 0;
+  std::uint64_t cap_effective = 0;
+  std::uint64_t cap_permitted = 0;
+  std::uint64_t cap_inheritable = 0;
+};
+
+// A task that was there before us, exec, fork: what a process is now.
+struct ProcessChange {
+  enum class Kind : std::uint8_t { kExisting, kExec, kFork };
+  Kind kind = Kind::kExec;
+  std::uint64_t parent_start_ns = 0;
+  std::uint64_t pidns_init_start_ns = 0;
+  std::uint32_t pgid = 0;
+  std::uint32_t vpid = 0;
+  std::uint32_t vpgid = 0;
+  std::uint32_t args_total = 0;
+  FileIdentity file;
+  std::string_view comm, exe_path, cwd, args;
+};
+
+struct ProcessExit {
+  std::uint32_t exit_code = 0;  // as wait(2)
+};
+
+struct Open {
+  std::int64_t ret = 0;
+  std::uint64_t flags = 0;
+  std::uint64_t resolve = 0;
+  std::uint32_t mode = 0;
+  std::int32_t dirfd = 0;
+  bool readable = false;  // of the file that was opened
+  bool writable = false;
+  FileIdentity file;
+  std::string_view path;  // the kernel's; empty if the open failed or the fd was gone
+  std::string_view name;  // as passed
+  std::string_view base;  // where a relative name of a failed open starts
+};
+
+struct Connect {
+  std::int64_t ret = 0;
+  std::int32_t fd = 0;
+  std::uint16_t family = 0;  // AF_*
+  std::uint16_t protocol = 0;
+  std::uint16_t socket_type = 0;
+  IpAddress local, remote;  // family 0: none
+  std::uint16_t local_port = 0;
+  std::uint16_t remote_port = 0;
+  std::string_view unix_path;  // abstract: begins with NUL
+};
+
+// symlink: first is the target's text, second the link. link: first the old path, second the new. exec that failed: first is the file name.
+struct Paths {
+  std::int64_t ret = 0;
+  std::uint32_t flags = 0;
+  std::int32_t dirfds[2] = {};
+  std::string_view first, first_base, second, second_base;
+};
+
+struct Ptrace {
+  std::int64_t ret = 0;
+  std::uint64_t request = 0;
+  std::uint64_t addr = 0;
+  std::uint64_t data = 0;
+  std::uint32_t pid = 0;
+};
+
+using Payload = std::variant<std::monostate, ProcessChange, ProcessExit, Open, Connect, Paths, Ptrace>;
+
+struct Event {
+  std::uint64_t number = 0;  // evt.num: counts what rules are asked about, from 1
+  EventType type = EventType::kNone;
+  std::uint64_t boot_ns = 0;
+  std::uint64_t time_ns = 0;  // epoch
+  std::uint32_t pid = 0;
+  std::uint32_t tid = 0;
+  std::uint32_t ppid = 0;
+  std::uint64_t start_ns = 0;
+  std::uint64_t cgroup_id = 0;
+  std::uint32_t sid = 0;
+  std::uint16_t cpu = 0;
+  std::uint8_t hook = 0;  // enum hook of bpf/abi/event.h
+  std::uint64_t seq = 0;  // per CPU and hook
+  std::uint32_t flags = 0;  // enum event_flags of bpf/abi/event.h
+  Credentials creds;
+  std::string_view cwd;  // if the record carries it
+  Payload payload;
+  const Process* process = nullptr;  // set by enrich; null: unknown
+};
+
+// The call's return value, if the event has one. A successful exec has 0.
+std::optional<std::int64_t> return_value(const Event& event);
+
+}  // namespace shrike::event

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// The field catalogue: one row per field a rule may name. Type checks, getters, `shrike fields` and the documentation read this.
+// Meanings as in rule-language.md 4.2, 4.4 and 4.5.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "engine/base/arena.h"
+#include "engine/base/result.h"
+#include "engine/event/context.h"
+#include "engine/event/event.h"
+#include "engine/event/value.h"
+
+namespace shrike::event {
+
+enum class Type : std::uint8_t { kString, kInt, kUint, kBool, kTime, kDuration, kPort, kIp, kNet, kBuffer };
+std::string_view spelling(Type type);
+
+// What may stand in the brackets, or behind the last dot.
+enum class ArgumentKind : std::uint8_t {
+  kNone,
+  kOptionalIndex,  // proc.aname, proc.aname[2]
+  kOptionalKey,    // proc.env, proc.env[HOME]
+  kRequiredKey,    // container.mount.dest[/proc*]
+  kParameter,      // evt.arg.name, evt.arg[0]
+};
+
+// Where a value comes from; the first that is true of the field.
+enum class Origin : std::uint8_t {
+  kKernel,        // a kernel object, at the time of the event
+  kUserMemory,    // what the program passed: it can lie, and change after the call
+  kProcessTable,  // recorded at fork and exec
+  kHostFiles,     // /etc/passwd, /etc/group
+  kEngine,        // made by the engine: numbers, times, names
+  kHostConstant,  // the value of a host process: containers are not told apart in this version
+  kNotCaptured,   // known to the language; nothing supplies it in this version
+};
+std::string_view spelling(Origin origin);
+
+enum FieldFlag : std::uint8_t {
+  kConditionOnly = 1U << 0U,  // can't stand in an output
+  kNoRhs = 1U << 1U,          // not with val()
+  kNoTransform = 1U << 2U,
+  kExistential = 1U << 3U,    // several values, one match is enough (proc.aname without index)
+  kBothEnds = 1U << 4U,       // as kExistential, but != needs both to differ (fd.ip, fd.net, fd.port)
+  kDeprecated = 1U << 5U,
+};
+
+struct Argument {
+  std::string text;                    // as written; empty if none
+  std::optional<std::uint32_t> index;  // if it is a number
+  bool present = false;
+
+  bool operator==(const Argument&) const = default;
+};
+
+struct Extraction {
+  const Event& event;
+  const Context& context;
+  Arena& arena;
+  const Argument& argument;
+};
+
+using Getter = Value (*)(const Extraction&);
+
+struct Field {
+  std::string_view name;
+  Type type = Type::kString;
+  ArgumentKind argument = ArgumentKind::kNone;
+  std::uint8_t flags = 0;
+  Origin origin = Origin::kNotCaptured;
+  std::string_view meaning;
+  Getter get = nullptr;  // null where origin is kNotCaptured
+
+  bool has(FieldFlag flag) const { return (flags & flag) != 0; }
+};
+
+std::span<const Field> fields();
+
+struct FieldUse {
+  const Field* field = nullptr;
+  Argument argument;
+
+  // As in a rule: "proc.aname[2]", "evt.arg.name".
+  std::string text() const;
+  bool operator==(const FieldUse&) const = default;
+};
+
+// Finds the field `name` (with its dotted parameter, if it takes one) and checks the bracket argument.
+// Errors: kNotFound for an unknown field or parameter, kInvalid for a missing or wrong argument.
+Result<FieldUse> resolve_field(std::string_view name, const std::optional<std::string>& argument);
+
+// The field's value for the event; views live as long as event, process table entry and arena.
+inline Value extract(const FieldUse& use, const Event& event, const Context& context, Arena& arena) {
+  return use.field->get == nullptr ? Value() : use.field->get({event, context, arena, use.argument});
+}
+
+// Text as an alert prints it: values of some fields have a spelling of their own (IP sets, times, buffers).
+std::string field_text(const FieldUse& use, const Value& value);
+
+}  // namespace shrike::event

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Process is one entry of the process table as fields see it; Image what exec made it, shared by all it forked since.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace shrike::event {
+
+// An inode as the kernel knows it. Times are epoch ns, dev is the kernel's major << 20 | minor, mode the whole i_mode.
+struct FileIdentity {
+  std::uint64_t ino = 0;
+  std::uint64_t ctime_ns = 0;
+  std::uint64_t mtime_ns = 0;
+  std::uint32_t dev = 0;
+  std::uint32_t mode = 0;
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  bool memfd = false;
+  bool deleted = false;
+  bool upper_layer = false;
+  bool lower_layer = false;
+  bool readonly = false;
+  bool created = false;
+
+  bool operator==(const FileIdentity&) const = default;
+};
+
+// Immutable; views handed out live as long as the Image.
+class Image {
+ public:
+  // `args`: argv, each ended by NUL (the last may lack it when cut). `args_total`: the true length.
+  Image(std::string comm, std::string exe_path, std::string args, std::uint32_t args_total, std::string cwd, const FileIdentity& file);
+  Image(const Image&) = delete;  // views into itself
+  Image& operator=(const Image&) = delete;
+
+  std::string_view comm() const { return comm_; }
+  std::string_view exe_path() const { return exe_path_; }
+  std::string_view cwd() const { return cwd_; }         // at exec, with a trailing slash
+  std::string_view exe() const { return exe_; }         // argv[0] as passed
+  std::string_view cmdline() const { return cmdline_; } // comm and the arguments after argv[0], blank-joined
+  std::string_view args() const { return std::string_view(cmdline_).substr(args_at_); }  // those arguments
+  const std::vector<std::string_view>& arguments() const { return arguments_; }          // after argv[0]
+  bool args_truncated() const { return args_truncated_; }
+  const FileIdentity& file() const { return file_; }
+
+ private:
+  std::string comm_, exe_path_, cwd_, raw_args_;
+  std::string cmdline_;
+  std::size_t args_at_ = 0;
+  std::string_view exe_;
+  std::vector<std::string_view> arguments_;
+  bool args_truncated_ = false;
+  FileIdentity file_;
+};
+
+struct Process {
+  std::uint32_t pid = 0;
+  std::uint64_t start_ns = 0;  // boot time; with pid the identity
+  std::uint32_t ppid = 0;
+  std::uint64_t parent_start_ns = 0;
+  std::uint32_t sid = 0;
+  std::uint32_t pgid = 0;
+  std::uint32_t vpid = 0;
+  std::uint32_t vpgid = 0;
+  std::uint64_t pidns_init_start_ns = 0;  // boot time
+  std::uint32_t loginuid = 0;
+  std::shared_ptr<const Image> image;  // never null
+  const Process* parent = nullptr;     // as recorded at fork; null if unknown or evicted. Owned by the process table
+};
+
+// Ancestors looked at: bounds the walk, as a corrupted chain must not hang the engine.
+inline constexpr int kMaxAncestors = 64;
+
+}  // namespace shrike::event

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/event/sockets.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+namespace shrike::event {
+namespace {
+
+std::string end_text(const IpAddress& address, std::uint16_t port) { return to_text(address) + ':' + std::to_string(port); }
+
+std::string unix_text(std::string_view path) {
+  std::string text(path);
+  if (!text.empty() && text.front() == '\0') text.front() = '@';
+  return text;
+}
+
+}  // namespace
+
+bool is_ip(const Connect& connect) { return connect.remote.family != 0; }
+
+std::string remote_name(const Connect& connect) {
+  return is_ip(connect) ? end_text(connect.remote, connect.remote_port) : unix_text(connect.unix_path);
+}
+
+std::string socket_name(const Connect& connect) {
+  if (!is_ip(connect)) return unix_text(connect.unix_path);
+  IpAddress local = connect.local;
+  if (local.family == 0) local.family = connect.remote.family;  // not bound: all zeros
+  return end_text(local, connect.local_port) + "->" + end_text(connect.remote, connect.remote_port);
+}
+
+std::string_view l4_protocol(const Connect& connect) {
+  if (connect.socket_type == SOCK_RAW) return "raw";
+  switch (connect.protocol) {
+    case IPPROTO_TCP:
+      return is_ip(connect) ? "tcp" : "<NA>";
+    case IPPROTO_UDP:
+      return is_ip(connect) ? "udp" : "<NA>";
+    case IPPROTO_ICMP:
+    case IPPROTO_ICMPV6:
+      return is_ip(connect) ? "icmp" : "<NA>";
+    default:
+      return "<NA>";
+  }
+}
+
+char type_char(const Connect& connect) {
+  if (is_ip(connect)) return connect.remote.family == 4 ? '4' : '6';
+  return connect.family == AF_UNIX ? 'u' : 'o';
+}
+
+std::string fd_label(const Connect& connect) {
+  std::string label = "<";
+  label += type_char(connect);
+  const std::string_view protocol = l4_protocol(connect);
+  if (protocol == "tcp") label += 't';
+  if (protocol == "udp") label += 'u';
+  return label + ">" + socket_name(connect);
+}
+
+}  // namespace shrike::event
