@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/compile/compile.h"
+
+#include <utility>
+
+#include "engine/compile/event_set.h"
+#include "engine/compile/expand.h"
+#include "engine/compile/lower_program.h"
+
+namespace shrike::compile {
+namespace {
+
+constexpr std::size_t kManyEvents = 100;  // above it a rule counts as unrestricted (rule-language.md 1.11)
+
+// rule-language.md 5.4: what Falco's default `append_output` adds to rules of the syscall source.
+constexpr std::string_view kSuggestedOutput =
+    " container_id=%container.id container_name=%container.name container_image_repository=%container.image.repository"
+    " container_image_tag=%container.image.tag k8s_pod_name=%k8s.pod.name k8s_ns_name=%k8s.ns.name";
+
+lang::Diagnostic at_rule(const lang::Rule& rule, lang::Severity severity, std::string code, std::string message, lang::Position position,
+                         std::string hint = {}) {
+  return {severity, std::move(code), std::move(message), std::move(hint), std::move(position), rule.name, {}};
+}
+
+// The rule's condition, or nothing: then it is left out and `diagnostics` says why.
+std::optional<std::uint32_t> add_condition(ProgramBuilder& builder, const ExpandedSet& expanded, const ExpandedRule& rule, program::Rule& out,
+                                           lang::Diagnostics& diagnostics) {
+  std::vector<ProgramBuilder::LocatedRemark> remarks;
+  auto root = builder.add_condition(*rule.condition, out.condition_fields, remarks);
+  for (const auto& [remark, source] : remarks) {
+    lang::Diagnostic warning = diagnose(expanded, source, remark.span.begin, "LOAD_COMPILE_CONDITION", remark.message, remark.hint);
+    warning.severity = lang::Severity::kWarning;
+    diagnostics.add(std::move(warning));
+  }
+  if (root) return *root;
+  for (const auto& [problem, source] : root.error()) {
+    const bool forgiven = rule.rule->skip_if_unknown_filter && problem.kind != Problem::Kind::kOther;
+    lang::Diagnostic found = diagnose(expanded, source, problem.span.begin, forgiven ? "LOAD_UNKNOWN_FILTER" : "LOAD_ERR_COMPILE_CONDITION",
+                                      problem.message, problem.hint);
+    if (forgiven) {
+      found.severity = lang::Severity::kWarning;
+      found.message += "; the rule is skipped (skip-if-unknown-filter)";
+    }
+    diagnostics.add(std::move(found));
+  }
+  return std::nullopt;
+}
+
+bool add_output(ProgramBuilder& builder, const lang::Rule& rule, const Options& options, program::Rule& out, lang::Diagnostics& diagnostics) {
+  auto output = builder.add_output(rule.output.value());
+  if (!output) {
+    const Problem& problem = output.error();
+    const bool forgiven = rule.skip_if_unknown_filter && problem.kind == Problem::Kind::kUnknownField;
+    diagnostics.add(at_rule(rule, forgiven ? lang::Severity::kWarning : lang::Severity::kError, forgiven ? "LOAD_UNKNOWN_FILTER" : "LOAD_ERR_COMPILE_OUTPUT",
+                            problem.message, rule.output.position(problem.span.begin), problem.hint));
+    return false;
+  }
+  out.output = std::move(output->parts);
+  out.output_fields = std::move(output->fields);
+  if (!options.suggested_output || rule.source != "syscall") return true;
+  auto suggested = builder.add_output(kSuggestedOutput);
+  if (!suggested) return true;  // the text is ours and compiles
+  for (auto& part : suggested->parts) out.output.push_back(std::move(part));
+  for (auto& field : suggested->fields) {
+    bool present = false;
+    for (const auto& known : out.output_fields) present = present || known.key == field.key;
+    if (!present) out.output_fields.push_back(std::move(field));
+  }
+  return true;
+}
+
+}  // namespace
+
+program::Program compile(const lang::RuleSet& set, const Options& options, lang::Diagnostics& diagnostics) {
+  const ExpandedSet expanded = expand(set, diagnostics);
+  ProgramBuilder builder;
+  for (const ExpandedRule& rule : expanded.rules) {
+    program::Rule out;
+    const auto root = add_condition(builder, expanded, rule, out, diagnostics);
+    if (!root) continue;
+    if (!add_output(builder, *rule.rule, options, out, diagnostics)) continue;
+    out.name = rule.rule->name;
+    out.desc = rule.rule->desc;
+    out.condition = lang::dump(*rule.condition);
+    out.output_text = rule.rule->output.value();
+    out.priority = static_cast<std::uint8_t>(rule.rule->priority);
+    out.source = rule.rule->source;
+    out.tags.assign(rule.rule->tags.begin(), rule.rule->tags.end());
+    out.enabled = rule.rule->enabled;
+    out.action = lang::spelling(rule.rule->action);
+    out.mode = rule.rule->mode == lang::Mode::kHost ? "" : lang::spelling(rule.rule->mode);
+    out.root = *root;
+    out.events = infer_events(*rule.condition);
+    out.any_event = out.events.count() > kManyEvents;
+    if (out.any_event && rule.rule->warn_evttypes) {
+      diagnostics.add(at_rule(*rule.rule, lang::Severity::kWarning, "LOAD_NO_EVTTYPE", "the rule is asked for nearly every event", rule.rule->position,
+                              "restrict it: evt.type in (…)"));
+    }
+    // Less severe than asked for: checked like any other, but not part of the program.
+    if (rule.rule->priority > options.priority) continue;
+    builder.program().rules.push_back(std::move(out));
+  }
+  program::Program program = builder.take();
+  program.index_rules();
+  return program;
+}
+
+}  // namespace shrike::compile

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// compile runs the passes in order: expand, infer events, type, lower. The result does not depend on the host; assess() does.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "engine/event/event_type.h"
+#include "engine/lang/diagnostic.h"
+#include "engine/lang/rule_file.h"
+#include "engine/program/program.h"
+
+namespace shrike::compile {
+
+struct Options {
+  lang::Priority priority = lang::Priority::kDebug;  // rules less severe are dropped
+  bool suggested_output = true;                      // appends container and pod fields, as Falco's default does (rule-language.md 5.4)
+};
+
+// Every rule of the set that compiles, in order of first definition. Errors and warnings go to `diagnostics`; with an error the
+// program is not to be used.
+program::Program compile(const lang::RuleSet& set, const Options& options, lang::Diagnostics& diagnostics);
+
+// What the capture of this host can tell.
+struct Capabilities {
+  event::EventSet events;    // captured
+  bool containers = false;   // processes are told apart by container
+};
+
+// Sets every rule's availability and rebuilds the index:
+//   inactive: containers   holds only in a container, and here every process reads as the host's
+//   inactive: never …      can't hold by its own text
+//   inactive: events …     none of its events is captured
+//   inactive: fields …     its condition reads a field nothing supplies
+//   partial: a, b          these of its events are not captured
+void assess(program::Program& program, const Capabilities& capabilities);
+
+}  // namespace shrike::compile

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/decode/decode.h"
+
+#include <algorithm>
+#include <cstring>
+#include <sys/socket.h>
+
+#include "bpf/abi/event.h"
+
+namespace shrike::decode {
+namespace {
+
+using event::Event;
+
+// The engine's table of event types begins with the kernel programs' own numbers.
+static_assert(static_cast<int>(event::EventType::kExecve) == EVENT_TYPE_EXECVE);
+static_assert(static_cast<int>(event::EventType::kConnect) == EVENT_TYPE_CONNECT);
+static_assert(static_cast<int>(event::EventType::kPtrace) == EVENT_TYPE_PTRACE && EVENT_TYPE_PTRACE + 1 == EVENT_TYPE_COUNT);
+
+// Records are 8-aligned in the ring; a copy keeps other callers (files, fuzzers) safe and costs a few words.
+template <class Wire>
+Result<Wire> read_as(std::span<const std::byte> record) {
+  if (record.size() < sizeof(Wire)) return fail(Code::kCorrupt, "record of " + std::to_string(record.size()) + " bytes is too short for its kind");
+  Wire wire;
+  std::memcpy(&wire, record.data(), sizeof(Wire));
+  return wire;
+}
+
+// Blobs of one record; remembers the first that does not fit.
+class Blobs {
+ public:
+  explicit Blobs(std::span<const std::byte> record) : record_(record) {}
+
+  std::string_view text(const blob& at) {
+    if (at.size == 0) return {};
+    if (at.offset > record_.size() || at.size > record_.size() - at.offset) {
+      fits_ = false;
+      return {};
+    }
+    return {reinterpret_cast<const char*>(record_.data() + at.offset), at.size};
+  }
+
+  Result<void> check() const {
+    if (!fits_) return fail(Code::kCorrupt, "a text leaves its record");
+    return {};
+  }
+
+ private:
+  std::span<const std::byte> record_;
+  bool fits_ = true;
+};
+
+event::FileIdentity file_of(const event_file& file) {
+  return {.ino = file.ino,
+          .ctime_ns = file.ctime_ns,
+          .mtime_ns = file.mtime_ns,
+          .dev = file.dev,
+          .mode = file.mode,
+          .uid = file.uid,
+          .gid = file.gid,
+          .memfd = (file.flags & EVENT_FILE_MEMFD) != 0,
+          .deleted = (file.flags & EVENT_FILE_DELETED) != 0,
+          .upper_layer = (file.flags & EVENT_FILE_UPPER) != 0,
+          .lower_layer = (file.flags & EVENT_FILE_LOWER) != 0,
+          .readonly = (file.flags & EVENT_FILE_READONLY) != 0,
+          .created = (file.flags & EVENT_FILE_CREATED) != 0};
+}
+
+Result<void> decode_process(std::span<const std::byte> record, std::uint16_t kind, Event& event) {
+  const auto wire = TRY(read_as<event_process>(record));
+  Blobs blobs(record);
+  event::ProcessChange change;
+  change.kind = kind == EVENT_KIND_EXEC   ? event::ProcessChange::Kind::kExec
+                : kind == EVENT_KIND_FORK ? event::ProcessChange::Kind::kFork
+                                          : event::ProcessChange::Kind::kExisting;
+  change.parent_start_ns = wire.parent_start_ns;
+  change.pidns_init_start_ns = wire.pidns_init_start_ns;
+  change.pgid = wire.pgid;
+  change.vpid = wire.vpid;
+  change.vpgid = wire.vpgid;
+  change.args_total = wire.args_total;
+  change.file = file_of(wire.exe);
+  const char* comm = reinterpret_cast<const char*>(record.data()) + offsetof(event_process, comm);
+  change.comm = {comm, strnlen(comm, sizeof(wire.comm))};
+  change.exe_path = blobs.text(wire.exe_path);
+  change.cwd = blobs.text(wire.cwd);
+  change.args = blobs.text(wire.args);
+  event.payload = change;
+  return blobs.check();
+}
+
+Result<void> decode_open(std::span<const std::byte> record, Event& event) {
+  static constexpr std::uint32_t kRead = 1;   // FMODE_READ, include/linux/fs.h
+  static constexpr std::uint32_t kWrite = 2;  // FMODE_WRITE
+  const auto wire = TRY(read_as<event_open>(record));
+  Blobs blobs(record);
+  event::Open open;
+  open.ret = wire.ret;
+  open.flags = wire.open_flags;
+  open.resolve = wire.resolve;
+  open.mode = wire.open_mode;
+  open.dirfd = wire.dirfd;
+  open.readable = (wire.fmode & kRead) != 0;
+  open.writable = (wire.fmode & kWrite) != 0;
+  open.file = file_of(wire.file);
+  open.path = blobs.text(wire.path);
+  open.name = blobs.text(wire.name);
+  open.base = blobs.text(wire.base);
+  event.cwd = blobs.text(wire.cwd);
+  event.payload = open;
+  return blobs.check();
+}
+
+event::IpAddress address(std::uint16_t family, const __u8 (&bytes)[16]) {
+  if (family != AF_INET && family != AF_INET6) return {};
+  event::IpAddress ip;
+  ip.family = family == AF_INET ? 4 : 6;
+  std::copy_n(bytes, ip.family == 4 ? 4 : 16, ip.bytes.begin());
+  return event::canonical(ip);
+}
+
+Result<void> decode_connect(std::span<const std::byte> record, Event& event) {
+  const auto wire = TRY(read_as<event_connect>(record));
+  Blobs blobs(record);
+  event::Connect connect;
+  connect.ret = wire.ret;
+  connect.fd = wire.fd;
+  connect.family = wire.family;
+  connect.protocol = wire.protocol;
+  connect.socket_type = wire.socket_type;
+  connect.remote = address(wire.remote_family, wire.remote_ip);
+  connect.local = address(wire.family, wire.local_ip);
+  // An unbound v6 socket that talks v4-mapped has no v4 address of its own yet.
+  if (connect.local.family != connect.remote.family) connect.local = {};
+  connect.local_port = wire.local_port;
+  connect.remote_port = wire.remote_port;
+  connect.unix_path = blobs.text(wire.unix_path);
+  event.cwd = blobs.text(wire.cwd);
+  event.payload = connect;
+  return blobs.check();
+}
+
+Result<void> decode_paths(std::span<const std::byte> record, Event& event) {
+  const auto wire = TRY(read_as<event_paths>(record));
+  Blobs blobs(record);
+  event::Paths paths;
+  paths.ret = wire.ret;
+  paths.flags = wire.arg_flags;
+  paths.dirfds[0] = wire.dirfds[0];
+  paths.dirfds[1] = wire.dirfds[1];
+  paths.first = blobs.text(wire.first);
+  paths.first_base = blobs.text(wire.first_base);
+  paths.second = blobs.text(wire.second);
+  paths.second_base = blobs.text(wire.second_base);
+  event.cwd = blobs.text(wire.cwd);
+  event.payload = paths;
+  return blobs.check();
+}
+
+Result<void> decode_ptrace(std::span<const std::byte> record, Event& event) {
+  const auto wire = TRY(read_as<event_ptrace>(record));
+  Blobs blobs(record);
+  event.payload = event::Ptrace{.ret = wire.ret, .request = wire.request, .addr = wire.addr, .data = wire.data, .pid = wire.pid};
+  event.cwd = blobs.text(wire.cwd);
+  return blobs.check();
+}
+
+}  // namespace
+
+Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) {
+  const auto header = TRY(read_as<event_header>(record));
+  if (header.version != ABI_VERSION) return fail(Code::kCorrupt, "record of version " + std::to_string(header.version));
+  if (header.size != record.size()) {
+    return fail(Code::kCorrupt, "record says " + std::to_string(header.size) + " bytes and has " + std::to_string(record.size()));
+  }
+  if (header.type >= EVENT_TYPE_COUNT || header.hook >= HOOK_COUNT) return fail(Code::kCorrupt, "record of unknown type or hook");
+
+  Event event;
+  event.type = static_cast<event::EventType>(header.type);
+  event.boot_ns = header.time_ns;
+  event.time_ns = clock.from_boot(header.time_ns);
+  event.pid = header.tgid;
+  event.tid = header.tid;
+  event.ppid = header.ppid;
+  event.start_ns = header.start_ns;
+  event.cgroup_id = header.cgroup_id;
+  event.sid = header.sid;
+  event.cpu = header.cpu;
+  event.hook = header.hook;
+  event.seq = header.seq;
+  event.flags = header.flags;
+  event.creds = {.uid = header.creds.uid,
+                 .gid = header.creds.gid,
+                 .loginuid = header.creds.loginuid,
+                 .tty = header.creds.tty,
+                 .cap_effective = header.creds.cap_effective,
+                 .cap_permitted = header.creds.cap_permitted,
+                 .cap_inheritable = header.creds.cap_inheritable};
+  switch (header.kind) {
+    case EVENT_KIND_TASK:
+    case EVENT_KIND_EXEC:
+    case EVENT_KIND_FORK:
+      TRY(decode_process(record, header.kind, event));
+      break;
+    case EVENT_KIND_EXIT:
+      event.payload = event::ProcessExit{.exit_code = TRY(read_as<event_exit>(record)).exit_code};
+      break;
+    case EVENT_KIND_OPEN:
+      TRY(decode_open(record, event));
+      break;
+    case EVENT_KIND_CONNECT:
+      TRY(decode_connect(record, event));
+      break;
+    case EVENT_KIND_PATHS:
+      TRY(decode_paths(record, event));
+      break;
+    case EVENT_KIND_PTRACE:
+      TRY(decode_ptrace(record, event));
+      break;
+    default:
+      return fail(Code::kCorrupt, "record of unknown kind " + std::to_string(header.kind));
+  }
+  return event;
+}
+
+}  // namespace shrike::decode

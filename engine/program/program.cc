@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/program/program.h"
+
+#include <algorithm>
+
+namespace shrike::program {
+namespace {
+
+bool is_asked(const Rule& rule) { return rule.enabled && rule.availability.state != Availability::State::kInactive; }
+
+void dump_node(const Program& program, std::uint32_t at, std::size_t depth, std::string& out) {
+  const Node& node = program.nodes[at];
+  out.append(2 * depth, ' ');
+  switch (node.kind) {
+    case Node::Kind::kCheck:
+      out += 'p' + std::to_string(node.first) + ' ' + program.predicates[node.first].text + '\n';
+      return;
+    case Node::Kind::kAnd:
+      out += "and\n";
+      break;
+    case Node::Kind::kOr:
+      out += "or\n";
+      break;
+    case Node::Kind::kNot:
+      out += "not\n";
+      break;
+  }
+  for (std::uint32_t i = 0; i < node.count; ++i) dump_node(program, program.children[node.first + i], depth + 1, out);
+}
+
+}  // namespace
+
+std::string_view priority_name(std::uint8_t priority) {
+  static constexpr std::string_view kNames[] = {"Emergency", "Alert", "Critical", "Error", "Warning", "Notice", "Informational", "Debug"};
+  return kNames[std::min<std::size_t>(priority, 7)];
+}
+
+void Program::index_rules() {
+  by_event.assign(event::event_types().size(), {});
+  for (std::uint32_t r = 0; r < rules.size(); ++r) {
+    if (!is_asked(rules[r])) continue;
+    for (std::size_t type = 1; type < by_event.size(); ++type) {
+      if (rules[r].events.test(type)) by_event[type].push_back(r);
+    }
+  }
+}
+
+event::EventSet Program::wanted_events() const {
+  event::EventSet wanted;
+  for (const Rule& rule : rules) {
+    if (is_asked(rule)) wanted |= rule.events;
+  }
+  return wanted;
+}
+
+bool Program::uses_field(std::string_view field, const event::EventSet& types) const {
+  return std::ranges::any_of(rules, [&](const Rule& rule) {
+    if (!is_asked(rule) || (rule.events & types).none()) return false;
+    return std::ranges::find(rule.condition_fields, field) != rule.condition_fields.end() ||
+           std::ranges::any_of(rule.output_fields, [&](const OutputField& output) { return slots[output.slot].field->name == field; });
+  });
+}
+
+std::string Program::dump() const {
+  std::string out;
+  for (const Rule& rule : rules) {
+    out += "rule " + rule.name + "\n  events";
+    if (rule.any_event) {
+      out += " any";
+    } else {
+      for (std::size_t type = 1; type < event::event_types().size(); ++type) {
+        if (rule.events.test(type)) out += ' ' + std::string(event::event_types()[type].name);
+      }
+    }
+    out += '\n';
+    dump_node(*this, rule.root, 1, out);
+    out += "  output";
+    for (const OutputPart& part : rule.output) {
+      out += part.slot ? " %" + slots[*part.slot].text() : " \"" + part.literal + '"';
+    }
+    out += '\n';
+  }
+  return out;
+}
+
+}  // namespace shrike::program

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Program is what a set of rules compiles to: a value that engine/compile makes and engine/match runs. Printable, comparable by its dump.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/event/event_type.h"
+#include "engine/event/field.h"
+#include "engine/program/predicate.h"
+
+namespace shrike::program {
+
+// A node of a condition: And and Or name `count` children from Program::children[first]; Not one; Check a predicate.
+struct Node {
+  enum class Kind : std::uint8_t { kAnd, kOr, kNot, kCheck };
+  Kind kind = Kind::kCheck;
+  std::uint32_t first = 0;  // into children; for kCheck the predicate
+  std::uint32_t count = 0;
+};
+
+// A piece of an output: literal text, or the value of a slot, cut or padded to `width` bytes if that is not 0.
+struct OutputPart {
+  std::string literal;
+  std::optional<std::uint32_t> slot;
+  std::uint32_t width = 0;
+
+  bool operator==(const OutputPart&) const = default;
+};
+
+// A field of output_fields: its key, as written in the template, and its slot.
+struct OutputField {
+  std::string key;
+  std::uint32_t slot = 0;
+
+  bool operator==(const OutputField&) const = default;
+};
+
+// What this host can make of a rule.
+struct Availability {
+  enum class State : std::uint8_t { kActive, kPartial, kInactive };
+  State state = State::kActive;
+  std::string reason;  // partial: the missing events; inactive: why
+
+  bool operator==(const Availability&) const = default;
+};
+
+struct Rule {
+  std::string name;
+  std::string desc;
+  std::string condition;  // normal form, after expansion
+  std::string output_text;
+  std::uint8_t priority = 7;  // 0 emergency … 7 debug
+  std::string source;
+  std::vector<std::string> tags;  // sorted
+  bool enabled = true;
+  std::string action;  // alert, block, kill
+  std::string mode;    // "", monitor, enforce
+  std::uint32_t root = 0;
+  std::vector<OutputPart> output;
+  std::vector<OutputField> output_fields;  // each key once
+  event::EventSet events;                  // inferred
+  bool any_event = false;                  // names no event type: all of them
+  std::vector<std::string> condition_fields;  // sorted, as written
+  Availability availability;
+};
+
+struct Program {
+  std::vector<event::FieldUse> slots;
+  std::vector<Predicate> predicates;
+  std::vector<Node> nodes;
+  std::vector<std::uint32_t> children;
+  std::vector<Rule> rules;  // in order of first definition; disabled and inactive ones too
+  std::vector<std::vector<std::uint32_t>> by_event;  // event type → rules to ask, in order; only enabled ones that are not inactive
+
+  // Rebuilds by_event from the rules.
+  void index_rules();
+  // Events some enabled, not inactive rule wants.
+  event::EventSet wanted_events() const;
+  // Does such a rule read this field (in condition or output) for an event in `types`?
+  bool uses_field(std::string_view field, const event::EventSet& types) const;
+
+  std::string dump() const;
+};
+
+std::string_view priority_name(std::uint8_t priority);  // "Warning"
+
+}  // namespace shrike::program
