@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/act/make_alert.h"
+
+#include <array>
+#include <cstdio>
+#include <sys/random.h>
+#include <utility>
+
+namespace shrike::act {
+namespace {
+
+FieldValue to_field_value(const event::FieldUse& use, const event::Value& value) {
+  if (value.absent()) return std::monostate{};
+  if (const auto* flag = std::get_if<bool>(&value.data)) return *flag;
+  if (const auto* number = std::get_if<std::int64_t>(&value.data)) return *number;
+  if (const auto* number = std::get_if<std::uint64_t>(&value.data)) return *number;
+  return event::field_text(use, value);
+}
+
+std::string field_value_text(const FieldValue& value) {
+  struct Visitor {
+    std::string operator()(std::monostate) const { return "<NA>"; }
+    std::string operator()(bool flag) const { return flag ? "true" : "false"; }
+    std::string operator()(std::int64_t number) const { return std::to_string(number); }
+    std::string operator()(std::uint64_t number) const { return std::to_string(number); }
+    std::string operator()(const std::string& text) const { return text; }
+  };
+  return std::visit(Visitor{}, value);
+}
+
+}  // namespace
+
+Alert make_alert(const program::Program& program, const program::Rule& rule, const event::Event& event, const event::Context& context,
+                 const SlotValue& value) {
+  Alert alert;
+  alert.time_ns = event.time_ns;
+  alert.priority = rule.priority;
+  alert.rule = rule.name;
+  alert.source = rule.source;
+  alert.tags = rule.tags;
+  alert.hostname = context.hostname;
+  alert.id = uuid_v7(event.time_ns);
+  alert.verdict = "alert";
+  for (const program::OutputPart& part : rule.output) {
+    if (!part.slot) {
+      alert.message += part.literal;
+      continue;
+    }
+    std::string text = event::field_text(program.slots[*part.slot], value(*part.slot));
+    if (part.width != 0) text.resize(part.width, ' ');
+    alert.message += text;
+  }
+  alert.fields.reserve(rule.output_fields.size());
+  for (const program::OutputField& field : rule.output_fields) {
+    alert.fields.emplace_back(field.key, to_field_value(program.slots[field.slot], value(field.slot)));
+  }
+  return alert;
+}
+
+Alert make_notice(std::string rule, std::uint8_t priority, std::string message, std::vector<std::pair<std::string, FieldValue>> fields,
+                  std::uint64_t time_ns, const std::string& hostname) {
+  Alert alert;
+  alert.time_ns = time_ns;
+  alert.priority = priority;
+  alert.rule = std::move(rule);
+  alert.source = "internal";
+  alert.message = std::move(message);
+  alert.message += " (";
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    alert.message += (i == 0 ? "" : " ") + fields[i].first + '=' + field_value_text(fields[i].second);
+  }
+  alert.message += ')';
+  alert.fields = std::move(fields);
+  alert.hostname = hostname;
+  alert.id = uuid_v7(time_ns);
+  return alert;
+}
+
+std::string uuid_v7(std::uint64_t epoch_ns) {
+  std::array<unsigned char, 16> bytes{};
+  // Early in boot getrandom could block or fail; then the id is less random, not absent.
+  if (getrandom(bytes.data(), bytes.size(), GRND_NONBLOCK) < 0) bytes.fill(0);
+  const std::uint64_t milliseconds = epoch_ns / 1'000'000;
+  for (std::size_t i = 0; i < 6; ++i) bytes[i] = static_cast<unsigned char>(milliseconds >> (40 - 8 * i));
+  bytes[6] = static_cast<unsigned char>(0x70U | (bytes[6] & 0x0fU));
+  bytes[8] = static_cast<unsigned char>(0x80U | (bytes[8] & 0x3fU));
+  std::array<char, 37> text{};
+  std::snprintf(text.data(), text.size(), "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", bytes[0], bytes[1], bytes[2],
+                bytes[3], bytes[4], bytes[5], bytes[6], bytes[7], bytes[8], bytes[9], bytes[10], bytes[11], bytes[12], bytes[13], bytes[14], bytes[15]);
+  return text.data();
+}
+
+}  // namespace shrike::act

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/enrich/enricher.h"
+
+namespace shrike::enrich {
+
+using event::ProcessChange;
+
+void Enricher::enrich(event::Event& event) {
+  if (const auto* change = std::get_if<ProcessChange>(&event.payload)) {
+    if (change->kind == ProcessChange::Kind::kExisting) {
+      ProcReader::Arguments arguments = proc_.arguments(event.pid);
+      event.process = table_.apply(event, std::move(arguments.bytes), arguments.total);
+    } else {
+      event.process = table_.apply(event, std::string(change->args), change->args_total);
+    }
+    return;
+  }
+  if (std::holds_alternative<event::ProcessExit>(event.payload)) {
+    event.process = table_.apply(event, {}, 0);
+    return;
+  }
+  event.process = table_.find(event.pid, event.start_ns);
+  if (event.process == nullptr) event.process = recover(event);
+  if (event.process == nullptr) ++counters_.unknown;
+}
+
+const event::Process* Enricher::recover(const event::Event& event) {
+  ProcReader::Snapshot snapshot = proc_.snapshot(event.pid);
+  if (snapshot.comm.empty()) return nullptr;  // gone
+  ++counters_.recovered;
+  event::Event found = event;
+  ProcessChange change;
+  change.kind = ProcessChange::Kind::kExisting;
+  change.comm = snapshot.comm;
+  change.exe_path = snapshot.exe_path;
+  change.cwd = snapshot.cwd;
+  found.payload = change;
+  return table_.apply(found, std::move(snapshot.arguments.bytes), snapshot.arguments.total);
+}
+
+}  // namespace shrike::enrich

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Enricher gives an event its process: from the table, or, if its exec record was lost, from what /proc still says.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/enrich/proc_reader.h"
+#include "engine/enrich/process_table.h"
+#include "engine/event/event.h"
+
+namespace shrike::enrich {
+
+class Enricher {
+ public:
+  struct Counters {
+    std::uint64_t recovered = 0;  // processes read from /proc because the table did not know them
+    std::uint64_t unknown = 0;    // events without a process
+  };
+
+  Enricher(ProcessTable& table, const ProcReader& proc) : table_(table), proc_(proc) {}
+
+  // Sets event.process; applies process changes to the table.
+  void enrich(event::Event& event);
+
+  const Counters& counters() const { return counters_; }
+
+ private:
+  const event::Process* recover(const event::Event& event);
+
+  ProcessTable& table_;
+  const ProcReader& proc_;
+  Counters counters_;
+};
+
+}  // namespace shrike::enrich

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// HostNames are the users and groups of the host's own files. Files, not NSS: a directory server that hangs must not hang the engine.
+#pragma once
+
+#include <cstdint>
+#include <ctime>
+#include <string>
+#include <string_view>
+#include <sys/types.h>
+#include <unordered_map>
+
+#include "engine/event/context.h"
+
+namespace shrike::enrich {
+
+class HostNames final : public event::Names {
+ public:
+  // The files, absolute; tests give their own.
+  explicit HostNames(std::string passwd = "/etc/passwd", std::string group = "/etc/group");
+
+  // Reads a file again if it changed. An unreadable file leaves the names as they were.
+  void refresh();
+
+  std::string_view user_name(std::uint32_t uid) const override;
+  std::string_view group_name(std::uint32_t gid) const override;
+
+ private:
+  using Table = std::unordered_map<std::uint32_t, std::string>;
+  struct Source {
+    std::string path;
+    timespec modified{};
+    ino_t inode = 0;
+    off_t size = -1;
+    Table names;
+  };
+  static bool changed(Source& source);
+  static std::string_view name(const Source& source, std::uint32_t id);
+
+  Source users_;
+  Source groups_;
+};
+
+}  // namespace shrike::enrich

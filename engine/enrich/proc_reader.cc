@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/enrich/proc_reader.h"
+
+#include <array>
+#include <climits>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "engine/base/handle.h"
+
+namespace shrike::enrich {
+namespace {
+
+// At most `most` bytes are kept; `total` counts all, as far as 1 MiB.
+std::string read_file(const std::string& path, std::size_t most, std::uint32_t& total) {
+  static constexpr std::uint32_t kCountMax = 1U << 20U;
+  std::string bytes;
+  total = 0;
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return bytes;
+  std::array<char, 4096> buffer{};
+  while (total < kCountMax) {
+    const ssize_t got = read(fd.get(), buffer.data(), buffer.size());
+    if (got <= 0) break;
+    const auto size = static_cast<std::size_t>(got);
+    total += static_cast<std::uint32_t>(size);
+    if (bytes.size() < most) bytes.append(buffer.data(), std::min(size, most - bytes.size()));
+  }
+  return bytes;
+}
+
+std::string read_link(const std::string& path) {
+  std::array<char, PATH_MAX> target{};
+  const ssize_t size = readlink(path.c_str(), target.data(), target.size());
+  return size < 0 ? std::string() : std::string(target.data(), static_cast<std::size_t>(size));
+}
+
+}  // namespace
+
+std::string ProcReader::path(std::uint32_t pid, const char* file) const { return root_ + '/' + std::to_string(pid) + '/' + file; }
+
+ProcReader::Arguments ProcReader::arguments(std::uint32_t pid) const {
+  Arguments arguments;
+  arguments.bytes = read_file(path(pid, "cmdline"), kArgumentsMax, arguments.total);
+  return arguments;
+}
+
+ProcReader::Snapshot ProcReader::snapshot(std::uint32_t pid) const {
+  Snapshot snapshot;
+  std::uint32_t total = 0;
+  snapshot.comm = read_file(path(pid, "comm"), 16, total);
+  if (snapshot.comm.ends_with('\n')) snapshot.comm.pop_back();
+  snapshot.exe_path = read_link(path(pid, "exe"));
+  static constexpr std::string_view kDeleted = " (deleted)";
+  if (snapshot.exe_path.ends_with(kDeleted)) snapshot.exe_path.resize(snapshot.exe_path.size() - kDeleted.size());
+  snapshot.cwd = read_link(path(pid, "cwd"));
+  snapshot.arguments = arguments(pid);
+  return snapshot;
+}
+
+}  // namespace shrike::enrich

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/enrich/process_table.h"
+
+#include <utility>
+#include <vector>
+
+namespace shrike::enrich {
+
+using event::Image;
+using event::Process;
+using event::ProcessChange;
+
+ProcessTable::ProcessTable(Options options) : options_(options) {}
+ProcessTable::~ProcessTable() = default;
+
+const Process* ProcessTable::apply(const event::Event& event, std::string args, std::uint32_t args_total) {
+  if (std::holds_alternative<event::ProcessExit>(event.payload)) {
+    Node* ended = node(event.pid, event.start_ns);
+    if (ended != nullptr && !ended->dead) kill(*ended);
+    reap();
+    return node(event.pid, event.start_ns);
+  }
+  const auto* change = std::get_if<ProcessChange>(&event.payload);
+  if (change == nullptr) return nullptr;
+
+  Node* known = node(event.pid, event.start_ns);
+  const bool is_new = known == nullptr;
+  Node& process = is_new ? insert({event.pid, event.start_ns}) : *known;
+  process.scan = scan_;
+  process.sid = event.sid;
+  process.pgid = change->pgid;
+  process.vpid = change->vpid;
+  process.vpgid = change->vpgid;
+  process.pidns_init_start_ns = change->pidns_init_start_ns;
+  process.loginuid = event.creds.loginuid;
+  // Ancestry is as recorded at fork: a later reparenting does not change it.
+  if (process.parent_node == nullptr) {
+    process.ppid = event.ppid;
+    process.parent_start_ns = change->parent_start_ns;
+    link(process);
+    if (change->kind == ProcessChange::Kind::kFork && process.parent_node == nullptr) ++counters_.parent_unknown;
+  }
+
+  switch (change->kind) {
+    case ProcessChange::Kind::kFork:
+      if (is_new && process.parent_node != nullptr && process.parent_node->image->comm() == change->comm) {
+        process.image = process.parent_node->image;
+        break;
+      }
+      if (!is_new) break;  // the fork's record came after the child's own exec
+      [[fallthrough]];
+    case ProcessChange::Kind::kExec:
+    case ProcessChange::Kind::kExisting:
+      if (change->kind == ProcessChange::Kind::kExisting && !is_new && process.image->file() == change->file && process.image->comm() == change->comm) {
+        break;  // a rescan that says nothing new
+      }
+      process.image = std::make_shared<const Image>(std::string(change->comm), std::string(change->exe_path), std::move(args), args_total,
+                                                    std::string(change->cwd), change->file);
+      break;
+  }
+  if (nodes_.size() > options_.max_processes) evict();
+  return node(event.pid, event.start_ns);
+}
+
+const Process* ProcessTable::find(std::uint32_t pid) const {
+  const auto found = living_.find(pid);
+  return found == living_.end() ? nullptr : found->second;
+}
+
+const Process* ProcessTable::find(std::uint32_t pid, std::uint64_t start_ns) const { return node(pid, start_ns); }
+
+void ProcessTable::end_scan(std::uint64_t scan_start_ns) {
+  std::vector<Node*> gone;
+  for (const auto& [id, entry] : nodes_) {
+    if (!entry->dead && entry->scan != scan_ && entry->start_ns < scan_start_ns) gone.push_back(entry.get());
+    if (entry->parent_node == nullptr) link(*entry);
+  }
+  for (Node* entry : gone) kill(*entry);
+  reap();
+}
+
+ProcessTable::Node* ProcessTable::node(std::uint32_t pid, std::uint64_t start_ns) const {
+  const auto found = nodes_.find({pid, start_ns});
+  return found == nodes_.end() ? nullptr : found->second.get();
+}
+
+ProcessTable::Node& ProcessTable::insert(Identity id) {
+  // A pid that is reused while we missed the exit of its last owner.
+  if (const auto old = living_.find(id.pid); old != living_.end()) kill(*old->second);
+  auto owned = std::make_unique<Node>();
+  Node& process = *owned;
+  process.pid = id.pid;
+  process.start_ns = id.start_ns;
+  static const auto kUnknown = std::make_shared<const Image>("<NA>", "", "", 0, "", event::FileIdentity{});
+  process.image = kUnknown;
+  nodes_.emplace(id, std::move(owned));
+  living_[id.pid] = &process;
+  return process;
+}
+
+void ProcessTable::link(Node& child) {
+  Node* parent = node(child.ppid, child.parent_start_ns);
+  if (parent == nullptr || parent == &child) return;
+  // No cycles: a chain that leads back to the child is a lie of the records.
+  int steps = 0;
+  for (const Node* up = parent; up != nullptr; up = up->parent_node) {
+    if (up == &child || ++steps > 4096) return;
+  }
+  child.parent_node = parent;
+  child.parent = parent;
+  child.next_sibling = parent->first_child;
+  if (parent->first_child != nullptr) parent->first_child->previous_sibling = &child;
+  parent->first_child = &child;
+}
+
+void ProcessTable::unlink(Node& child) {
+  if (child.parent_node == nullptr) return;
+  if (child.previous_sibling != nullptr) child.previous_sibling->next_sibling = child.next_sibling;
+  if (child.next_sibling != nullptr) child.next_sibling->previous_sibling = child.previous_sibling;
+  if (child.parent_node->first_child == &child) child.parent_node->first_child = child.next_sibling;
+  child.parent_node = nullptr;
+  child.parent = nullptr;
+  child.next_sibling = child.previous_sibling = nullptr;
+}
+
+void ProcessTable::kill(Node& ended) {
+  ended.dead = true;
+  ended.recent = true;
+  if (const auto found = living_.find(ended.pid); found != living_.end() && found->second == &ended) living_.erase(found);
+  recent_dead_.push_back({ended.pid, ended.start_ns});
+}
+
+// Removes the node; ancestors that only it kept go with it.
+void ProcessTable::erase(Node& node_to_erase) {
+  Node* at = &node_to_erase;
+  while (at != nullptr) {
+    Node* up = at->parent_node;
+    unlink(*at);
+    while (at->first_child != nullptr) unlink(*at->first_child);
+    if (const auto found = living_.find(at->pid); found != living_.end() && found->second == at) living_.erase(found);
+    nodes_.erase({at->pid, at->start_ns});
+    at = up != nullptr && up->dead && !up->recent && up->first_child == nullptr ? up : nullptr;
+  }
+}
+
+void ProcessTable::reap() {
+  while (recent_dead_.size() > options_.recent_dead) {
+    const Identity id = recent_dead_.front();
+    recent_dead_.pop_front();
+    Node* ended = node(id.pid, id.start_ns);
+    if (ended == nullptr || !ended->dead) continue;
+    ended->recent = false;
+    if (ended->first_child == nullptr) {
+      erase(*ended);
+    } else {
+      dead_parents_.push_back(id);
+    }
+  }
+  // Names of nodes that went with their last descendant pile up; drop them before they outnumber the table.
+  if (dead_parents_.size() > nodes_.size() + options_.recent_dead) {
+    std::erase_if(dead_parents_, [&](const Identity& id) {
+      const Node* entry = node(id.pid, id.start_ns);
+      return entry == nullptr || !entry->dead;
+    });
+  }
+}
+
+void ProcessTable::evict() {
+  const auto take = [&](std::deque<Identity>& from) {
+    while (nodes_.size() > options_.max_processes && !from.empty()) {
+      const Identity id = from.front();
+      from.pop_front();
+      Node* entry = node(id.pid, id.start_ns);
+      if (entry == nullptr || !entry->dead) continue;
+      if (entry->first_child != nullptr) ++counters_.evicted;
+      erase(*entry);
+    }
+  };
+  take(dead_parents_);
+  take(recent_dead_);
+  // Only the living are left: the table is too small for the host. The one whose turn it is in the map goes.
+  while (nodes_.size() > options_.max_processes) {
+    ++counters_.evicted;
+    erase(*nodes_.begin()->second);
+  }
+}
+
+}  // namespace shrike::enrich

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Matcher asks a Program's rules about events. Rules are indexed by event type; each field is extracted and each predicate evaluated
+// at most once per event.
+//
+// One thread. The program must outlive the matcher.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/base/arena.h"
+#include "engine/event/context.h"
+#include "engine/event/event.h"
+#include "engine/program/program.h"
+
+namespace shrike::match {
+
+enum class Matching : std::uint8_t { kFirst, kAll };  // rule-language.md 3.3
+
+class Matcher {
+ public:
+  Matcher(const program::Program& program, const event::Context& context);
+
+  // Indices of the rules that fire, in definition order; valid until the next call, as is all that value() returns.
+  std::span<const std::uint32_t> match(const event::Event& event, Matching matching);
+
+  // The value of a slot for the event last given to match().
+  const event::Value& value(std::uint32_t slot);
+
+ private:
+  bool holds(std::uint32_t node);
+  bool check(std::uint32_t predicate);
+
+  struct CachedValue {
+    event::Value value;
+    std::uint64_t event = 0;  // which event it belongs to
+  };
+  struct CachedAnswer {
+    std::uint64_t event = 0;
+    bool answer = false;
+  };
+
+  const program::Program& program_;
+  const event::Context& context_;
+  const event::Event* event_ = nullptr;
+  std::uint64_t events_ = 0;
+  Arena arena_;
+  std::vector<CachedValue> values_;
+  std::vector<CachedAnswer> answers_;
+  std::vector<std::uint32_t> fired_;
+};
+
+}  // namespace shrike::match
