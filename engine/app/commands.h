@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// The verbs. Each returns an exit code; results go to stdout, complaints to stderr.
+#pragma once
+
+#include "engine/app/options.h"
+#include "engine/lang/diagnostic.h"
+
+namespace shrike::app {
+
+int run_daemon(const Options& options);
+int rules_check(const Options& options);
+int rules_list(const Options& options);
+int print_fields(const Options& options);
+int print_doctor(const Options& options);
+
+// Each finding as people read it, to stderr. Warnings only if `warnings`.
+void print_diagnostics(const lang::Diagnostics& diagnostics, bool warnings);
+
+}  // namespace shrike::app

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/config.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <bit>
+#include <functional>
+#include <map>
+
+namespace shrike::app {
+namespace {
+
+// One file being read: where errors go, and how to name a place.
+class Reader {
+ public:
+  Reader(std::shared_ptr<const lang::SourceFile> file, lang::Diagnostics& diagnostics) : file_(std::move(file)), diagnostics_(diagnostics) {}
+
+  void error(const YAML::Mark& mark, std::string message, std::string hint = {}) {
+    lang::Diagnostic d{lang::Severity::kError, "CONFIG_ERROR", std::move(message), std::move(hint), {file_->path, 0, 0}, {}, {}};
+    if (!mark.is_null()) {
+      d.position.line = static_cast<std::size_t>(mark.line) + 1;
+      d.position.column = static_cast<std::size_t>(mark.column) + 1;
+      d.line = lang::line_at(*file_, d.position.line);
+    }
+    diagnostics_.add(std::move(d));
+  }
+
+  using Keys = std::map<std::string, std::function<void(const YAML::Node&)>>;
+
+  // The one table of keys drives both reading and the complaint about unknown ones.
+  void map(const YAML::Node& node, const std::string& where, const Keys& keys) {
+    if (!node.IsMap()) return error(node.Mark(), where + " must be a map of keys");
+    for (const auto& entry : node) {
+      const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : std::string();
+      const auto found = keys.find(key);
+      if (found != keys.end()) {
+        found->second(entry.second);
+        continue;
+      }
+      std::vector<std::string_view> names;
+      for (const auto& [name, reader] : keys) names.push_back(name);
+      const std::string_view near = lang::nearest(key, names);
+      error(entry.first.Mark(), "unknown key \"" + key + "\" in " + where, near.empty() ? "" : "did you mean " + std::string(near) + "?");
+    }
+  }
+
+  void boolean(const YAML::Node& node, bool& out) {
+    if (!node.IsScalar() || !YAML::convert<bool>::decode(node, out)) error(node.Mark(), "not a boolean", "true or false");
+  }
+
+  void text(const YAML::Node& node, std::string& out) {
+    if (!node.IsScalar()) return error(node.Mark(), "not a text");
+    out = node.Scalar();
+  }
+
+  void ring(const YAML::Node& node, std::uint64_t& out) {
+    static constexpr std::uint64_t kLeast = 64U << 10U;
+    static constexpr std::uint64_t kMost = 1U << 30U;
+    std::uint64_t bytes = 0;
+    if (!node.IsScalar() || !YAML::convert<std::uint64_t>::decode(node, bytes) || bytes < kLeast || bytes > kMost) {
+      return error(node.Mark(), "not a size of a ring in bytes", "65536 to 1073741824");
+    }
+    out = std::bit_ceil(bytes);
+  }
+
+ private:
+  std::shared_ptr<const lang::SourceFile> file_;
+  lang::Diagnostics& diagnostics_;
+};
+
+void read(const YAML::Node& root, Reader& reader, Config& config) {
+  const auto boolean = [&](bool& out) { return [&](const YAML::Node& node) { reader.boolean(node, out); }; };
+  const auto ring = [&](std::uint64_t& out) { return [&](const YAML::Node& node) { reader.ring(node, out); }; };
+  reader.map(root, "the configuration",
+             {
+                 {"rules_files",
+                  [&](const YAML::Node& node) {
+                    if (!node.IsSequence()) return reader.error(node.Mark(), "rules_files must be a list of paths");
+                    for (const YAML::Node& item : node) {
+                      reader.text(item, config.rules_files.emplace_back());
+                    }
+                  }},
+                 {"rule_matching",
+                  [&](const YAML::Node& node) {
+                    std::string value;
+                    reader.text(node, value);
+                    if (value != "first" && value != "all") return reader.error(node.Mark(), "rule_matching is neither first nor all");
+                    config.match_all = value == "all";
+                  }},
+                 {"priority",
+                  [&](const YAML::Node& node) {
+                    std::string value;
+                    reader.text(node, value);
+                    const auto priority = lang::parse_priority(value);
+                    if (!priority) return reader.error(node.Mark(), "not a priority", "emergency, alert, critical, error, warning, notice, info or debug");
+                    config.priority = *priority;
+                  }},
+                 {"suggested_output", boolean(config.suggested_output)},
+                 {"json_output", boolean(config.json_output)},
+                 {"time_format_iso_8601", boolean(config.time_format_iso_8601)},
+                 {"stdout_output",
+                  [&](const YAML::Node& node) { reader.map(node, "stdout_output", {{"enabled", boolean(config.stdout_enabled)}}); }},
+                 {"file_output",
+                  [&](const YAML::Node& node) {
+                    reader.map(node, "file_output",
+                               {{"enabled", boolean(config.file_enabled)},
+                                {"filename", [&](const YAML::Node& name) { reader.text(name, config.file_name); }}});
+                    if (config.file_enabled && config.file_name.empty()) reader.error(node.Mark(), "file_output is enabled and has no filename");
+                  }},
+                 {"capture",
+                  [&](const YAML::Node& node) {
+                    reader.map(node, "capture",
+                               {{"events_ring_bytes", ring(config.events_ring_bytes)},
+                                {"processes_ring_bytes", ring(config.processes_ring_bytes)},
+                                {"verdicts_ring_bytes", ring(config.verdicts_ring_bytes)}});
+                  }},
+             });
+}
+
+}  // namespace
+
+Config read_config(const std::string& path, lang::Diagnostics& diagnostics) {
+  Config config;
+  auto file = lang::load_source(path);
+  if (!file) {
+    diagnostics.add({lang::Severity::kError, "CONFIG_READ", file.error().message, {}, {path, 0, 0}, {}, {}});
+    return config;
+  }
+  Reader reader(*file, diagnostics);
+  try {
+    const YAML::Node root = YAML::Load((*file)->text);
+    if (!root.IsNull()) read(root, reader, config);
+  } catch (const YAML::Exception& problem) {
+    reader.error(problem.mark, "not valid YAML: " + problem.msg);
+  }
+  return config;
+}
+
+}  // namespace shrike::app

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rule files from disk to a Program.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/base/result.h"
+#include "engine/compile/compile.h"
+#include "engine/lang/diagnostic.h"
+#include "engine/program/program.h"
+
+namespace shrike::app {
+
+// Files as given; a directory stands for its *.yaml in name order. Errors: kNotFound, kSystem; an empty directory is kNotFound.
+Result<std::vector<std::string>> expand_paths(const std::vector<std::string>& paths);
+
+struct LoadedRules {
+  program::Program program;  // to be used only if diagnostics has no errors
+  lang::Diagnostics diagnostics;
+  std::vector<std::string> files;
+};
+
+// Files are one set, in order; each must be valid in the context of itself and the earlier ones (rule-language.md 1.7).
+LoadedRules load_rules(const std::vector<std::string>& paths, const compile::Options& options);
+
+}  // namespace shrike::app

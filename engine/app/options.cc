@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/options.h"
+
+#include <CLI/CLI.hpp>
+
+namespace shrike::app {
+namespace {
+
+void add_format(CLI::App* verb, Options& options, std::vector<std::string> formats) {
+  verb->add_option("--format", options.format, "How to print")->check(CLI::IsMember(std::move(formats)))->capture_default_str();
+}
+
+void add_run(CLI::App& app, Options& options) {
+  CLI::App* run = app.add_subcommand("run", "Watch this host: capture events, evaluate rules, emit alerts. In the foreground");
+  run->add_option("--config", options.config, "Configuration file (YAML)");
+  run->add_option("--rules", options.rules, "Rule file, or a directory that stands for its *.yaml in name order; repeat for more");
+  run->add_option("--mode", options.mode, "What block and kill rules may do: nothing, report, refuse")
+      ->check(CLI::IsMember({"detect", "monitor", "enforce"}))
+      ->capture_default_str();
+  run->add_flag("--require-enforcement", options.require_enforcement, "Exit 1 if a block or kill rule can't be enforced here");
+  add_format(run, options, {"text", "json"});
+  run->add_option("--duration", options.duration_s, "Stop after so many seconds, counted from ready")->check(CLI::PositiveNumber);
+  run->add_option("--summary", "Counters at exit as JSON")
+      ->check(CLI::IsMember({"json", "text"}))
+      ->each([&](const std::string& value) { options.summary_json = value == "json"; });
+  run->footer(
+      "SIGHUP reads the rules again (a bad file leaves the old ones in force), SIGTERM drains and stops.\n"
+      "Example:\n  shrike run --rules rules --format json --duration 60");
+  run->callback([&options, run] {
+    options.verb = Verb::kRun;
+    options.format_given = run->count("--format") > 0;
+  });
+}
+
+void add_rules(CLI::App& app, Options& options) {
+  CLI::App* rules = app.add_subcommand("rules", "Work on rule files; needs no kernel and no root");
+  rules->require_subcommand(1);
+
+  CLI::App* check = rules->add_subcommand("check", "Validate rule files; exit 1 if they are not valid");
+  check->add_option("files", options.rules, "Rule files or directories, one set in the order given")->required();
+  add_format(check, options, {"text", "json"});
+  check->footer("Example:\n  shrike rules check rules/");
+  check->callback([&options] { options.verb = Verb::kRulesCheck; });
+
+  CLI::App* list = rules->add_subcommand("list", "Name, priority, enabled, action, mode and events of every rule, one line each");
+  list->add_option("files", options.rules, "Rule files or directories, one set in the order given")->required();
+  add_format(list, options, {"text", "json"});
+  list->footer("Example:\n  shrike rules list rules/");
+  list->callback([&options] { options.verb = Verb::kRulesList; });
+}
+
+}  // namespace
+
+std::expected<Options, int> parse_options(int argc, char** argv) {
+  Options options;
+  CLI::App app("Shrike: runtime security for Linux, with Falco's rule language", "shrike");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "shrike " SHRIKE_VERSION);
+  add_run(app, options);
+  add_rules(app, options);
+
+  CLI::App* fields = app.add_subcommand("fields", "Every field a rule may name: type, meaning, where it comes from");
+  add_format(fields, options, {"text", "json", "markdown"});
+  fields->footer("Example:\n  shrike fields | grep ^fd\\\\.");
+  fields->callback([&options] { options.verb = Verb::kFields; });
+
+  CLI::App* doctor = app.add_subcommand("doctor", "What this host offers, what is missing and how to get it");
+  add_format(doctor, options, {"text", "json"});
+  doctor->footer("Example:\n  shrike doctor");
+  doctor->callback([&options] { options.verb = Verb::kDoctor; });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    const int code = app.exit(problem);
+    return std::unexpected(code == 0 ? kDone : kUsage);
+  }
+  return options;
+}
+
+}  // namespace shrike::app

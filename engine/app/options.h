@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line as data.
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace shrike::app {
+
+enum ExitCode : int {
+  kDone = 0,
+  kNo = 1,         // invalid rules, enforcement required and not to be had
+  kUsage = 2,      // wrong usage or configuration
+  kCouldNotRun = 3,
+};
+
+enum class Verb : unsigned char { kRun, kRulesCheck, kRulesList, kFields, kDoctor };
+
+struct Options {
+  Verb verb = Verb::kRun;
+  std::vector<std::string> rules;  // run: --rules; rules …: files
+  std::string format = "text";     // text, json; fields: markdown too
+  // run
+  std::string config;
+  std::string mode = "monitor";  // detect, monitor, enforce
+  bool require_enforcement = false;
+  bool format_given = false;
+  std::optional<double> duration_s;
+  bool summary_json = false;
+};
+
+// Options, or the exit code of a command line that ends here (help, version, wrong usage); what was to say has been printed.
+std::expected<Options, int> parse_options(int argc, char** argv);
+
+}  // namespace shrike::app

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// LossMonitor turns the kernel's counters into alerts: what was produced, what arrived, what was lost, per hook.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/act/alert.h"
+
+namespace shrike::pipeline {
+
+// One hook, since start. Once the rings are drained: produced = delivered + ring_full + no_scratch.
+struct HookLoss {
+  std::string hook;
+  std::uint64_t produced = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t ring_full = 0;
+  std::uint64_t no_scratch = 0;
+  std::uint64_t missed = 0;  // runs the kernel skipped because the program was active on that CPU: never produced
+
+  std::uint64_t lost() const { return ring_full + no_scratch + missed; }
+};
+
+class LossMonitor {
+ public:
+  // A notice if more was lost since the last call, with the figures of every hook that lost and the totals since start.
+  std::optional<act::Alert> check(std::span<const HookLoss> hooks, std::uint64_t time_ns, const std::string& hostname);
+
+ private:
+  std::uint64_t reported_ = 0;
+};
+
+}  // namespace shrike::pipeline
