@@ -21,7 +21,8 @@ KERNEL = "GPL-2.0-only OR BSD-2-Clause"
 
 def licence_of(file):
     """What runs in the kernel must be GPL-compatible; all else is the engine's."""
-    return KERNEL if file.startswith("bpf/") and file.endswith((".c", ".h")) else ENGINE
+    in_kernel = file.endswith((".bpf.c", ".bpf.h")) or (file.startswith("bpf/") and file.endswith((".c", ".h")))
+    return KERNEL if in_kernel else ENGINE
 
 
 def check_text(file, text):
@@ -54,6 +55,8 @@ def self_test():
         ("bpf/a.h", f"/* {line}{KERNEL} */\n", True),
         ("bpf/a.bpf.c", f"// {line}{KERNEL}\n", True),
         ("bpf/a.h", f"/* {line}{ENGINE} */\n", False),
+        ("tests/bench/a.bpf.c", f"// {line}{KERNEL}\n", True),
+        ("tests/bench/a.c", f"// {line}{KERNEL}\n", False),
         ("bpf/CMakeLists.txt", f"# {line}{ENGINE}\n", True),
     ]
     return [f"{file}: {text!r}: want {good}" for file, text, good in rows if (check_text(file, text) is None) != good]
