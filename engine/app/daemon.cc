@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/daemon.h"
+
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "engine/act/make_alert.h"
+#include "engine/app/commands.h"
+#include "engine/base/clock.h"
+#include "outputs/line_sink.h"
+
+namespace shrike::app {
+namespace {
+
+using program::Availability;
+
+constexpr int kWaitMs = 20;                 // longest sleep: bounds the delay of an alert on a quiet host
+constexpr std::uint64_t kTickNs = 1'000'000'000;
+constexpr std::size_t kBatch = 4096;        // records between two looks at signals and clocks
+
+std::string host_name() {
+  for (const char* variable : {"SHRIKE_HOSTNAME", "FALCO_HOSTNAME"}) {
+    if (const char* name = std::getenv(variable); name != nullptr && *name != '\0') return name;
+  }
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
+}
+
+// The rules that come with Shrike: installed, or beside the build.
+std::vector<std::string> default_rules() {
+  std::error_code error;
+  std::vector<std::string> candidates{"/etc/shrike/rules.d", "/usr/share/shrike/rules"};
+  const auto binary = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (!error) candidates.push_back((binary.parent_path().parent_path() / "rules").string());
+  for (const std::string& candidate : candidates) {
+    if (std::filesystem::is_directory(candidate, error)) return {candidate};
+  }
+  return {};
+}
+
+event::EventSet captured_events() {
+  event::EventSet set;
+  for (std::size_t type = 1; type < kernel::kEventTypes; ++type) set.set(type);
+  return set;
+}
+
+UniqueFd block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  return UniqueFd(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
+}  // namespace
+
+Daemon::Daemon(const Options& options, Config config, std::shared_ptr<spdlog::logger> log)
+    : options_(options), config_(std::move(config)), log_(std::move(log)), context_{names_, processes_, host_name(), 0} {
+  rule_paths_ = !options_.rules.empty() ? options_.rules : !config_.rules_files.empty() ? config_.rules_files : default_rules();
+  compile_options_ = {.priority = config_.priority, .suggested_output = config_.suggested_output};
+  capabilities_ = {.events = captured_events(), .containers = false};
+}
+
+int Daemon::run() {
+  signals_ = block_signals();
+  if (rule_paths_.empty()) {
+    log_->error("error: no rules: give --rules, or rules_files in the configuration");
+    return kUsage;
+  }
+  LoadedRules loaded = load_rules(rule_paths_, compile_options_);
+  print_diagnostics(loaded.diagnostics, false);
+  if (loaded.diagnostics.has_errors()) return kNo;
+  program_ = std::make_unique<program::Program>(std::move(loaded.program));
+  compile::assess(*program_, capabilities_);
+  report_rules();
+  if (options_.require_enforcement && enforcement_missing()) {
+    log_->error("error: --require-enforcement: this host can't enforce the rules named above");
+    return kNo;
+  }
+
+  const outputs::FormatOptions format{.format = options_.format_given ? (options_.format == "json" ? outputs::Format::kJson : outputs::Format::kText)
+                                                : config_.json_output ? outputs::Format::kJson
+                                                                      : outputs::Format::kText,
+                                      .iso_time = config_.time_format_iso_8601};
+  if (config_.stdout_enabled) sinks_.push_back(outputs::LineSink::to_stdout(format));
+  if (config_.file_enabled) {
+    auto file = outputs::LineSink::to_file(config_.file_name, format);
+    if (!file) {
+      log_->error("error: {}", file.error().message);
+      return kCouldNotRun;
+    }
+    sinks_.push_back(*std::move(file));
+  }
+  pipeline_ = std::make_unique<pipeline::Pipeline>(pipeline::Pipeline::Parts{
+      .enricher = enricher_,
+      .context = context_,
+      .sinks = sinks_,
+      .matching = config_.match_all ? match::Matching::kAll : match::Matching::kFirst,
+      .on_sink_error =
+          [this](const Error& error) {
+            log_->error("error: alert lost: {}", error.message);
+            // Nobody reads our standard output any more: there is nothing left to do for this sink.
+            if (error.sys_errno == EPIPE) stopping_ = true;
+          },
+  });
+
+  if (auto started = start_capture(); !started) {
+    log_->error("error: {}", started.error().message);
+    log_->error("`shrike doctor` says what this host lacks");
+    return kCouldNotRun;
+  }
+  log_->info("ready: {} rules, {} programs attached, tier tracing", program_->rules.size(), loader_->attached_programs());
+
+  const std::uint64_t ready_ns = boot_time_ns();
+  loop();
+  stop();
+  print_summary((boot_time_ns() - ready_ns) / 1'000'000'000);
+  return kDone;
+}
+
+kernel::CapturePlan Daemon::plan(const program::Program& program) const {
+  kernel::CapturePlan plan;
+  const event::EventSet wanted = program.wanted_events();
+  for (std::size_t type = 1; type < kernel::kEventTypes; ++type) plan.events[type] = wanted.test(type);
+  event::EventSet but_exec = event::all_event_types();
+  but_exec.reset(event::index(event::EventType::kExecve));
+  but_exec.reset(event::index(event::EventType::kExecveat));
+  plan.working_directory = program.uses_field("proc.cwd", but_exec);
+  return plan;
+}
+
+Result<void> Daemon::start_capture() {
+  loader_ = TRY(kernel::Loader::create({.verdicts_ring_bytes = config_.verdicts_ring_bytes,
+                                        .processes_ring_bytes = config_.processes_ring_bytes,
+                                        .events_ring_bytes = config_.events_ring_bytes}));
+  source_ = TRY(kernel::RingSource::create(loader_->ring_fds()));
+  pipeline_->load(*program_);
+  // Attached first, read afterwards: a process that begins in between is in the ring.
+  TRY(loader_->want(plan(*program_)));
+  rescan();
+  return {};
+}
+
+void Daemon::rescan() {
+  const std::uint64_t start_ns = boot_time_ns();
+  processes_.begin_scan();
+  auto read = loader_->read_tasks([this](std::span<const std::byte> record) { pipeline_->process(record); });
+  if (!read) {
+    log_->error("error: reading the task list: {}", read.error().message);
+    return;  // without end_scan: nobody is buried for a scan that failed
+  }
+  processes_.end_scan(start_ns);
+}
+
+bool Daemon::enforcement_missing() const {
+  return std::ranges::any_of(program_->rules, [](const program::Rule& rule) { return rule.enabled && rule.action != "alert"; });
+}
+
+void Daemon::report_rules() {
+  std::size_t active = 0, partial = 0, inactive = 0, disabled = 0;
+  for (const program::Rule& rule : program_->rules) {
+    if (!rule.enabled) {
+      ++disabled;
+      continue;
+    }
+    switch (rule.availability.state) {
+      case Availability::State::kActive:
+        ++active;
+        break;
+      case Availability::State::kPartial:
+        ++partial;
+        log_->warn("rule \"{}\": partial: {}", outputs::escape(rule.name), rule.availability.reason);
+        break;
+      case Availability::State::kInactive:
+        ++inactive;
+        log_->warn("rule \"{}\": inactive: {}", outputs::escape(rule.name), rule.availability.reason);
+        break;
+    }
+    if (rule.action != "alert") log_->warn("rule \"{}\": not enforced: tier (action {} alerts only)", outputs::escape(rule.name), rule.action);
+  }
+  log_->info("rules: {} loaded: {} active, {} partial, {} inactive, {} disabled", program_->rules.size(), active, partial, inactive, disabled);
+}
+
+void Daemon::loop() {
+  const std::uint64_t start_ns = boot_time_ns();
+  std::uint64_t next_tick_ns = start_ns + kTickNs;
+  const std::uint64_t end_ns = options_.duration_s ? start_ns + static_cast<std::uint64_t>(*options_.duration_s * 1e9) : ~std::uint64_t{0};
+  while (!stopping_) {
+    drain(false);
+    take_signals();
+    const std::uint64_t now_ns = boot_time_ns();
+    if (now_ns >= next_tick_ns) {
+      tick();
+      next_tick_ns = now_ns + kTickNs;
+    }
+    if (now_ns >= end_ns) return;
+    if (!stopping_) source_->wait(kWaitMs);
+  }
+}
+
+void Daemon::drain(bool everything) {
+  source_->set_settle(!everything);
+  for (std::size_t i = 0; everything || i < kBatch; ++i) {
+    const auto record = source_->next();
+    if (!record) return;
+    pipeline_->process(record->bytes);
+  }
+}
+
+void Daemon::take_signals() {
+  signalfd_siginfo info{};
+  while (read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {
+    if (info.ssi_signo == SIGHUP) {
+      reload();
+    } else {
+      stopping_ = true;
+    }
+  }
+}
+
+void Daemon::reload() {
+  const auto notice = [&](const std::string& outcome, std::vector<std::pair<std::string, act::FieldValue>> fields) {
+    static constexpr std::uint8_t kNotice = 5;
+    pipeline_->emit(act::make_notice("Shrike internal: rules reloaded", kNotice, outcome, std::move(fields), wall_time_ns(), context_.hostname));
+  };
+  LoadedRules loaded = load_rules(rule_paths_, compile_options_);
+  print_diagnostics(loaded.diagnostics, false);
+  if (loaded.diagnostics.has_errors()) {
+    log_->error("reload: the rule files are not valid: the old {} rules stay in force", program_->rules.size());
+    notice("Rules not reloaded: the old ones stay in force", {{"errors", loaded.diagnostics.error_count()}, {"rules", program_->rules.size()}});
+    return;
+  }
+  auto next = std::make_unique<program::Program>(std::move(loaded.program));
+  compile::assess(*next, capabilities_);
+  if (auto wanted = loader_->want(plan(*next)); !wanted) {
+    log_->error("reload: {}: the old {} rules stay in force", wanted.error().message, program_->rules.size());
+    notice("Rules not reloaded: the old ones stay in force", {{"errors", std::uint64_t{1}}, {"rules", program_->rules.size()}});
+    return;
+  }
+  pipeline_->load(*next);
+  program_ = std::move(next);
+  report_rules();
+  log_->info("reload: {} rules in force, {} programs attached", program_->rules.size(), loader_->attached_programs());
+  notice("Rules reloaded", {{"rules", program_->rules.size()}});
+}
+
+std::vector<pipeline::HookLoss> Daemon::losses() const {
+  std::vector<pipeline::HookLoss> losses;
+  const auto counters = loader_->counters();
+  if (!counters) return losses;
+  for (const kernel::HookReport& hook : *counters) {
+    losses.push_back({.hook = std::string(hook.name),
+                      .produced = hook.counters.produced,
+                      .delivered = pipeline_->counters().delivered[hook.hook],
+                      .ring_full = hook.counters.lost_ring_full,
+                      .no_scratch = hook.counters.lost_no_scratch,
+                      .missed = hook.recursion_misses});
+  }
+  return losses;
+}
+
+void Daemon::tick() {
+  names_.refresh();
+  pipeline_->refresh();
+  const auto hooks = losses();
+  if (const auto notice = loss_monitor_.check(hooks, wall_time_ns(), context_.hostname)) {
+    pipeline_->emit(*notice);
+    log_->warn("{}", outputs::escape(notice->message));
+  }
+  // A lost exec, fork or exit leaves the process table wrong: look at the tasks again.
+  std::uint64_t lifecycle_lost = 0;
+  for (const pipeline::HookLoss& hook : hooks) {
+    if (hook.hook.starts_with("sched_process_")) lifecycle_lost += hook.lost();
+  }
+  if (lifecycle_lost > lifecycle_lost_) {
+    lifecycle_lost_ = lifecycle_lost;
+    rescan();
+  }
+}
+
+void Daemon::stop() {
+  loader_->detach();
+  // A program may still be between its counter and its record on another CPU.
+  for (int i = 0; i < 100; ++i) {
+    drain(true);
+    const auto hooks = losses();
+    const bool complete = std::ranges::all_of(hooks, [](const pipeline::HookLoss& hook) { return hook.produced <= hook.delivered + hook.ring_full + hook.no_scratch; });
+    if (complete) break;
+    usleep(1000);
+  }
+  tick();
+  for (const auto& sink : sinks_) (void)sink->flush();
+}
+
+void Daemon::print_summary(std::uint64_t seconds) const {
+  const pipeline::Counters& counters = pipeline_->counters();
+  const auto hooks = losses();
+  std::uint64_t lost = 0;
+  for (const pipeline::HookLoss& hook : hooks) lost += hook.lost();
+  if (!options_.summary_json) {
+    log_->info("stopped: {} s, {} events, {} alerts, {} lost, {} corrupt, {} alerts not delivered", seconds, counters.events, counters.alerts, lost,
+               counters.corrupt, counters.alerts_failed);
+    return;
+  }
+  nlohmann::json by_hook = nlohmann::json::object();
+  for (const pipeline::HookLoss& hook : hooks) {
+    by_hook[hook.hook] = {{"produced", hook.produced}, {"delivered", hook.delivered}, {"lost_ring_full", hook.ring_full},
+                          {"lost_no_scratch", hook.no_scratch}, {"missed", hook.missed}};
+  }
+  const nlohmann::json summary = {{"seconds", seconds},
+                                  {"events", counters.events},
+                                  {"alerts", counters.alerts},
+                                  {"alerts_failed", counters.alerts_failed},
+                                  {"records", counters.records},
+                                  {"corrupt", counters.corrupt},
+                                  {"lost", lost},
+                                  {"hooks", by_hook},
+                                  {"processes", {{"known", processes_.size()},
+                                                 {"evicted", processes_.counters().evicted},
+                                                 {"recovered", enricher_.counters().recovered},
+                                                 {"unknown", enricher_.counters().unknown}}}};
+  std::fprintf(stderr, "%s\n", summary.dump().c_str());
+}
+
+}  // namespace shrike::app

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Daemon is `shrike run`: it builds every part by name, and runs them in one thread until told to stop.
+#pragma once
+
+#include <array>
+#include <csignal>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <spdlog/logger.h>
+
+#include "engine/act/alert_sink.h"
+#include "engine/app/config.h"
+#include "engine/app/load_rules.h"
+#include "engine/app/options.h"
+#include "engine/base/handle.h"
+#include "engine/compile/compile.h"
+#include "engine/enrich/enricher.h"
+#include "engine/enrich/host_names.h"
+#include "engine/enrich/proc_reader.h"
+#include "engine/enrich/process_table.h"
+#include "engine/kernel/loader.h"
+#include "engine/kernel/ring_source.h"
+#include "engine/pipeline/loss.h"
+#include "engine/pipeline/pipeline.h"
+
+namespace shrike::app {
+
+class Daemon {
+ public:
+  Daemon(const Options& options, Config config, std::shared_ptr<spdlog::logger> log);
+
+  // From start to stop; the exit code.
+  int run();
+
+ private:
+  Result<void> start_capture();
+  void report_rules();
+  bool enforcement_missing() const;
+  void loop();
+  void take_signals();
+  void reload();
+  void tick();
+  void drain(bool everything);
+  void rescan();
+  void stop();
+  kernel::CapturePlan plan(const program::Program& program) const;
+  std::vector<pipeline::HookLoss> losses() const;
+  void print_summary(std::uint64_t seconds) const;
+
+  const Options& options_;
+  Config config_;
+  std::shared_ptr<spdlog::logger> log_;
+
+  std::vector<std::string> rule_paths_;
+  compile::Options compile_options_;
+  compile::Capabilities capabilities_;
+  std::unique_ptr<program::Program> program_;
+
+  enrich::HostNames names_;
+  enrich::ProcessTable processes_;
+  enrich::ProcReader proc_;
+  enrich::Enricher enricher_{processes_, proc_};
+  event::Context context_;
+  std::vector<std::unique_ptr<act::AlertSink>> sinks_;
+  std::unique_ptr<pipeline::Pipeline> pipeline_;
+  pipeline::LossMonitor loss_monitor_;
+
+  std::unique_ptr<kernel::Loader> loader_;
+  std::unique_ptr<kernel::RingSource> source_;
+  UniqueFd signals_;
+  bool stopping_ = false;
+  std::uint64_t lifecycle_lost_ = 0;  // of the process hooks, at the last rescan
+};
+
+}  // namespace shrike::app

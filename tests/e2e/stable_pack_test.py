@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Falco's stable pack, unmodified, against the real kernel: every rule this tier can see has a harmless trigger and a near miss."""
+
+import ctypes
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import time
+import unittest
+
+import harness
+from harness import LiveTest, quiet, token
+
+PTRACE_TRACEME, PTRACE_ATTACH, PTRACE_DETACH, PTRACE_SEIZE = 0, 16, 17, 0x4206
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+CONTAINER_RULES = {
+    "Terminal shell in container", "Contact K8S API Server From Container", "Netcat Remote Code Execution in Container",
+    "Packet socket created in container", "Redirect STDOUT/STDIN to Network Connection in Container",
+    "Linux Kernel Module Injection Detected", "Debugfs Launched in Privileged Container",
+    "Detect release_agent File Container Escapes", "Drop and execute new binary in container",
+}
+
+
+def in_child(deed):
+    """Runs the deed in a forked child; returns its exit status."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            deed()
+        finally:
+            os._exit(0)
+    return os.waitpid(pid, 0)[1]
+
+
+@unittest.skipUnless(harness.STABLE_PACK.exists(), f"{harness.STABLE_PACK} is not there")
+class StablePack(LiveTest):
+    arguments = ("--rules", harness.STABLE_PACK)
+
+    def copy_of(self, binary, name):
+        target = self.scratch / token() / name
+        target.parent.mkdir()
+        shutil.copy(shutil.which(binary), target)
+        return target
+
+    def test_all_rules_load_and_the_inactive_are_named(self):
+        self.assertRegex(self.shrike.ready_line, r"^shrike: ready: 25 rules, \d+ programs attached, tier (tracing|full)$")
+        inactive = {line.split('"')[1] for line in self.shrike.log if "inactive: containers" in line}
+        self.assertEqual(inactive, CONTAINER_RULES)
+        partial = [line for line in self.shrike.log if ": partial: " in line]
+        self.assertEqual(len(partial), 1, partial)
+        self.assertIn('"Disallowed SSH Connection Non Standard Port": partial: sendmsg, sendto', partial[0])
+
+    def test_read_sensitive_file_untrusted(self):
+        mark = token()
+        quiet("cat", "/etc/shadow", "/nonexistent/" + mark)
+        alert = self.assert_fires("Read sensitive file untrusted", mark)
+        fields = alert["output_fields"]
+        self.assertEqual(fields["fd.name"], "/etc/shadow")
+        self.assertEqual(fields["proc.name"], "cat")
+        self.assertEqual(fields["user.uid"], 0)
+        self.assertEqual(fields["user.name"], "root")
+        self.assertEqual(fields["container.id"], "host")
+        self.assertIn(fields["evt.type"], ("open", "openat"))
+        self.assertEqual(alert["priority"], "Warning")
+        self.assertIn("T1555", alert["tags"])
+        self.assertEqual(len(self.shrike.find("Read sensitive file untrusted", mark)), 1)
+
+    def test_read_through_other_names(self):
+        for name, make in {
+            "symlink": lambda p: os.symlink("/etc/shadow", p),
+            "hardlink": lambda p: os.link("/etc/shadow", p) if os.stat("/etc").st_dev == os.stat(p.parent).st_dev else None,
+        }.items():
+            with self.subTest(name):
+                mark = token()
+                path = self.scratch / mark
+                make(path)
+                quiet("cat", path)
+                if name == "symlink":
+                    self.assertEqual(self.assert_fires("Read sensitive file untrusted", mark)["output_fields"]["fd.name"], "/etc/shadow")
+        for path in ("/proc/self/root/etc/shadow", "/etc/../etc/./shadow", "/etc//shadow"):
+            with self.subTest(path):
+                mark = token()
+                quiet("cat", path, "/nonexistent/" + mark)
+                self.assertEqual(self.assert_fires("Read sensitive file untrusted", mark)["output_fields"]["fd.name"], "/etc/shadow")
+
+    def test_reading_another_file_is_silent(self):
+        mark = token()
+        self.assert_silent("Read sensitive file untrusted", mark, lambda: quiet("cat", "/etc/passwd", "/nonexistent/" + mark))
+
+    def test_a_failed_read_is_silent(self):
+        mark = token()
+        self.assert_silent("Read sensitive file untrusted", mark, lambda: quiet("cat", "/etc/shadow/" + mark))
+
+    def test_read_sensitive_file_trusted_after_startup(self):
+        mark = token()
+        nginx = self.copy_of("bash", "nginx")
+        early = token()
+        quiet(nginx, "-c", f"read x < /etc/shadow; : {early}")
+        quiet(nginx, "-c", f"sleep 5.5; read x < /etc/shadow; : {mark}")
+        self.assert_fires("Read sensitive file trusted after startup", mark)
+        self.assertEqual([], self.shrike.find("Read sensitive file trusted after startup", early))
+
+    def test_directory_traversal(self):
+        mark = token()
+        quiet("cat", "/etc/../etc/../etc/passwd", "/nonexistent/" + mark)
+        quiet("env", "cat", "/etc/../etc/../etc/passwd", "/nonexistent/" + mark)
+        alert = self.assert_fires("Directory traversal monitored file read", mark)
+        self.assertEqual(alert["output_fields"]["fd.nameraw"], "/etc/../etc/../etc/passwd")
+        self.assertEqual(alert["output_fields"]["fd.name"], "/etc/passwd")
+        near = token()
+        self.assert_silent("Directory traversal monitored file read", near, lambda: quiet("cat", "/etc/../etc/passwd", "/nonexistent/" + near))
+
+    def test_execution_from_dev_shm(self):
+        mark = token()
+        path = pathlib.Path("/dev/shm") / mark
+        shutil.copy(shutil.which("true"), path)
+        try:
+            if quiet(path).returncode != 0:
+                self.skipTest("/dev/shm is mounted noexec")
+            alert = self.assert_fires("Execution from /dev/shm", mark)
+            self.assertEqual(alert["output_fields"]["proc.exepath"], str(path))
+            self.assertEqual(alert["output_fields"]["evt.res"], "SUCCESS")
+        finally:
+            path.unlink()
+        near = self.copy_of("true", "true")
+        self.assert_silent("Execution from /dev/shm", near.parent.name, lambda: quiet(near))
+
+    def test_execution_from_dev_shm_by_relative_name(self):
+        mark = token()
+        path = pathlib.Path("/dev/shm") / mark
+        shutil.copy(shutil.which("true"), path)
+        try:
+            in_child(lambda: (os.chdir("/dev/shm"), os.execv("./" + mark, ["./" + mark])))
+            self.assertEqual(self.assert_fires("Execution from /dev/shm", mark)["output_fields"]["proc.cwd"], "/dev/shm/")
+        finally:
+            path.unlink()
+
+    def test_fileless_execution(self):
+        mark = token()
+
+        def deed():
+            fd = os.memfd_create(mark, 0)
+            os.write(fd, pathlib.Path(shutil.which("true")).read_bytes())
+            os.execve(fd, ["true", mark], {})
+
+        in_child(deed)
+        alert = self.assert_fires("Fileless execution via memfd_create", mark)
+        self.assertEqual(alert["priority"], "Critical")
+        self.assertEqual(alert["output_fields"]["proc.exepath"], "memfd:" + mark)
+        self.assertEqual(alert["output_fields"]["evt.arg.flags"].count("EXE_FROM_MEMFD"), 1)
+
+    def test_links_over_sensitive_files(self):
+        mark = token()
+        os.symlink("/etc/shadow", self.scratch / mark)
+        alert = self.assert_fires("Create Symlink Over Sensitive Files", mark)
+        self.assertEqual(alert["output_fields"]["evt.arg.target"], "/etc/shadow")
+        self.assertEqual(alert["output_fields"]["evt.arg.linkpath"], str(self.scratch / mark))
+        hard = token()
+        quiet("ln", "/etc/shadow", hard, cwd=self.scratch)
+        alert = self.assert_fires("Create Hardlink Over Sensitive Files", hard)
+        self.assertEqual(alert["output_fields"]["evt.arg.oldpath"], "/etc/shadow")
+        self.assertEqual(alert["output_fields"]["evt.arg.newpath"], str(self.scratch / hard), "a relative name is made absolute")
+        near = token()
+        self.assert_silent("Create Symlink Over Sensitive Files", near, lambda: os.symlink("/etc/hostname", self.scratch / near))
+        other = token()
+        self.assert_silent("Create Hardlink Over Sensitive Files", other, lambda: quiet("ln", "/etc/hostname", self.scratch / other))
+
+    def test_ptrace(self):
+        marks = {}
+        for name, call in {
+            "traceme": lambda: LIBC.ptrace(PTRACE_TRACEME, 0, None, None),
+            "attach": lambda: self.attach(),
+        }.items():
+            marks[name] = token()
+            # The alert shows the caller's command line: run it in a process named for the token.
+            self.run_as(marks[name], name)
+        self.assert_fires("PTRACE anti-debug attempt", marks["traceme"])
+        self.assert_fires("PTRACE attached to process", marks["attach"])
+        self.settle()
+        self.assertEqual([], self.shrike.find("PTRACE anti-debug attempt", marks["attach"]))
+        self.assertEqual([], self.shrike.find("PTRACE attached to process", marks["traceme"]))
+
+    def run_as(self, mark, what):
+        quiet("python3", __file__, "--ptrace", what, mark)
+
+    def attach(self):
+        pass
+
+    def test_run_shell_untrusted(self):
+        mark = token()
+        nginx = self.copy_of("bash", "nginx")
+        quiet(nginx, "-c", f"sh -c ': {mark}'; true")
+        alert = self.assert_fires("Run shell untrusted", mark)
+        self.assertEqual(alert["output_fields"]["proc.pname"], "nginx")
+        self.assertEqual(alert["output_fields"]["proc.name"], "sh")
+        self.assertEqual(alert["output_fields"]["proc.pexepath"], str(nginx))
+        near = token()
+        other = self.copy_of("bash", "worker")
+        self.assert_silent("Run shell untrusted", near, lambda: quiet(other, "-c", f"sh -c ': {near}'; true"))
+
+    def test_find_aws_credentials(self):
+        mark = token()
+        quiet("find", "/nonexistent/" + mark, "-name", ".aws/credentials")
+        alert = self.assert_fires("Find AWS Credentials", mark)
+        self.assertEqual(alert["output_fields"]["group.gid"], 0)
+        near = token()
+        self.assert_silent("Find AWS Credentials", near, lambda: quiet("find", "/nonexistent/" + near, "-name", "credentials"))
+
+    def test_search_private_keys(self):
+        mark = token()
+        quiet("find", "/nonexistent/" + mark, "-name", "id_rsa")
+        self.assert_fires("Search Private Keys or Passwords", mark)
+        grep = token()
+        quiet("grep", "BEGIN RSA PRIVATE", "/nonexistent/" + grep)
+        self.assert_fires("Search Private Keys or Passwords", grep)
+        near = token()
+        self.assert_silent("Search Private Keys or Passwords", near, lambda: quiet("grep", "PUBLIC", "/nonexistent/" + near))
+
+    def test_clear_log_activities(self):
+        mark = token()
+        path = pathlib.Path("/var/log") / mark
+        try:
+            quiet("sh", "-c", f": > {path}")
+            alert = self.assert_fires("Clear Log Activities", mark)
+            self.assertEqual(alert["output_fields"]["fd.name"], str(path))
+            self.settle()
+            before = len(self.shrike.find("Clear Log Activities", mark))
+            quiet("sh", "-c", f": >> {path}")
+            self.settle()
+            self.assertEqual(before, len(self.shrike.find("Clear Log Activities", mark)), "appending clears nothing")
+        finally:
+            path.unlink(missing_ok=True)
+
+    def test_remove_bulk_data(self):
+        mark = token()
+        quiet("shred", "/nonexistent/" + mark)
+        self.assert_fires("Remove Bulk Data from Disk", mark)
+
+    def test_system_user_interactive(self):
+        if shutil.which("setpriv") is None:
+            self.skipTest("setpriv is not there")
+        mark, near = token(), token()
+        sshd = self.copy_of("bash", "sshd")
+        quiet(sshd, "-c", f"setpriv --reuid 33 --clear-groups env true {mark}; true")
+        alert = self.assert_fires("System user interactive", mark)
+        self.assertEqual(alert["output_fields"]["user.name"], "www-data")
+        self.assertEqual(alert["output_fields"]["user.uid"], 33)
+        other = self.copy_of("bash", "cron2")
+        self.assert_silent("System user interactive", near, lambda: quiet(other, "-c", f"setpriv --reuid 33 --clear-groups env true {near}; true"))
+
+    def test_json_has_falcos_shape(self):
+        mark = token()
+        quiet("cat", "/etc/shadow", "/nonexistent/" + mark)
+        alert = self.assert_fires("Read sensitive file untrusted", mark)
+        self.assertEqual(alert["output"].split(": ", 1)[1].split(" ", 1)[0], "Warning")
+        self.assertRegex(alert["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$")
+        self.assertIn("container_id=host container_name=host", alert["output"])
+        self.assertLess(abs(alert["output_fields"]["evt.time"] / 1e9 - time.time()), 60)
+        self.assertEqual(list(alert), sorted(alert), "keys in alphabetical order")
+
+
+def ptrace_deed(what):
+    if what == "traceme":
+        LIBC.ptrace(PTRACE_TRACEME, 0, None, None)
+        return
+    child = subprocess.Popen(["sleep", "30"])
+    LIBC.ptrace(PTRACE_ATTACH, child.pid, None, None)
+    os.waitpid(child.pid, 0)
+    LIBC.ptrace(PTRACE_DETACH, child.pid, None, None)
+    child.kill()
+    child.wait()
+
+
+if __name__ == "__main__":
+    import sys
+
+    if len(sys.argv) == 4 and sys.argv[1] == "--ptrace":
+        ptrace_deed(sys.argv[2])
+    else:
+        harness.main()

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/enrich/process_table.h"
+
+#include <gtest/gtest.h>
+
+namespace shrike::enrich {
+namespace {
+
+using event::ProcessChange;
+
+// Records as the kernel would send them.
+class Records {
+ public:
+  explicit Records(ProcessTable& table) : table_(table) {}
+
+  const event::Process* change(ProcessChange::Kind kind, std::uint32_t pid, std::uint64_t start, std::uint32_t ppid, std::uint64_t parent_start,
+                               const std::string& comm) {
+    event::Event event;
+    event.pid = event.tid = pid;
+    event.start_ns = start;
+    event.ppid = ppid;
+    ProcessChange change;
+    change.kind = kind;
+    change.parent_start_ns = parent_start;
+    change.comm = comm;
+    event.payload = change;
+    return table_.apply(event, comm + '\0', static_cast<std::uint32_t>(comm.size() + 1));
+  }
+  const event::Process* fork(std::uint32_t pid, std::uint64_t start, std::uint32_t ppid, std::uint64_t parent_start, const std::string& comm) {
+    return change(ProcessChange::Kind::kFork, pid, start, ppid, parent_start, comm);
+  }
+  const event::Process* exec(std::uint32_t pid, std::uint64_t start, std::uint32_t ppid, std::uint64_t parent_start, const std::string& comm) {
+    return change(ProcessChange::Kind::kExec, pid, start, ppid, parent_start, comm);
+  }
+  const event::Process* existing(std::uint32_t pid, std::uint64_t start, std::uint32_t ppid, std::uint64_t parent_start, const std::string& comm) {
+    return change(ProcessChange::Kind::kExisting, pid, start, ppid, parent_start, comm);
+  }
+  void exit(std::uint32_t pid, std::uint64_t start) {
+    event::Event event;
+    event.pid = pid;
+    event.start_ns = start;
+    event.payload = event::ProcessExit{};
+    table_.apply(event, {}, 0);
+  }
+
+ private:
+  ProcessTable& table_;
+};
+
+std::string lineage(const event::Process* process) {
+  std::string text;
+  for (; process != nullptr; process = process->parent) text += (text.empty() ? "" : "<") + std::string(process->image->comm());
+  return text;
+}
+
+TEST(ProcessTable, ForkInheritsTheImageExecReplacesIt) {
+  ProcessTable table;
+  Records records(table);
+  records.existing(1, 10, 0, 0, "systemd");
+  records.fork(2, 20, 1, 10, "systemd");
+  EXPECT_EQ(lineage(table.find(2)), "systemd<systemd");
+  EXPECT_EQ(table.find(1)->image, table.find(2)->image) << "shared, not copied";
+  records.exec(2, 20, 1, 10, "bash");
+  EXPECT_EQ(lineage(table.find(2)), "bash<systemd");
+}
+
+TEST(ProcessTable, AReusedPidIsAnotherProcess) {
+  ProcessTable table;
+  Records records(table);
+  records.existing(1, 10, 0, 0, "systemd");
+  records.exec(5, 50, 1, 10, "old");
+  records.fork(6, 60, 5, 50, "old");
+  records.exit(5, 50);
+  records.exec(5, 90, 1, 10, "new");
+  EXPECT_EQ(table.find(5)->image->comm(), "new");
+  EXPECT_EQ(lineage(table.find(6)), "old<old<systemd") << "the child of the old one keeps its own parent";
+}
+
+TEST(ProcessTable, AnExitWeMissedDoesNotConfuseTheNextOwnerOfThePid) {
+  ProcessTable table;
+  Records records(table);
+  records.exec(5, 50, 1, 10, "old");
+  records.exec(5, 90, 1, 10, "new");
+  EXPECT_EQ(table.find(5)->image->comm(), "new");
+  records.exit(5, 50);  // late
+  ASSERT_NE(table.find(5), nullptr);
+  EXPECT_EQ(table.find(5)->image->comm(), "new");
+}
+
+TEST(ProcessTable, AncestryIsAsRecordedAtFork) {
+  ProcessTable table;
+  Records records(table);
+  records.existing(1, 10, 0, 0, "systemd");
+  records.exec(2, 20, 1, 10, "nginx");
+  records.fork(3, 30, 2, 20, "nginx");
+  records.exit(2, 20);
+  records.exec(3, 30, 1, 10, "sh");  // reparented to 1 meanwhile
+  EXPECT_EQ(lineage(table.find(3)), "sh<nginx<systemd");
+}
+
+TEST(ProcessTable, ParentsMayComeAfterTheirChildrenInAScan) {
+  ProcessTable table;
+  Records records(table);
+  table.begin_scan();
+  records.existing(7, 70, 3, 30, "child");
+  records.existing(3, 30, 1, 10, "parent");
+  records.existing(1, 10, 0, 0, "init");
+  table.end_scan(100);
+  EXPECT_EQ(lineage(table.find(7)), "child<parent<init");
+}
+
+TEST(ProcessTable, ARescanBuriesWhatIsGoneAndKeepsTheYoung) {
+  ProcessTable table;
+  Records records(table);
+  table.begin_scan();
+  records.existing(1, 10, 0, 0, "init");
+  records.existing(2, 20, 1, 10, "gone");
+  table.end_scan(100);
+  table.begin_scan();
+  records.existing(1, 10, 0, 0, "init");
+  records.existing(9, 250, 1, 10, "born during the scan");
+  table.end_scan(200);
+  EXPECT_EQ(table.find(2), nullptr);
+  EXPECT_NE(table.find(9), nullptr);
+}
+
+TEST(ProcessTable, TheDeadGoOnceNobodyDescendsFromThem) {
+  ProcessTable table({.max_processes = 1000, .recent_dead = 2});
+  Records records(table);
+  records.existing(1, 10, 0, 0, "init");
+  for (std::uint32_t pid = 2; pid < 500; ++pid) {
+    records.fork(pid, pid * 10, 1, 10, "init");
+    records.exit(pid, pid * 10);
+  }
+  EXPECT_LE(table.size(), 4U);
+  EXPECT_EQ(table.counters().evicted, 0U);
+}
+
+TEST(ProcessTable, AChainOfDeadAncestorsIsBounded) {
+  ProcessTable table({.max_processes = 100, .recent_dead = 2});
+  Records records(table);
+  records.existing(1, 10, 0, 0, "init");
+  std::uint32_t pid = 2;
+  for (; pid < 5000; ++pid) {  // each forks the next and dies
+    records.fork(pid, pid * 10, pid - 1, (pid - 1) * 10, "init");
+    if (pid > 2) records.exit(pid - 1, (pid - 1) * 10);
+  }
+  EXPECT_LE(table.size(), 101U);
+  EXPECT_GT(table.counters().evicted, 0U) << "and that is counted";
+  const event::Process* last = table.find(pid - 1);
+  ASSERT_NE(last, nullptr);
+  int depth = 0;
+  for (const event::Process* p = last; p != nullptr; p = p->parent) ++depth;
+  EXPECT_GT(depth, 50) << "the nearest ancestors stay";
+}
+
+TEST(ProcessTable, AFullTableOfTheLivingStaysBounded) {
+  ProcessTable table({.max_processes = 10, .recent_dead = 2});
+  Records records(table);
+  for (std::uint32_t pid = 1; pid < 100; ++pid) records.existing(pid, pid, 0, 0, "p");
+  EXPECT_LE(table.size(), 10U);
+  EXPECT_EQ(table.counters().evicted, 89U);
+}
+
+TEST(ProcessTable, RecordsThatClaimACycleAreNotFollowed) {
+  ProcessTable table;
+  Records records(table);
+  records.existing(2, 20, 3, 30, "a");
+  records.existing(3, 30, 2, 20, "b");
+  table.end_scan(0);
+  int depth = 0;
+  for (const event::Process* p = table.find(2); p != nullptr && depth < 100; p = p->parent) ++depth;
+  EXPECT_LT(depth, 100);
+}
+
+}  // namespace
+}  // namespace shrike::enrich
