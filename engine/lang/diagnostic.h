@@ -2,6 +2,7 @@
 // Diagnostics are data: what is wrong, where, and what would work. Nobody prints but the application.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,8 +19,8 @@ struct Diagnostic {
   std::string message;  // one line, lower case, no full stop
   std::string hint;     // what would work; may be empty
   Position position;
-  std::string item;     // the rule, macro or list it is about; may be empty
-  std::string line;     // the file's line, for the caret text; may be empty
+  std::string item;  // the rule, macro or list it is about; may be empty
+  std::string line;  // the file's line, for the caret text; may be empty
 
   bool operator==(const Diagnostic&) const = default;
 };
@@ -31,7 +32,8 @@ struct Diagnostic {
 //       |              ^
 //     hint: did you mean proc.name?
 //
-// Control characters of the file's line are shown as '.', so that a rule file can't drive a terminal.
+// Lines are joined by '\n', with none at the end. Control and text-direction characters are shown as '.', so that a rule file
+// can't drive a terminal; of a long line about 160 columns around the caret are shown.
 std::string format(const Diagnostic& diagnostic);
 
 // Collects what a load finds. Reading goes on after a warning and, where it makes sense, after an error.
@@ -46,6 +48,9 @@ class Diagnostics {
   std::vector<Diagnostic> all_;
   std::size_t errors_ = 0;
 };
+
+// Letters to insert, delete, replace or swap with their neighbour to make `a` of `b`; `limit` + 1 if it is more than `limit`.
+std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit);
 
 // The candidate nearest to `word` (edit distance at most a third of its length, at least 1), or empty.
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& candidates);

@@ -17,7 +17,8 @@ struct SourceFile {
   std::string text;
 };
 
-// Where something stands: lines and columns count from 1, columns in bytes. line 0: nowhere in particular (only the file is known).
+// Where something stands: lines and columns count from 1, columns in bytes. line 0: nowhere in particular (only the file is
+// known).
 struct Position {
   std::string file;
   std::size_t line = 0;
@@ -26,23 +27,33 @@ struct Position {
   bool operator==(const Position&) const = default;
 };
 
-// One scalar of a YAML file: its value, and the byte of the file at which its node starts.
-// Pieces appended by `append` or `override` keep their own origin: a SourceText is a list of them.
+// Text put together from scalars of YAML files. Each piece keeps the place it came from: the byte of its file at which its node
+// starts.
 class SourceText {
  public:
   SourceText() = default;
+  // One scalar: its value as YAML gives it. `node_offset` is the first byte of the scalar itself (its quote, its `|`, its first
+  // letter).
   SourceText(std::string value, std::shared_ptr<const SourceFile> file, std::size_t node_offset);
 
-  // The text as YAML gives it; several pieces joined by one blank.
+  // Text that no file spells (a compiled exception): all of it stands at `offset`.
+  static SourceText generated(std::string value, std::shared_ptr<const SourceFile> file, std::size_t offset);
+
   const std::string& value() const { return value_; }
   bool empty() const { return value_.empty(); }
 
   // Adds ` ` and the other text, keeping its origin (rule-language.md 1.8).
   void append(const SourceText& other);
+  // The same without the blank.
+  void concat(const SourceText& other);
+  // Without blanks and line ends at either end.
+  SourceText trimmed() const;
 
   // The position in the file of byte `offset` of value(). Follows plain, quoted, literal and folded scalars; where the
   // alignment fails it falls back to the start of the node.
   Position position(std::size_t offset) const;
+  // The file's line at that position, for Diagnostic::line.
+  std::string line(std::size_t offset) const;
 
  private:
   struct Piece {
@@ -50,7 +61,12 @@ class SourceText {
     std::size_t size = 0;
     std::shared_ptr<const SourceFile> file;
     std::size_t node_offset = 0;
+    bool generated = false;
+    std::string skipped;  // of the scalar, before the piece: trimmed off
   };
+
+  const Piece* piece_at(std::size_t offset) const;
+  std::size_t file_offset(const Piece& piece, std::size_t offset) const;
 
   std::string value_;
   std::vector<Piece> pieces_;
