@@ -15,8 +15,8 @@ inline constexpr std::size_t kMaxDepth = 1000;        // nesting of parentheses 
 inline constexpr std::size_t kMaxLiteralBytes = 255;  // longest constant (rule-language.md 2.2)
 
 struct ParseError {
-  std::string message;  // one line, lower case
-  std::string hint;     // may be empty
+  std::string message;     // one line, lower case
+  std::string hint;        // may be empty
   std::size_t offset = 0;  // byte of the text the caret points at; for an unclosed string its opening quote
 };
 
