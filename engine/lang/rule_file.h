@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // read_rule_file adds one YAML rule file to a RuleSet: required versions, lists, macros, rules, redefinition and the ways
-// to change earlier definitions (rule-language.md sections 1.1 to 1.10). Conditions stay text here; engine/compile expands and types them.
+// to change earlier definitions (rule-language.md sections 1.1 to 1.10). Conditions stay text here; engine/compile expands and
+// types them.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -51,22 +53,38 @@ struct Macro {
   Position position;
 };
 
+// One entry of a group: a scalar, or a list of them.
+struct ExceptionValue {
+  bool list = false;
+  std::vector<std::string> items;
+};
+
+// What one element of `values` says: an entry per field.
+struct ExceptionGroup {
+  std::vector<ExceptionValue> entries;
+  std::shared_ptr<const SourceFile> file;
+  std::size_t offset = 0;  // of the element
+};
+
 struct Exception {
   std::string name;
   std::vector<std::string> fields;
   std::vector<std::string> comps;
-  bool scalar_form = false;  // `fields` was a scalar
-  std::vector<std::vector<std::string>> values;
-  Position position;
+  bool scalar_form = false;  // `fields` was a scalar: one field, one list operator, values in one list
+  std::vector<ExceptionGroup> values;
+  std::shared_ptr<const SourceFile> file;
+  std::size_t offset = 0;  // of the exception
 };
 
 struct Rule {
   std::string name;
   std::string desc;
-  SourceText condition;
+  SourceText condition;  // after append and override, without the exceptions
   SourceText output;
+  std::vector<Exception> exceptions;
   Priority priority = Priority::kDebug;
   std::string source = "syscall";
+  bool unknown_source = false;  // warned about; the rule is known for later append and override, but not compiled
   bool enabled = true;
   bool capture = false;
   std::uint32_t capture_duration_ms = 0;
@@ -91,7 +109,24 @@ struct RuleSet {
   List* find_list(std::string_view name);
   Macro* find_macro(std::string_view name);
   Rule* find_rule(std::string_view name);
+
+ private:
+  // Names of the vectors' items; caught up with a vector when it is asked, so items may be pushed back but not renamed.
+  struct Index {
+    std::map<std::string, std::size_t, std::less<>> places;
+    std::size_t known = 0;
+  };
+  template <class Item>
+  static Item* find(std::vector<Item>& items, Index& index, std::string_view name);
+
+  Index list_index_;
+  Index macro_index_;
+  Index rule_index_;
 };
+
+// The rule's condition with its exceptions compiled in (rule-language.md 1.9); lists and macros are still names.
+// Text of an exception stands at its element of `values`.
+SourceText condition_with_exceptions(const Rule& rule);
 
 // Reads the file's bytes. Errors: kSystem with errno, kLimit above kMaxFileBytes, kInvalid if it is no regular file.
 Result<std::shared_ptr<const SourceFile>> load_source(const std::string& path);
