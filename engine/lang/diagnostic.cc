@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/lang/utf8.h"
+
 namespace shrike::lang {
 namespace {
 
@@ -11,16 +13,8 @@ constexpr std::size_t kMaxColumns = 160;     // of a line that is shown
 constexpr std::size_t kMaxWordBytes = 64;    // a longer word has no nearest candidate
 constexpr std::string_view kEllipsis = "…";  // where a line is cut
 
-// Bytes of the UTF-8 character at `at`; 1 for a byte that starts none.
-std::size_t character_size(std::string_view text, std::size_t at) {
-  const auto lead = static_cast<unsigned char>(text[at]);
-  const std::size_t size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
-  if (at + size > text.size()) return 1;
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((static_cast<unsigned char>(text[at + i]) & 0xC0) != 0x80) return 1;
-  }
-  return size;
-}
+// Bytes of the character at `at`; a byte that starts none counts as one.
+std::size_t character_size(std::string_view text, std::size_t at) { return std::max<std::size_t>(utf8_size(text, at), 1); }
 
 // What a terminal may be shown for one character. U+0080 to U+009F steer terminals; U+202A to U+202E and U+2066 to U+2069
 // reorder what is read.

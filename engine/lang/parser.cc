@@ -184,8 +184,10 @@ class Parser {
       hint = "an exponent has a sign: 1e+3";
     } else if (word == "not") {
       hint = "write: and not";
+    } else if (last_ == Last::kIdentifier && lower(last_word_) == "not") {
+      hint = "keywords are lower-case: not";
     }
-    fail_expected("\"and\", \"or\" or the end", std::move(hint));
+    fail_expected(depth_ > 0 ? "\"and\", \"or\" or \")\"" : "\"and\", \"or\" or the end", std::move(hint));
   }
 
   static bool is_modifier(std::string_view word) {
