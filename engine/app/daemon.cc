@@ -129,6 +129,7 @@ kernel::CapturePlan Daemon::plan(const program::Program& program) const {
   kernel::CapturePlan plan;
   const event::EventSet wanted = program.wanted_events();
   for (std::size_t type = 1; type < kernel::kEventTypes; ++type) plan.events[type] = wanted.test(type);
+  plan.failed_exec = program.wants_failed_exec();
   event::EventSet but_exec = event::all_event_types();
   but_exec.reset(event::index(event::EventType::kExecve));
   but_exec.reset(event::index(event::EventType::kExecveat));

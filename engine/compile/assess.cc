@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <optional>
 
 #include "engine/compile/compile.h"
+#include "engine/event/semantics.h"
 
 namespace shrike::compile {
 namespace {
@@ -21,11 +23,17 @@ class NoProcesses final : public event::Processes {
   const event::Process* find(std::uint32_t) const override { return nullptr; }
 };
 
-// Folds a condition with what is known before any event: evt.num is above 0 and, if `host`, container fields have the host's
-// values. Leaves that stay open are looked up in `reached`.
+// What is taken as known besides the rule's own text.
+enum class Given {
+  kNothing,
+  kHost,    // container fields have the host's values
+  kFailed,  // the call failed
+};
+
+// Folds a condition with what is known before any event: evt.num is above 0, and what is given. Nothing: it depends on the event.
 class Folder {
  public:
-  Folder(const Program& program, bool host) : program_(program), host_(host) {}
+  Folder(const Program& program, Given given) : program_(program), given_(given) {}
 
   std::optional<bool> fold(std::uint32_t at) {
     const Node& node = program_.nodes[at];
@@ -59,8 +67,24 @@ class Folder {
       if (const auto* numbers = std::get_if<program::Numbers>(&predicate.constants)) return fold_number(predicate, *numbers);
       return std::nullopt;
     }
-    if (!host_ || use.field->origin != event::Origin::kHostConstant) return std::nullopt;
+    if (given_ == Given::kFailed) return fold_failed(predicate, use.field->name);
+    if (given_ != Given::kHost || use.field->origin != event::Origin::kHostConstant) return std::nullopt;
     return program::holds(predicate, event::extract(use, event_, context_, arena_));
+  }
+
+  // Of a failed call evt.failed is true, evt.rawres some negative number and evt.res some errno's name.
+  static std::optional<bool> fold_failed(const program::Predicate& predicate, std::string_view field) {
+    if (field == "evt.failed") return program::holds(predicate, event::Value(true));
+    if (field == "evt.res") {
+      const auto* texts = std::get_if<program::Texts>(&predicate.constants);
+      if (texts != nullptr && *texts == program::Texts{"SUCCESS"}) return program::holds(predicate, event::Value("EPERM"));
+    }
+    if (field == "evt.rawres") {
+      const auto* numbers = std::get_if<program::Numbers>(&predicate.constants);
+      const auto negative = [](const auto& number) { return std::visit([](auto n) { return std::cmp_less(n, 0); }, number); };
+      if (numbers != nullptr && std::ranges::none_of(*numbers, negative)) return program::holds(predicate, event::Value(std::int64_t{-1}));
+    }
+    return std::nullopt;
   }
 
   static std::optional<bool> fold_number(const program::Predicate& predicate, const program::Numbers& numbers) {
@@ -76,7 +100,7 @@ class Folder {
   }
 
   const Program& program_;
-  bool host_;
+  Given given_;
   NoNames names_;
   NoProcesses processes_;
   event::Context context_{names_, processes_, {}, 0};
@@ -94,12 +118,12 @@ std::string join(const event::EventSet& set) {
   return text;
 }
 
-// A field of the condition that nothing supplies; empty if there is none.
-std::string missing_field(const program::Rule& rule) {
-  for (const std::string& name : rule.condition_fields) {
-    const std::string bare = name.substr(0, name.find('['));
-    const auto use = event::resolve_field(bare, std::nullopt);
-    if (use && use->field->origin == event::Origin::kNotCaptured) return name;
+// A field of the condition that nothing supplies for any of the events; empty if there is none.
+std::string missing_field(const Program& program, const program::Rule& rule, const event::EventSet& events) {
+  for (const event::FieldUse& use : program.slots) {
+    const std::string name = use.text();
+    if (!std::ranges::binary_search(rule.condition_fields, name)) continue;
+    if (!event::is_known(use, events, event::Tier::kTracing)) return name;
   }
   return {};
 }
@@ -107,11 +131,11 @@ std::string missing_field(const program::Rule& rule) {
 Availability assess_rule(const Program& program, const program::Rule& rule, const Capabilities& capabilities) {
   using State = Availability::State;
   if (rule.source != "syscall") return {State::kInactive, "source " + rule.source};
-  if (rule.events.none() || Folder(program, false).fold(rule.root) == false) return {State::kInactive, "never true by its own text"};
-  if (!capabilities.containers && Folder(program, true).fold(rule.root) == false) return {State::kInactive, "containers"};
+  if (rule.events.none() || Folder(program, Given::kNothing).fold(rule.root) == false) return {State::kInactive, "never true by its own text"};
+  if (!capabilities.containers && Folder(program, Given::kHost).fold(rule.root) == false) return {State::kInactive, "containers"};
   const event::EventSet seen = rule.events & capabilities.events;
   if (seen.none()) return {State::kInactive, "events: " + join(rule.events)};
-  if (const std::string field = missing_field(rule); !field.empty()) return {State::kInactive, "fields: " + field};
+  if (const std::string field = missing_field(program, rule, seen); !field.empty()) return {State::kInactive, "fields: " + field};
   if (seen == rule.events) return {State::kActive, {}};
   if (rule.any_event) return {State::kPartial, "all events but " + join(seen)};
   return {State::kPartial, join(rule.events & ~seen)};
@@ -120,7 +144,13 @@ Availability assess_rule(const Program& program, const program::Rule& rule, cons
 }  // namespace
 
 void assess(Program& program, const Capabilities& capabilities) {
-  for (program::Rule& rule : program.rules) rule.availability = assess_rule(program, rule, capabilities);
+  event::EventSet exec;
+  exec.set(event::index(event::EventType::kExecve));
+  exec.set(event::index(event::EventType::kExecveat));
+  for (program::Rule& rule : program.rules) {
+    rule.availability = assess_rule(program, rule, capabilities);
+    rule.wants_failed_exec = (rule.events & exec).any() && Folder(program, Given::kFailed).fold(rule.root) != false;
+  }
   program.index_rules();
 }
 

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/kernel/ring_source.h"
 
-#include <bpf/bpf.h>
 #include <linux/bpf.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <atomic>
+#include <algorithm>
+#include <bpf/bpf.h>
 #include <cerrno>
 #include <cstring>
-#include <utility>
+#include <limits>
 
 #include "bpf/abi/event.h"
 #include "engine/base/clock.h"
@@ -18,115 +19,124 @@
 namespace shrike::kernel {
 namespace {
 
-constexpr std::uint64_t kSettleNs = 2'000'000;
-constexpr std::uint64_t kLengthMask = ~std::uint64_t{BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT};
+constexpr std::uint64_t kNoTime = std::numeric_limits<std::uint64_t>::max();
 
-std::size_t page_size() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
+std::uint64_t load_acquire(const std::byte* at) { return __atomic_load_n(reinterpret_cast<const std::uint64_t*>(at), __ATOMIC_ACQUIRE); }
 
-// The two positions and the records' headers are shared with the kernel: whole-word atomics on its memory.
-std::uint64_t load(const void* at) { return std::atomic_ref(*static_cast<std::uint64_t*>(const_cast<void*>(at))).load(std::memory_order_acquire); }
-void store(void* at, std::uint64_t value) { std::atomic_ref(*static_cast<std::uint64_t*>(at)).store(value, std::memory_order_release); }
+// A record too short for a header counts as oldest: the decoder shall see and refuse it.
+std::uint64_t time_of(std::span<const std::byte> record) {
+  if (record.size() < sizeof(event_header)) return 0;
+  std::uint64_t time_ns = 0;
+  std::memcpy(&time_ns, record.data() + offsetof(event_header, time_ns), sizeof(time_ns));
+  return time_ns;
+}
 
 }  // namespace
 
-Result<Ring> Ring::map(int map_fd) {
+Mapping::Mapping(Mapping&& other) noexcept : start_(std::exchange(other.start_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+Mapping& Mapping::operator=(Mapping&& other) noexcept {
+  std::swap(start_, other.start_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+Mapping::~Mapping() {
+  if (start_ != nullptr) munmap(start_, size_);
+}
+
+Result<Ring> Ring::open(int fd) {
   bpf_map_info info{};
   __u32 info_size = sizeof(info);
-  if (bpf_obj_get_info_by_fd(map_fd, &info, &info_size) != 0) return std::unexpected(system_error("read the info of a ring", errno));
-  if (info.type != BPF_MAP_TYPE_RINGBUF) return fail(Code::kInvalid, "not a ring buffer map");
-  Ring ring;
-  ring.capacity_ = info.max_entries;
-  void* consumer = mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
-  if (consumer == MAP_FAILED) return std::unexpected(system_error("map a ring's consumer page", errno));
-  ring.consumer_page_ = consumer;
-  ring.producer_bytes_ = page_size() + 2 * ring.capacity_;
-  void* producer = mmap(nullptr, ring.producer_bytes_, PROT_READ, MAP_SHARED, map_fd, static_cast<off_t>(page_size()));
-  if (producer == MAP_FAILED) return std::unexpected(system_error("map a ring's data", errno));
-  ring.producer_pages_ = producer;
-  ring.position_ = load(consumer);
+  if (bpf_obj_get_info_by_fd(fd, &info, &info_size) != 0) return std::unexpected(system_error("ring buffer: look at map", errno));
+  if (info.type != BPF_MAP_TYPE_RINGBUF) return fail(Code::kInvalid, "ring buffer: map is none");
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  const std::size_t size = info.max_entries;
+
+  void* consumer = mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (consumer == MAP_FAILED) return std::unexpected(system_error("ring buffer: map consumer page", errno));
+  Mapping consumer_mapping(consumer, page);
+  const std::size_t producer_size = page + 2 * size;
+  void* producer = mmap(nullptr, producer_size, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(page));
+  if (producer == MAP_FAILED) return std::unexpected(system_error("ring buffer: map data", errno));
+  Ring ring(std::move(consumer_mapping), Mapping(producer, producer_size), size);
+  ring.position_ = load_acquire(ring.consumer_.start());
   return ring;
 }
 
-Ring::Ring(Ring&& other) noexcept
-    : consumer_page_(std::exchange(other.consumer_page_, nullptr)),
-      producer_pages_(std::exchange(other.producer_pages_, nullptr)),
-      producer_bytes_(other.producer_bytes_),
-      capacity_(other.capacity_),
-      position_(other.position_),
-      head_bytes_(other.head_bytes_) {}
-
-Ring::~Ring() {
-  if (consumer_page_ != nullptr) munmap(consumer_page_, page_size());
-  if (producer_pages_ != nullptr) munmap(producer_pages_, producer_bytes_);
-}
-
-std::optional<std::span<const std::byte>> Ring::peek() {
-  const std::byte* data = static_cast<const std::byte*>(producer_pages_) + page_size();
-  while (position_ < load(producer_pages_)) {
-    const std::byte* header = data + (position_ & (capacity_ - 1));
-    // Length and flags are one 32-bit word; the commit is a release of it.
-    const auto length_and_flags =
-        std::atomic_ref(*const_cast<std::uint32_t*>(reinterpret_cast<const std::uint32_t*>(header))).load(std::memory_order_acquire);
-    if ((length_and_flags & BPF_RINGBUF_BUSY_BIT) != 0) return std::nullopt;
-    const std::uint64_t length = length_and_flags & kLengthMask;
-    head_bytes_ = (length + BPF_RINGBUF_HDR_SZ + 7) & ~std::uint64_t{7};
-    if ((length_and_flags & BPF_RINGBUF_DISCARD_BIT) == 0) return std::span(header + BPF_RINGBUF_HDR_SZ, length);
-    pop();
+std::optional<std::span<const std::byte>> Ring::head() {
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  for (;;) {
+    if (position_ >= load_acquire(producer_.start())) return std::nullopt;
+    const std::byte* record = producer_.start() + page + (position_ & mask_);
+    const std::uint32_t length = __atomic_load_n(reinterpret_cast<const std::uint32_t*>(record), __ATOMIC_ACQUIRE);
+    if ((length & BPF_RINGBUF_BUSY_BIT) != 0) return std::nullopt;
+    const std::uint32_t size = length & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+    head_size_ = (std::uint64_t{size} + BPF_RINGBUF_HDR_SZ + 7U) & ~std::uint64_t{7};
+    if ((length & BPF_RINGBUF_DISCARD_BIT) == 0) return std::span(record + BPF_RINGBUF_HDR_SZ, size);
+    release();
   }
-  head_bytes_ = 0;
-  return std::nullopt;
 }
 
-void Ring::pop() {
-  position_ += std::exchange(head_bytes_, 0);
-  store(consumer_page_, position_);
+void Ring::release() {
+  position_ += std::exchange(head_size_, 0);
+  __atomic_store_n(reinterpret_cast<std::uint64_t*>(consumer_.start()), position_, __ATOMIC_RELEASE);
 }
 
-Result<std::unique_ptr<RingSource>> RingSource::create(std::span<const int> map_fds) {
-  auto source = std::unique_ptr<RingSource>(new RingSource());
-  source->epoll_.reset(epoll_create1(EPOLL_CLOEXEC));
-  if (!source->epoll_) return std::unexpected(system_error("epoll_create1", errno));
-  for (const int fd : map_fds) {
-    source->rings_.push_back(TRY(Ring::map(fd)));
-    // Edge-triggered: records too young to be read must not wake us again and again.
-    epoll_event interest{.events = EPOLLIN | EPOLLET, .data = {.fd = fd}};
-    if (epoll_ctl(source->epoll_.get(), EPOLL_CTL_ADD, fd, &interest) != 0) return std::unexpected(system_error("epoll_ctl", errno));
+Result<std::unique_ptr<RingSource>> RingSource::create(std::span<const int> fds) {
+  UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll) return std::unexpected(system_error("ring buffers: epoll", errno));
+  std::vector<Ring> rings;
+  std::vector<UniqueFd> kept;
+  for (const int fd : fds) {
+    rings.push_back(TRY(Ring::open(fd)));
+    // epoll forgets a file when its last descriptor is closed: keep one.
+    kept.emplace_back(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    // Edge-triggered: only the kernel's wake-ups count, not that something unsettled lies there.
+    epoll_event interest{};
+    interest.events = EPOLLIN | EPOLLET;
+    if (!kept.back() || epoll_ctl(epoll.get(), EPOLL_CTL_ADD, kept.back().get(), &interest) != 0)
+      return std::unexpected(system_error("ring buffers: epoll", errno));
   }
-  return source;
+  return std::unique_ptr<RingSource>(new RingSource(std::move(rings), std::move(kept), std::move(epoll)));
 }
 
 std::optional<decode::RawRecord> RingSource::next() {
-  if (last_ != nullptr) std::exchange(last_, nullptr)->pop();
-  // Reading the clock per record would cost more than the record: the horizon is kept until nothing is left below it.
-  for (const bool fresh : {false, true}) {
-    if (fresh) {
-      const std::uint64_t horizon_ns = settle_ ? boot_time_ns() - kSettleNs : ~std::uint64_t{0};
-      if (horizon_ns <= horizon_ns_) return std::nullopt;
-      horizon_ns_ = horizon_ns;
-    }
-    std::uint64_t oldest_ns = ~std::uint64_t{0};
-    std::span<const std::byte> bytes;
-    for (Ring& ring : rings_) {
-      const auto head = ring.peek();
-      if (!head) continue;
-      std::uint64_t time_ns = 0;  // of a record too short to have one: first out, to be refused by decode
-      static_assert(offsetof(event_header, time_ns) == 0);
-      if (head->size() >= sizeof(time_ns)) std::memcpy(&time_ns, head->data(), sizeof(time_ns));
-      if (last_ != nullptr && time_ns >= oldest_ns) continue;
-      last_ = &ring;
-      oldest_ns = time_ns;
-      bytes = *head;
-    }
-    if (last_ == nullptr) return std::nullopt;
-    if (oldest_ns <= horizon_ns_) return decode::RawRecord{bytes};
-    last_ = nullptr;
+  if (lent_ != nullptr) std::exchange(lent_, nullptr)->release();
+  unsettled_ = false;
+  std::uint64_t oldest_ns = kNoTime;
+  std::span<const std::byte> oldest;
+  Ring* from = nullptr;
+  for (Ring& ring : rings_) {
+    const auto head = ring.head();
+    if (!head) continue;
+    const std::uint64_t time_ns = time_of(*head);
+    if (from != nullptr && time_ns >= oldest_ns) continue;
+    oldest_ns = time_ns;
+    oldest = *head;
+    from = &ring;
   }
-  return std::nullopt;
+  if (from == nullptr) return std::nullopt;
+  if (settle_ && !settled(oldest_ns)) {
+    unsettled_ = true;
+    return std::nullopt;
+  }
+  lent_ = from;
+  return decode::RawRecord{oldest};
+}
+
+bool RingSource::settled(std::uint64_t time_ns) {
+  const auto old_enough = [&] { return time_ns + kSettleNs <= now_ns_; };
+  if (old_enough()) return true;  // by an earlier look at the clock: no need for another
+  now_ns_ = boot_time_ns();
+  return old_enough();
 }
 
 void RingSource::wait(int timeout_ms) {
+  static constexpr int kSettleMs = static_cast<int>(kSettleNs / 1'000'000);
   epoll_event ready{};
-  epoll_wait(epoll_.get(), &ready, 1, timeout_ms);
+  // What was held back wakes nobody when it has settled.
+  (void)epoll_wait(epoll_.get(), &ready, 1, unsettled_ ? std::min(timeout_ms, kSettleMs) : timeout_ms);
 }
 
 }  // namespace shrike::kernel

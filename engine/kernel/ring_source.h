@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// RingSource reads the kernel's ring buffers in order of time, without copying (docs/adr/0002).
+// RingSource reads the kernel's BPF ring buffers in order of time, without copying.
 #pragma once
 
 #include <array>
@@ -16,56 +16,73 @@
 
 namespace shrike::kernel {
 
-// One BPF_MAP_TYPE_RINGBUF, mapped: a page with the consumer's position, a page with the producer's, and the data twice in a row,
-// so that a record that wraps is contiguous. Layout: Linux Documentation/bpf/ringbuf.rst and kernel/bpf/ringbuf.c.
-class Ring {
+// A mapping that unmaps itself.
+class Mapping {
  public:
-  // `map_fd` is borrowed for the call only. Errors: kSystem.
-  static Result<Ring> map(int map_fd);
+  Mapping() = default;
+  Mapping(void* start, std::size_t size) : start_(start), size_(size) {}
+  Mapping(Mapping&& other) noexcept;
+  Mapping& operator=(Mapping&& other) noexcept;
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  ~Mapping();
 
-  Ring(Ring&& other) noexcept;
-  Ring& operator=(Ring&&) = delete;
-  Ring(const Ring&) = delete;
-  ~Ring();
-
-  // The oldest record, or nothing: the ring is empty, or its oldest record is still being written. Stays until pop().
-  std::optional<std::span<const std::byte>> peek();
-  // Gives the record's bytes back to the producers.
-  void pop();
+  std::byte* start() const { return static_cast<std::byte*>(start_); }
 
  private:
-  Ring() = default;
+  void* start_ = nullptr;
+  std::size_t size_ = 0;
+};
 
-  void* consumer_page_ = nullptr;
-  void* producer_pages_ = nullptr;
-  std::size_t producer_bytes_ = 0;
-  std::uint64_t capacity_ = 0;  // bytes, a power of two
-  std::uint64_t position_ = 0;  // ours; published by pop()
-  std::uint64_t head_bytes_ = 0;  // of the record peek() gave, with its header; 0: none
+// The consumer's side of one BPF_MAP_TYPE_RINGBUF; layout as in the kernel's Documentation/bpf/ringbuf.rst.
+class Ring {
+ public:
+  // fd      the map; borrowed for this call only
+  // Errors: kSystem if it can't be mapped, kInvalid if it is no ring buffer.
+  static Result<Ring> open(int fd);
+
+  // The oldest record not yet released, if the kernel has finished it. Stays the same until release(). A record still being
+  // written is as if it were not there: never waited for, and those behind it wait with it.
+  std::optional<std::span<const std::byte>> head();
+
+  // Gives the head's room back to the kernel. Only after head() returned one.
+  void release();
+
+ private:
+  Ring(Mapping consumer, Mapping producer, std::size_t size) : consumer_(std::move(consumer)), producer_(std::move(producer)), mask_(size - 1) {}
+
+  Mapping consumer_;         // one page: our position
+  Mapping producer_;         // the kernel's position, and the data twice in a row, so that no record wraps
+  std::uint64_t mask_ = 0;   // size - 1
+  std::uint64_t position_ = 0;
+  std::uint64_t head_size_ = 0;  // of the head with its own header, 0: not looked up
 };
 
 class RingSource final : public decode::RecordSource {
  public:
-  // The rings' map fds; borrowed for as long as the source lives. Errors: kSystem.
-  static Result<std::unique_ptr<RingSource>> create(std::span<const int> map_fds);
+  // A producer on another CPU may still be between its time stamp and its record: younger ones are held back this long.
+  static constexpr std::uint64_t kSettleNs = 2'000'000;
 
-  // A record younger than two milliseconds is left where it is: a program on another CPU may still be between its time stamp and
-  // its record. Off while draining, when no program runs any more.
-  void set_settle(bool on) { settle_ = on; }
+  // fds   ring buffer maps; duplicated where kept
+  static Result<std::unique_ptr<RingSource>> create(std::span<const int> fds);
 
   std::optional<decode::RawRecord> next() override;
-
-  // Sleeps until a ring wakes us or the time is over.
-  void wait(int timeout_ms);
+  void wait(int timeout_ms) override;
+  void set_settle(bool settle) override { settle_ = settle; }
 
  private:
-  RingSource() = default;
+  RingSource(std::vector<Ring> rings, std::vector<UniqueFd> fds, UniqueFd epoll)
+      : rings_(std::move(rings)), fds_(std::move(fds)), epoll_(std::move(epoll)) {}
+
+  bool settled(std::uint64_t time_ns);
 
   std::vector<Ring> rings_;
-  Ring* last_ = nullptr;  // whose head next() gave out
+  std::vector<UniqueFd> fds_;
   UniqueFd epoll_;
+  Ring* lent_ = nullptr;  // whose head the last next() handed out
+  std::uint64_t now_ns_ = 0;
   bool settle_ = true;
-  std::uint64_t horizon_ns_ = 0;  // records up to here are given out; read anew when nothing is left below it
+  bool unsettled_ = false;  // the last next() held something back
 };
 
 }  // namespace shrike::kernel

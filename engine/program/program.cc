@@ -53,6 +53,10 @@ event::EventSet Program::wanted_events() const {
   return wanted;
 }
 
+bool Program::wants_failed_exec() const {
+  return std::ranges::any_of(rules, [](const Rule& rule) { return is_asked(rule) && rule.wants_failed_exec; });
+}
+
 bool Program::uses_field(std::string_view field, const event::EventSet& types) const {
   return std::ranges::any_of(rules, [&](const Rule& rule) {
     if (!is_asked(rule) || (rule.events & types).none()) return false;

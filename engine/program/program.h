@@ -64,6 +64,7 @@ struct Rule {
   std::vector<OutputField> output_fields;  // each key once
   event::EventSet events;                  // inferred
   bool any_event = false;                  // names no event type: all of them
+  bool wants_failed_exec = true;           // it could hold for an execve that fails; false only if its own text rules that out
   std::vector<std::string> condition_fields;  // sorted, as written
   Availability availability;
 };
@@ -80,6 +81,8 @@ struct Program {
   void index_rules();
   // Events some enabled, not inactive rule wants.
   event::EventSet wanted_events() const;
+  // Could such a rule hold for an execve or execveat that fails?
+  bool wants_failed_exec() const;
   // Does such a rule read this field (in condition or output) for an event in `types`?
   bool uses_field(std::string_view field, const event::EventSet& types) const;
 

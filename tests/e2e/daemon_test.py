@@ -17,7 +17,7 @@ from harness import LiveTest, Shrike, quiet, token, wait_for
 FLOOD = int(os.environ.get("SHRIKE_FLOOD", "200000"))
 WORKLOAD = harness.BINARY.parent / "tests" / "bench" / "workload"
 
-EXEC_RULE = "- rule: Marked program\n  desc: d\n  condition: evt.type = execve and proc.args contains {mark}\n  output: ran %proc.cmdline\n  priority: NOTICE\n"
+EXEC_RULE = "- rule: Marked program\n  desc: d\n  condition: evt.type = execve and evt.failed = false and proc.args contains {mark}\n  output: ran %proc.cmdline\n  priority: NOTICE\n"
 OPEN_RULE = "- rule: Marked file\n  desc: d\n  condition: evt.type in (open, openat) and fd.name endswith {mark} and fd.num >= 0\n  output: opened %fd.name\n  priority: NOTICE\n"
 
 

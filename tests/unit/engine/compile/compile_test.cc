@@ -150,6 +150,28 @@ TEST(Assess, SaysWhatAHostCanMakeOfARule) {
   EXPECT_EQ(availability_of("evt.type = execve and evt.num = 0"), "inactive: never true by its own text");
 }
 
+bool wants_failed_exec(const std::string& condition) {
+  program::Program program = test::compile_text(test::one_rule(condition));
+  Capabilities capabilities;
+  capabilities.events.set(event::index(event::EventType::kExecve));
+  capabilities.events.set(event::index(event::EventType::kOpenat));
+  assess(program, capabilities);
+  return program.wants_failed_exec();
+}
+
+TEST(Assess, AFailedExecIsWantedUnlessTheTextRulesItOut) {  // it costs a look at every system call
+  EXPECT_TRUE(wants_failed_exec("evt.type = execve"));
+  EXPECT_TRUE(wants_failed_exec("evt.type = execve and evt.res = ENOENT"));
+  EXPECT_TRUE(wants_failed_exec("evt.type = execve and evt.res in (SUCCESS, ENOENT)"));
+  EXPECT_TRUE(wants_failed_exec("evt.type = execve and not evt.res = SUCCESS"));
+  EXPECT_TRUE(wants_failed_exec("evt.type = execve and (evt.failed = false or proc.name = x)"));
+  EXPECT_FALSE(wants_failed_exec("evt.type = execve and evt.res = SUCCESS"));
+  EXPECT_FALSE(wants_failed_exec("evt.type = execve and evt.rawres >= 0"));
+  EXPECT_FALSE(wants_failed_exec("evt.type = execve and evt.failed = false"));
+  EXPECT_FALSE(wants_failed_exec("evt.type = execve and not evt.failed = true"));
+  EXPECT_FALSE(wants_failed_exec("evt.type = openat"));
+}
+
 TEST(Compile, SameChecksShareOnePredicate) {
   const program::Program program = test::compile_text(
       "- rule: A\n  desc: d\n  condition: evt.type = execve and proc.name = x\n  output: a\n  priority: INFO\n"

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/kernel/probe.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <system_error>
+
+#include "engine/base/handle.h"
+
+namespace shrike::kernel {
+namespace {
+
+using Btf = std::unique_ptr<btf, Destroyer<btf__free>>;
+
+std::string reason(int error) { return std::generic_category().message(error); }
+
+// The effective capabilities of this process, as bits.
+std::uint64_t effective_capabilities() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> data{};
+  if (syscall(SYS_capget, &header, data.data()) != 0) return 0;
+  return std::uint64_t{data[1].effective} << 32U | data[0].effective;
+}
+
+Finding check_capabilities() {
+  const std::uint64_t have = effective_capabilities();
+  const auto has = [&](unsigned bit) { return (have >> bit & 1U) != 0; };
+  Finding finding{.name = "capabilities", .ok = has(CAP_SYS_ADMIN) || (has(CAP_BPF) && has(CAP_PERFMON)), .required = true, .detail = {}, .remedy = {}};
+  finding.detail = finding.ok ? "CAP_SYS_ADMIN, or CAP_BPF and CAP_PERFMON" : "neither CAP_SYS_ADMIN nor CAP_BPF with CAP_PERFMON";
+  if (!finding.ok) finding.remedy = "run as root";
+  return finding;
+}
+
+Finding check_btf(const Btf& kernel) {
+  Finding finding{.name = "BTF", .ok = kernel != nullptr, .required = true, .detail = {}, .remedy = {}};
+  finding.detail = finding.ok ? "/sys/kernel/btf/vmlinux" : "the kernel has no type information: " + reason(errno);
+  if (!finding.ok) finding.remedy = "a kernel built with CONFIG_DEBUG_INFO_BTF=y, as all of Debian's since 11 are";
+  return finding;
+}
+
+// A program that returns 0, loaded with the BTF type it would attach to.
+int try_load(bpf_prog_type type, bpf_attach_type attach, int btf_id) {
+  const bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
+                           {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = attach, .attach_btf_id = static_cast<__u32>(btf_id));
+  const UniqueFd fd(bpf_prog_load(type, "shrike_probe", "GPL", code, std::size(code), &options));
+  return fd ? 0 : errno;
+}
+
+Finding check_program(const Btf& kernel, std::string name, bool required, bpf_prog_type type, bpf_attach_type attach, const char* symbol, __u32 kind,
+                      std::string remedy) {
+  Finding finding{.name = std::move(name), .ok = false, .required = required, .detail = {}, .remedy = {}};
+  const int id = kernel == nullptr ? -ENOENT : btf__find_by_name_kind(kernel.get(), symbol, kind);
+  if (id < 0) {
+    finding.detail = std::string("the kernel has no ") + symbol;
+  } else {
+    const int error = try_load(type, attach, id);
+    finding.ok = error == 0;
+    finding.detail = finding.ok ? "a probe program loads" : "the kernel refuses a probe program: " + reason(error);
+  }
+  if (!finding.ok) finding.remedy = std::move(remedy);
+  return finding;
+}
+
+Finding check_ring_buffer() {
+  const UniqueFd fd(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "shrike_probe", 0, 0, static_cast<__u32>(sysconf(_SC_PAGESIZE)), nullptr));
+  Finding finding{.name = "ring buffer", .ok = static_cast<bool>(fd), .required = true, .detail = {}, .remedy = {}};
+  finding.detail = finding.ok ? "a probe map can be made" : reason(errno);
+  if (!finding.ok) finding.remedy = "kernel 5.8 or later, and root";
+  return finding;
+}
+
+Finding check_lsm_list() {
+  std::string list;
+  std::getline(std::ifstream("/sys/kernel/security/lsm"), list);
+  bool listed = false;
+  std::istringstream names(list);
+  for (std::string name; std::getline(names, name, ',');) listed = listed || name == "bpf";
+  Finding finding{.name = "BPF LSM active", .ok = listed, .required = false, .detail = list.empty() ? "/sys/kernel/security/lsm can't be read" : list, .remedy = {}};
+  if (!listed) finding.remedy = "boot with bpf in the lsm= list, on a kernel built with CONFIG_BPF_LSM=y";
+  return finding;
+}
+
+Finding check_cgroup2() {
+  std::string mounted;
+  std::ifstream mounts("/proc/self/mounts");
+  for (std::string device, path, type, rest; mounts >> device >> path >> type && std::getline(mounts, rest);) {
+    if (type == "cgroup2" && mounted.empty()) mounted = path;
+  }
+  Finding finding{.name = "cgroup v2", .ok = !mounted.empty(), .required = false, .detail = mounted.empty() ? "not mounted" : mounted, .remedy = {}};
+  if (!finding.ok) finding.remedy = "mount -t cgroup2 none /sys/fs/cgroup/unified";
+  return finding;
+}
+
+}  // namespace
+
+HostSupport probe_host() {
+  const libbpf_print_fn_t previous = libbpf_set_print(nullptr);
+  HostSupport host;
+  utsname names{};
+  if (uname(&names) == 0) host.kernel_release = names.release;
+  const Btf kernel(btf__load_vmlinux_btf());
+
+  host.findings.push_back(check_capabilities());
+  host.findings.push_back(check_btf(kernel));
+  host.findings.push_back(check_ring_buffer());
+  host.findings.push_back(check_program(kernel, "BTF tracepoints", true, BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "btf_trace_sys_exit", BTF_KIND_TYPEDEF,
+                                        "kernel 5.5 or later, and root"));
+  host.findings.push_back(check_program(kernel, "task iterator", true, BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, "bpf_iter_task", BTF_KIND_FUNC,
+                                        "kernel 5.8 or later, and root"));
+  host.findings.push_back(check_program(kernel, "LSM programs", false, BPF_PROG_TYPE_LSM, BPF_LSM_MAC, "bpf_lsm_file_open", BTF_KIND_FUNC,
+                                        "a kernel that allows BPF LSM programs (CONFIG_BPF_LSM=y)"));
+  host.findings.push_back(check_lsm_list());
+  host.findings.push_back(check_cgroup2());
+  libbpf_set_print(previous);
+
+  host.tier = "tracing";
+  for (const Finding& finding : host.findings) {
+    if (finding.required && !finding.ok) host.tier = "none";
+  }
+  host.limits = {
+      "this version has the tracing tier only: nothing is refused, block and kill rules alert",
+      "opens through io_uring and open_by_handle_at are not seen",
+      "containers are not told apart: container.* has a host process's values, rules that hold only in containers are inactive",
+      "an fd that another thread closes before its open returns to user space has no name but the one passed",
+      "connect through the 32-bit socketcall multiplexer reads its arguments from user memory",
+  };
+  return host;
+}
+
+}  // namespace shrike::kernel
