@@ -235,7 +235,10 @@ class Expander {
   };
 
   void report(std::uint32_t source, std::size_t offset, std::string_view code, std::string message, std::string hint = {}) {
-    diagnostics_.add(diagnose(out_, source, offset, std::string(code), std::move(message), std::move(hint)));
+    // Nobody reads on after so many, and each walks its file once.
+    constexpr std::size_t kMaxReports = 1000;
+    if (++reports_ <= kMaxReports)
+      diagnostics_.add(diagnose(out_, source, offset, std::string(code), std::move(message), std::move(hint)));
   }
 
   // The text of a rule or macro with its lists in, added to the set; its tree, or null after a report.
@@ -411,6 +414,7 @@ class Expander {
   std::size_t total_bytes_ = 0;
   std::size_t total_nodes_ = 0;
   bool too_large_ = false;
+  std::size_t reports_ = 0;
 };
 
 }  // namespace

@@ -9,6 +9,7 @@ namespace shrike::lang {
 namespace {
 
 constexpr std::size_t kMaxBytesRead = 4 * kMaxFileBytes;  // of one file, aliases counted each time
+constexpr std::size_t kMaxWarnings = 1000;                // of one file; each carries its line
 
 std::string quoted(std::string_view text) { return '"' + std::string(text) + '"'; }
 
@@ -30,7 +31,8 @@ Diagnostic ItemReader::diagnostic(Severity severity, std::string_view code, cons
                                   std::string hint) const {
   const Position where = position(at.offset);
   const std::size_t begin = line_starts_[where.line - 1];
-  std::string line = file_->text.substr(begin, file_->text.find('\n', begin) - begin);
+  const std::size_t size = std::min(file_->text.find('\n', begin), file_->text.size()) - begin;
+  std::string line = size > kMaxShownLine ? std::string() : file_->text.substr(begin, size);
   if (line.ends_with('\r')) line.pop_back();
   return {severity, std::string(code), std::move(message), std::move(hint), where, item_, std::move(line)};
 }
@@ -41,6 +43,8 @@ bool ItemReader::fail(std::string_view code, const YamlNode& at, std::string mes
 }
 
 void ItemReader::warn(std::string_view code, const YamlNode& at, std::string message, std::string hint) {
+  if (++warnings_ > kMaxWarnings) return;
+  if (warnings_ == kMaxWarnings) message += "; further warnings of this file are not shown";
   diagnostics_.add(diagnostic(Severity::kWarning, code, at, std::move(message), std::move(hint)));
 }
 

@@ -55,6 +55,7 @@ class ItemReader {
   Diagnostics& diagnostics_;
   std::string item_;
   std::vector<std::size_t> line_starts_;
+  std::size_t warnings_ = 0;
   std::size_t nodes_read_ = 0;
   std::size_t bytes_read_ = 0;
 };

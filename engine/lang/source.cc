@@ -268,7 +268,8 @@ Position SourceText::position(std::size_t offset) const {
 std::string SourceText::line(std::size_t offset) const {
   const Piece* piece = piece_at(offset);
   if (piece == nullptr || !piece->file) return {};
-  return std::string(line_at(*piece->file, position_at(*piece->file, file_offset(*piece, offset)).line));
+  const std::string_view line = line_at(*piece->file, position_at(*piece->file, file_offset(*piece, offset)).line);
+  return line.size() > kMaxShownLine ? std::string() : std::string(line);
 }
 
 std::string_view line_at(const SourceFile& file, std::size_t line) {

@@ -11,6 +11,8 @@
 
 namespace shrike::lang {
 
+inline constexpr std::size_t kMaxShownLine = 64U << 10U;  // a longer line is not copied into diagnostics
+
 // A whole file as read; shared by all that was taken from it.
 struct SourceFile {
   std::string path;  // as the user named it
@@ -52,7 +54,7 @@ class SourceText {
   // The position in the file of byte `offset` of value(). Follows plain, quoted, literal and folded scalars; where the
   // alignment fails it falls back to the start of the node.
   Position position(std::size_t offset) const;
-  // The file's line at that position, for Diagnostic::line.
+  // The file's line at that position, for Diagnostic::line; empty if it is longer than kMaxShownLine.
   std::string line(std::size_t offset) const;
 
  private:

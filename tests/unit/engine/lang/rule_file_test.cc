@@ -355,6 +355,16 @@ TEST(RuleFile, HostileFilesEndInAnError) {
   }
 }
 
+// One long line of unknown keys: neither the warnings nor their copies of the line grow with it.
+TEST(RuleFile, WarningsAreBounded) {
+  std::string text = "- {list: a, items: []";
+  for (int i = 0; i < 20'000; ++i) text += ", key" + std::to_string(i) + ": 1";
+  const Loaded loaded = load(text + "}\n");
+  ASSERT_EQ(loaded.diagnostics.all().size(), 1000U);
+  EXPECT_EQ(loaded.diagnostics.all().back().line, "");
+  EXPECT_NE(loaded.diagnostics.all().back().message.find("not shown"), std::string::npos);
+}
+
 TEST(RuleFile, ReadingStopsAtTheFirstError) {
   Loaded loaded = load("- list: a\n  items: []\n- list: b\n- list: c\n  items: []\n- list: d\n");
   EXPECT_EQ(loaded.codes(), "!ERR_YAML_VALIDATE");
