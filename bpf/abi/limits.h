@@ -13,7 +13,7 @@ enum {
   ARGS_BYTES_MAX = 8192,     /* of argv; Falco keeps 4096 (libs, args are cut at a page). The true length is recorded */
   SYSCALL_NR_MAX = 512,      /* highest x86-64 number in 6.18 is 469, ia32 the same */
   SCRATCH_PER_CPU = 4,       /* task, softirq and two preempted programs at once; more is counted as lost_no_scratch */
-  RECORD_BYTES_MAX = 20480   /* event_process with full exe_path, cwd and args, rounded up */
+  RECORD_BYTES_MAX = 20736   /* event_paths with five full strings (168 + 5 * 4096), rounded up */
 };
 
 #endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What differs between kernels 6.1 and later, one entry each. Features are asked of BTF, never the version. */
+#ifndef SHRIKE_BPF_LIB_COMPAT_BPF_H
+#define SHRIKE_BPF_LIB_COMPAT_BPF_H
+
+#include "bpf/lib/kernel_types.bpf.h"
+
+#define NSEC_PER_SEC 1000000000ULL
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct timespec64 {
+  __s64 tv_sec;
+  long tv_nsec;
+};
+
+struct inode___timespec { /* until 6.5 both, in 6.6 only i_mtime */
+  struct timespec64 i_ctime;
+  struct timespec64 i_mtime;
+};
+
+struct inode___underscored { /* 6.6: __i_ctime (13bc24457850); 6.7: __i_mtime too (12cd44023651). Until 6.10 */
+  struct timespec64 __i_ctime;
+  struct timespec64 __i_mtime;
+};
+
+struct inode___split { /* 6.11 (3aa63a569c64): seconds and nanoseconds apart */
+  __s64 i_ctime_sec;
+  __s64 i_mtime_sec;
+  __u32 i_ctime_nsec;
+  __u32 i_mtime_nsec;
+};
+
+#pragma clang attribute pop
+
+/* Times of an inode changed their place three times. Can go when 6.11 is the oldest kernel. */
+static __always_inline __u64 inode__ctime_ns(const void *inode) {
+  const struct inode___split *split = inode;
+  const struct inode___underscored *underscored = inode;
+  const struct inode___timespec *timespec = inode;
+  if (bpf_core_field_exists(split->i_ctime_sec)) return BPF_CORE_READ(split, i_ctime_sec) * NSEC_PER_SEC + BPF_CORE_READ(split, i_ctime_nsec);
+  if (bpf_core_field_exists(underscored->__i_ctime))
+    return BPF_CORE_READ(underscored, __i_ctime.tv_sec) * NSEC_PER_SEC + BPF_CORE_READ(underscored, __i_ctime.tv_nsec);
+  if (bpf_core_field_exists(timespec->i_ctime)) return BPF_CORE_READ(timespec, i_ctime.tv_sec) * NSEC_PER_SEC + BPF_CORE_READ(timespec, i_ctime.tv_nsec);
+  return 0;
+}
+
+static __always_inline __u64 inode__mtime_ns(const void *inode) {
+  const struct inode___split *split = inode;
+  const struct inode___underscored *underscored = inode;
+  const struct inode___timespec *timespec = inode;
+  if (bpf_core_field_exists(split->i_mtime_sec)) return BPF_CORE_READ(split, i_mtime_sec) * NSEC_PER_SEC + BPF_CORE_READ(split, i_mtime_nsec);
+  if (bpf_core_field_exists(underscored->__i_mtime))
+    return BPF_CORE_READ(underscored, __i_mtime.tv_sec) * NSEC_PER_SEC + BPF_CORE_READ(underscored, __i_mtime.tv_nsec);
+  if (bpf_core_field_exists(timespec->i_mtime)) return BPF_CORE_READ(timespec, i_mtime.tv_sec) * NSEC_PER_SEC + BPF_CORE_READ(timespec, i_mtime.tv_nsec);
+  return 0;
+}
+
+/* A kernel_cap_t is two __u32, low word first, until 6.2, and one __u64 since 6.3 (f122a08b197d): on x86 the same 8 bytes. */
+static __always_inline __u64 capabilities__read(const kernel_cap_t *capabilities) {
+  __u64 bits = 0;
+  bpf_probe_read_kernel(&bits, sizeof(bits), capabilities);
+  return bits;
+}
+
+#endif

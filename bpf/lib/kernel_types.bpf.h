@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The kernel's own types, by hand: only what we read, in any order; the loader finds the true offsets in the running kernel's BTF (CO-RE).
+ * So a build needs no kernel headers, and this file is the list of all kernel memory we touch. Struct names and fields are the kernel's. */
+#ifndef SHRIKE_BPF_LIB_KERNEL_TYPES_BPF_H
+#define SHRIKE_BPF_LIB_KERNEL_TYPES_BPF_H
+
+#include <linux/bpf.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* include/linux/uidgid.h */
+typedef struct {
+  __u32 val;
+} kuid_t;
+typedef struct {
+  __u32 val;
+} kgid_t;
+
+/* arch/x86/include/asm/ptrace.h */
+struct pt_regs {
+  unsigned long bp, bx, r10, r9, r8, cx, dx, si, di, orig_ax;
+};
+
+/* fs */
+struct qstr {
+  __u32 len;
+  const unsigned char *name;
+};
+
+struct super_block {
+  __u32 s_dev;
+  unsigned long s_flags;
+  unsigned long s_magic;
+};
+
+struct inode {
+  __u16 i_mode;
+  kuid_t i_uid;
+  kgid_t i_gid;
+  unsigned int i_flags;
+  struct super_block *i_sb;
+  unsigned long i_ino;
+  unsigned int i_nlink;
+};
+
+struct dentry {
+  struct dentry *d_parent;
+  struct qstr d_name;
+  struct inode *d_inode;
+};
+
+struct vfsmount {
+  struct dentry *mnt_root;
+  int mnt_flags;
+};
+
+struct mount {
+  struct mount *mnt_parent;
+  struct dentry *mnt_mountpoint;
+  struct vfsmount mnt;
+};
+
+struct path {
+  struct vfsmount *mnt;
+  struct dentry *dentry;
+};
+
+struct file {
+  unsigned int f_mode;
+  void *private_data;
+  struct inode *f_inode;
+  struct path f_path;
+};
+
+struct fdtable {
+  unsigned int max_fds;
+  struct file **fd;
+};
+
+struct files_struct {
+  struct fdtable *fdt;
+};
+
+struct fs_struct {
+  struct path root;
+  struct path pwd;
+};
+
+/* tasks */
+struct kernfs_node {
+  __u64 id;
+};
+
+struct cgroup {
+  struct kernfs_node *kn;
+};
+
+struct css_set {
+  struct cgroup *dfl_cgrp;
+};
+
+typedef struct {
+} kernel_cap_t; /* two __u32 or one __u64: only its address is taken, see compat.bpf.h */
+
+struct cred {
+  kuid_t euid;
+  kgid_t egid;
+  kernel_cap_t cap_inheritable;
+  kernel_cap_t cap_permitted;
+  kernel_cap_t cap_effective;
+};
+
+struct pid_namespace {
+  struct task_struct *child_reaper;
+};
+
+struct upid {
+  int nr;
+  struct pid_namespace *ns;
+};
+
+struct pid {
+  unsigned int level;
+  struct upid numbers[];
+};
+
+struct tty_driver {
+  int major;
+  int minor_start;
+};
+
+struct tty_struct {
+  int index;
+  struct tty_driver *driver;
+};
+
+typedef struct {
+  int counter;
+} atomic_t;
+
+struct signal_struct {
+  atomic_t live;
+  int group_exit_code;
+  unsigned int flags;
+  struct pid *pids[4]; /* PIDTYPE_MAX */
+  struct tty_struct *tty;
+};
+
+struct mm_struct {
+  unsigned long arg_start;
+  unsigned long arg_end;
+  struct file *exe_file;
+};
+
+struct thread_info {
+  __u32 status;
+};
+
+struct task_struct {
+  struct thread_info thread_info;
+  struct mm_struct *mm;
+  int exit_code;
+  int pid;
+  int tgid;
+  struct task_struct *real_parent;
+  struct task_struct *group_leader;
+  __u64 start_boottime;
+  const struct cred *cred;
+  char comm[16];
+  struct fs_struct *fs;
+  struct files_struct *files;
+  struct signal_struct *signal;
+  kuid_t loginuid; /* CONFIG_AUDIT */
+  struct css_set *cgroups;
+};
+
+/* net */
+typedef struct {
+} address_at; /* only the address is taken */
+
+struct sock_common {
+  __u32 skc_daddr;
+  __u32 skc_rcv_saddr;
+  __u16 skc_dport;
+  __u16 skc_num;
+  unsigned short skc_family;
+  address_at skc_v6_daddr; /* struct in6_addr: 16 bytes */
+  address_at skc_v6_rcv_saddr;
+};
+
+struct sock {
+  struct sock_common __sk_common;
+  __u16 sk_protocol;
+};
+
+struct socket {
+  short type;
+  struct sock *sk;
+};
+
+struct unix_address {
+  int len; /* of the sockaddr_un behind it */
+  address_at name[]; /* struct sockaddr_un */
+};
+
+struct unix_sock {
+  struct unix_address *addr;
+  struct sock *peer;
+};
+
+/* context of iter/task */
+struct seq_file;
+
+struct bpf_iter_meta {
+  struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+  struct bpf_iter_meta *meta;
+  struct task_struct *task;
+};
+
+#pragma clang attribute pop
+
+/* Constants that only kernel headers have, each from the file named. */
+enum {
+  PIDTYPE_TGID = 1, /* include/linux/pid_types.h */
+  PIDTYPE_PGID = 2,
+  PIDTYPE_SID = 3,
+  TS_COMPAT = 0x0002,          /* arch/x86/include/asm/thread_info.h */
+  X32_SYSCALL_BIT = 0x40000000,/* arch/x86/include/uapi/asm/unistd.h */
+  SIGNAL_GROUP_EXIT = 0x4,     /* include/linux/sched/signal.h */
+  FMODE_READ = 0x1,            /* include/linux/fs.h */
+  FMODE_WRITE = 0x2,
+  FMODE_CREATED = 0x100000,
+  S_IMMUTABLE = 1 << 3,
+  SB_RDONLY = 1,
+  MNT_READONLY = 0x40,         /* include/linux/mount.h */
+  OVERLAYFS_MAGIC = 0x794c7630 /* include/uapi/linux/magic.h: OVERLAYFS_SUPER_MAGIC */
+};
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The path of a dentry as the task would name it: from the dentry up through mounts to the task's root, written right to left.
+ *
+ * Like the kernel's d_path, without its rename_lock: a parent renamed in the same moment can give a mixed path. */
+#ifndef SHRIKE_BPF_LIB_PATH_BPF_H
+#define SHRIKE_BPF_LIB_PATH_BPF_H
+
+#include "bpf/lib/record.bpf.h"
+
+enum walk_end {
+  WALK_GOES_ON = 0,
+  WALK_AT_ROOT,    /* the task's */
+  WALK_OUTSIDE,    /* a root that is not the task's: another namespace, outside a chroot, unmounted */
+  WALK_PSEUDO,     /* its own parent and no mount's root: memfd, pipe, socket */
+  WALK_TOO_LONG,
+};
+
+struct walk_context {
+  struct scratch *scratch;
+};
+
+static __always_inline struct mount *mount__of(struct vfsmount *mnt) {
+  return (struct mount *)((char *)mnt - bpf_core_field_offset(struct mount, mnt));
+}
+
+/* Puts `name`, with a slash in front, before what is there. False: no room. */
+static __always_inline bool walk__prepend(struct scratch *scratch, const struct dentry *dentry, bool slash) {
+  __u32 size = BPF_CORE_READ(dentry, d_name.len);
+  const unsigned char *name = BPF_CORE_READ(dentry, d_name.name);
+  __u32 position = scratch->walk.position;
+  if (size > PATH_COMPONENT_MAX || size + slash > position) return false;
+  position -= size + slash;
+  scratch->walk.position = position;
+  HIDE(position);
+  HIDE(size);
+  position &= PATH_BYTES_MAX - 1;
+  char *to = &scratch->path[position];
+  if (slash) *to++ = '/';
+  bpf_probe_read_kernel(to, size & PATH_COMPONENT_MAX, name);
+  return true;
+}
+
+/* One level up, or across a mount. Returns 1 to stop, as bpf_loop wants. */
+static long walk__step(__u32 index, struct walk_context *context) {
+  (void)index;
+  struct walk *walk = &context->scratch->walk;
+  const struct dentry *dentry = (const struct dentry *)walk->dentry;
+  if (walk->dentry == walk->root_dentry && walk->mount == walk->root_mount) {
+    walk->end = WALK_AT_ROOT;
+    return 1;
+  }
+  if (walk->dentry == walk->mount_root) {
+    const struct mount *mount = (const struct mount *)walk->mount;
+    const struct mount *parent = BPF_CORE_READ(mount, mnt_parent);
+    if (!parent || parent == mount) {
+      walk->end = WALK_OUTSIDE;
+      return 1;
+    }
+    walk->dentry = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);
+    walk->mount = (__u64)parent;
+    walk->mount_root = (__u64)BPF_CORE_READ(parent, mnt.mnt_root);
+    return 0;
+  }
+  const struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+  const bool pseudo = !parent || parent == dentry;
+  if (!walk__prepend(context->scratch, dentry, !pseudo)) {
+    walk->end = WALK_TOO_LONG;
+    return 1;
+  }
+  walk->dentry = (__u64)parent;
+  if (pseudo) walk->end = WALK_PSEUDO;
+  return pseudo;
+}
+
+/* Appends the path of (mnt, dentry) as `blob`. walk.root_* must be set. Flags PATH_TRUNCATED, PATH_UNREACHABLE. */
+static __noinline int path__append(struct scratch *scratch, struct blob *blob, struct vfsmount *mnt, struct dentry *dentry) {
+  if (!scratch || !blob) return 0;
+  struct walk *walk = &scratch->walk;
+  walk->dentry = (__u64)dentry;
+  walk->mount = (__u64)mount__of(mnt);
+  walk->mount_root = (__u64)BPF_CORE_READ(mnt, mnt_root);
+  walk->position = PATH_BYTES_MAX;
+  walk->end = WALK_GOES_ON;
+  struct walk_context context = {.scratch = scratch};
+  bpf_loop(PATH_DEPTH_MAX, walk__step, &context, 0);
+
+  if (walk->end == WALK_GOES_ON || walk->end == WALK_TOO_LONG) record__flag(scratch, EVENT_FLAG_PATH_TRUNCATED);
+  if (walk->end == WALK_OUTSIDE) record__flag(scratch, EVENT_FLAG_PATH_UNREACHABLE);
+  if (walk->position == PATH_BYTES_MAX && walk->end != WALK_PSEUDO) {
+    walk->position = PATH_BYTES_MAX - 1;
+    scratch->path[PATH_BYTES_MAX - 1] = '/';
+  }
+  void *to = record__end(scratch, PATH_BYTES_MAX);
+  if (!to) return 0;
+  __u32 position = walk->position;
+  HIDE(position);
+  if (position > PATH_BYTES_MAX) return 0; /* for the verifier */
+  __u32 size = PATH_BYTES_MAX - position;
+  HIDE(size);
+  if (size > PATH_BYTES_MAX) return 0; /* for the verifier */
+  bpf_probe_read_kernel(to, size, (const char *)scratch->path + position);
+  record__take(scratch, blob, size);
+  return 0;
+}
+
+#endif

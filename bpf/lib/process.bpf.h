@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What exec and the task iterator say of a process beyond its ids. */
+#ifndef SHRIKE_BPF_LIB_PROCESS_BPF_H
+#define SHRIKE_BPF_LIB_PROCESS_BPF_H
+
+#include "bpf/lib/file.bpf.h"
+
+/* exe, exe_path and cwd. Flags NO_PROCESS_PATHS for kernel threads and tasks that are gone but for their entry. */
+static __noinline int event_process__append_paths(struct scratch *scratch, struct event_process *event, struct task_struct *task) {
+  if (!scratch || !event) return 0;
+  walk__set_root(scratch, task);
+  struct file *exe = BPF_CORE_READ(task, mm, exe_file);
+  if (!exe) {
+    record__flag(scratch, EVENT_FLAG_NO_PROCESS_PATHS);
+    return 0;
+  }
+  event_file__fill(&event->exe, exe);
+  file_path__append(scratch, &event->exe_path, exe);
+  cwd__append(scratch, &event->cwd, task);
+  return 0;
+}
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* System calls with their results: files opened, connections, links, ptrace, failed exec.
+ *
+ * Every call of every process passes here, so what nobody asked for leaves after one look into a table the engine writes.
+ * Descriptors are looked up in the kernel, not remembered: what is told is the file the call itself returned, unless another thread
+ * closed or replaced that descriptor in the meantime. */
+#include <linux/openat2.h>
+
+#include "bpf/lib/sock.bpf.h"
+
+enum {
+  EINPROGRESS_ = 115,    /* include/uapi/asm-generic/errno.h */
+  IA32_SOCKETCALL = 102, /* arch/x86/entry/syscalls/syscall_32.tbl */
+  SOCKETCALL_CONNECT = 3 /* SYS_CONNECT in include/uapi/linux/net.h */
+};
+
+/* One finished system call. */
+struct call {
+  struct task_struct *task;
+  __u64 args[6];
+  __s64 ret;
+  __u16 type; /* enum event_type */
+  bool compat;
+};
+
+/* Arguments are still where the caller put them: the kernel changes ax only. */
+static __always_inline void call__read_args(struct call *call, const struct pt_regs *regs) {
+  if (call->compat) {
+    call->args[0] = (__u32)regs->bx;
+    call->args[1] = (__u32)regs->cx;
+    call->args[2] = (__u32)regs->dx;
+    call->args[3] = (__u32)regs->si;
+    call->args[4] = (__u32)regs->di;
+    call->args[5] = (__u32)regs->bp;
+  } else {
+    call->args[0] = regs->di;
+    call->args[1] = regs->si;
+    call->args[2] = regs->dx;
+    call->args[3] = regs->r10;
+    call->args[4] = regs->r8;
+    call->args[5] = regs->r9;
+  }
+}
+
+/* Begins the record of a call: header, type and cwd, which goes into `cwd` of the record at that offset. */
+static __always_inline struct scratch *call__begin(const struct call *call, __u16 kind, __u32 size, __u32 cwd_offset) {
+  struct scratch *scratch = record__begin(HOOK_SYS_EXIT, kind, size);
+  if (!scratch) return NULL; /* counted by record__begin */
+  event_header__fill(scratch, call->task);
+  struct event_header *header = record__header(scratch);
+  header->type = call->type;
+  if (call->compat) header->flags |= EVENT_FLAG_COMPAT;
+  walk__set_root(scratch, call->task);
+  if (capture_options & CAPTURE_CWD) cwd__append(scratch, (struct blob *)((char *)header + cwd_offset), call->task);
+  return scratch;
+}
+
+#define CALL_BEGIN(call, kind, type) call__begin(call, kind, sizeof(struct type), __builtin_offsetof(struct type, cwd))
+
+static __always_inline int call__submit(struct scratch *scratch) {
+  record__submit(scratch, HOOK_SYS_EXIT, &events, events_wakeup_bytes);
+  return 0;
+}
+
+/* Flags, mode and place of the name among the arguments; returns the name's address. */
+static __always_inline __u64 event_open__fill_args(struct event_open *event, const struct call *call, __u32 *record_flags) {
+  event->dirfd = AT_FDCWD;
+  if (call->type == EVENT_TYPE_OPEN) {
+    event->open_flags = call->args[1];
+    event->open_mode = call->args[2];
+    return call->args[0];
+  }
+  if (call->type == EVENT_TYPE_CREAT) {
+    event->open_flags = O_CREAT | O_WRONLY | O_TRUNC; /* what creat(2) is short for */
+    event->open_mode = call->args[1];
+    return call->args[0];
+  }
+  event->dirfd = call->args[0];
+  if (call->type == EVENT_TYPE_OPENAT) {
+    event->open_flags = call->args[2];
+    event->open_mode = call->args[3];
+    return call->args[1];
+  }
+  struct open_how how = {};
+  if (bpf_probe_read_user(&how, sizeof(how), (const void *)call->args[2]) != 0) *record_flags |= EVENT_FLAG_USER_UNREAD;
+  event->open_flags = how.flags;
+  event->open_mode = how.mode;
+  event->resolve = how.resolve;
+  return call->args[1];
+}
+
+static __always_inline void event_open__fill_file(struct scratch *scratch, struct event_open *event, struct task_struct *task) {
+  struct file *file = fd__file(task, event->ret);
+  if (!file) {
+    record__flag(scratch, EVENT_FLAG_FD_GONE);
+    return;
+  }
+  const __u32 mode = BPF_CORE_READ(file, f_mode);
+  event->fmode = mode & (FMODE_READ | FMODE_WRITE);
+  event_file__fill(&event->file, file);
+  if (mode & FMODE_CREATED) event->file.flags |= EVENT_FILE_CREATED;
+  file_path__append(scratch, &event->path, file);
+}
+
+static __noinline int report_open(struct call *call) {
+  if (!call) return 0;
+  struct scratch *scratch = CALL_BEGIN(call, EVENT_KIND_OPEN, event_open);
+  if (!scratch) return 0; /* counted by record__begin */
+  struct event_open *event = (struct event_open *)scratch->record;
+  event->ret = call->ret;
+  const __u64 name = event_open__fill_args(event, call, &event->header.flags);
+  const bool relative = user_string__append(scratch, &event->name, name);
+  if (call->ret >= 0)
+    event_open__fill_file(scratch, event, call->task);
+  else if (relative)
+    base__append(scratch, &event->base, call->task, event->dirfd);
+  return call__submit(scratch);
+}
+
+/* ia32's one call for all of sockets: (which, pointer to its arguments). False: not a connect, or its arguments can't be read. */
+static __always_inline bool call__unpack_socketcall(struct call *call) {
+  if (call->args[0] != SOCKETCALL_CONNECT) return false;
+  __u32 args[3];
+  if (bpf_probe_read_user(args, sizeof(args), (const void *)call->args[1]) != 0) return false;
+  call->args[0] = args[0];
+  call->args[1] = args[1];
+  call->args[2] = args[2];
+  return true;
+}
+
+static __always_inline void event_connect__fill_socket(struct scratch *scratch, struct event_connect *event, struct task_struct *task) {
+  struct file *file = fd__file(task, event->fd);
+  if (!file) {
+    if (event->ret >= 0) record__flag(scratch, EVENT_FLAG_FD_GONE);
+    return;
+  }
+  struct socket *socket = file__socket(file);
+  if (!socket) return; /* family 0 says so */
+  struct sock *sk = BPF_CORE_READ(socket, sk);
+  if (!sk) return; /* closing: as good as no socket */
+  event->socket_type = BPF_CORE_READ(socket, type);
+  event->family = BPF_CORE_READ(sk, __sk_common.skc_family);
+  event->protocol = BPF_CORE_READ(sk, sk_protocol);
+  const bool connected = event->ret == 0 || event->ret == -EINPROGRESS_;
+  if (event->family == FAMILY_INET || event->family == FAMILY_INET6) {
+    event_connect__fill_inet(event, sk);
+    if (connected && event->remote_port != 0) event->remote_family = event->family;
+  } else if (event->family == FAMILY_UNIX && connected) {
+    event_connect__fill_unix(scratch, event, sk);
+  }
+}
+
+static __noinline int report_connect(struct call *call) {
+  if (!call) return 0;
+  struct scratch *scratch = CALL_BEGIN(call, EVENT_KIND_CONNECT, event_connect);
+  if (!scratch) return 0; /* counted by record__begin */
+  struct event_connect *event = (struct event_connect *)scratch->record;
+  event->ret = call->ret;
+  event->fd = call->args[0];
+  event_connect__fill_socket(scratch, event, call->task);
+  /* A socket that is not connected now has no remote end, or that of an earlier connect. */
+  if (event->remote_family == 0) event_connect__fill_user(scratch, event, call->args[1], call->args[2]);
+  return call__submit(scratch);
+}
+
+static __noinline int report_paths(struct call *call) {
+  if (!call) return 0;
+  struct scratch *scratch = CALL_BEGIN(call, EVENT_KIND_PATHS, event_paths);
+  if (!scratch) return 0; /* counted by record__begin */
+  struct event_paths *event = (struct event_paths *)scratch->record;
+  struct task_struct *task = call->task;
+  event->ret = call->ret;
+  int first_fd = AT_FDCWD, second_fd = AT_FDCWD;
+  __u64 first = call->args[0], second = call->args[1];
+  bool has_second = true;
+  switch (call->type) {
+    case EVENT_TYPE_SYMLINKAT:
+      second_fd = call->args[1];
+      second = call->args[2];
+      break;
+    case EVENT_TYPE_LINKAT:
+      first_fd = call->args[0];
+      first = call->args[1];
+      second_fd = call->args[2];
+      second = call->args[3];
+      event->arg_flags = call->args[4];
+      break;
+    case EVENT_TYPE_EXECVEAT:
+      first_fd = call->args[0];
+      first = call->args[1];
+      event->arg_flags = call->args[4];
+      has_second = false;
+      break;
+    case EVENT_TYPE_EXECVE:
+      has_second = false;
+      break;
+  }
+  event->dirfds[0] = first_fd;
+  event->dirfds[1] = second_fd;
+  const bool relative = user_string__append(scratch, &event->first, first);
+  const bool is_text = call->type == EVENT_TYPE_SYMLINK || call->type == EVENT_TYPE_SYMLINKAT; /* a link's target is no name yet */
+  if (relative && !is_text) base__append(scratch, &event->first_base, task, first_fd);
+  if (has_second) user_name__append(scratch, &event->second, &event->second_base, task, second_fd, second);
+  return call__submit(scratch);
+}
+
+static __noinline int report_ptrace(struct call *call) {
+  if (!call) return 0;
+  struct scratch *scratch = CALL_BEGIN(call, EVENT_KIND_PTRACE, event_ptrace);
+  if (!scratch) return 0; /* counted by record__begin */
+  struct event_ptrace *event = (struct event_ptrace *)scratch->record;
+  event->ret = call->ret;
+  event->request = call->args[0];
+  event->pid = call->args[1];
+  event->addr = call->args[2];
+  event->data = call->args[3];
+  return call__submit(scratch);
+}
+
+/* The rest of the work, for calls of a number some ABI's rules want. */
+static __always_inline int report_call(const struct pt_regs *regs, __u64 nr, __s64 ret) {
+  struct call call = {.task = bpf_get_current_task_btf(), .ret = ret};
+  call.compat = call.task->thread_info.status & TS_COMPAT;
+  call.type = call.compat ? syscall_type32[nr] : syscall_type64[nr];
+  call__read_args(&call, regs);
+  switch (call.type) {
+    case EVENT_TYPE_OPEN:
+    case EVENT_TYPE_OPENAT:
+    case EVENT_TYPE_OPENAT2:
+    case EVENT_TYPE_CREAT:
+      return report_open(&call);
+    case EVENT_TYPE_CONNECT:
+      if (call.compat && nr == IA32_SOCKETCALL && !call__unpack_socketcall(&call)) return 0; /* another socket call, or a failed one */
+      return report_connect(&call);
+    case EVENT_TYPE_EXECVE:
+    case EVENT_TYPE_EXECVEAT:
+      if (ret >= 0) return 0; /* sched_process_exec told it */
+      return report_paths(&call);
+    case EVENT_TYPE_SYMLINK:
+    case EVENT_TYPE_SYMLINKAT:
+    case EVENT_TYPE_LINK:
+    case EVENT_TYPE_LINKAT:
+      return report_paths(&call);
+    case EVENT_TYPE_PTRACE:
+      return report_ptrace(&call);
+  }
+  return 0; /* this number is another call in this ABI: not asked for */
+}
+
+SEC("tp_btf/sys_exit")
+int tp_sys_exit(__u64 *ctx) {
+  const struct pt_regs *regs = (const struct pt_regs *)ctx[0]; /* (regs, ret) */
+  /* x32 shares the 64-bit numbers below 512 under this bit; its own, from 512 on (execve, ptrace), are beyond the table: not seen. */
+  __u64 nr = regs->orig_ax & ~(__u64)X32_SYSCALL_BIT;
+  if (nr >= SYSCALL_NR_MAX || !syscall_any[nr]) return 0; /* nobody asked: nothing to count */
+  return report_call(regs, nr, ctx[1]);
+}
