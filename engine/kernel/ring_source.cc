@@ -11,15 +11,13 @@
 #include <bpf/bpf.h>
 #include <cerrno>
 #include <cstring>
-#include <limits>
+#include <utility>
 
 #include "bpf/abi/event.h"
 #include "engine/base/clock.h"
 
 namespace shrike::kernel {
 namespace {
-
-constexpr std::uint64_t kNoTime = std::numeric_limits<std::uint64_t>::max();
 
 std::uint64_t load_acquire(const std::byte* at) { return __atomic_load_n(reinterpret_cast<const std::uint64_t*>(at), __ATOMIC_ACQUIRE); }
 
@@ -59,16 +57,15 @@ Result<Ring> Ring::open(int fd) {
   const std::size_t producer_size = page + 2 * size;
   void* producer = mmap(nullptr, producer_size, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(page));
   if (producer == MAP_FAILED) return std::unexpected(system_error("ring buffer: map data", errno));
-  Ring ring(std::move(consumer_mapping), Mapping(producer, producer_size), size);
+  Ring ring(std::move(consumer_mapping), Mapping(producer, producer_size), page, size);
   ring.position_ = load_acquire(ring.consumer_.start());
   return ring;
 }
 
 std::optional<std::span<const std::byte>> Ring::head() {
-  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   for (;;) {
     if (position_ >= load_acquire(producer_.start())) return std::nullopt;
-    const std::byte* record = producer_.start() + page + (position_ & mask_);
+    const std::byte* record = producer_.start() + data_offset_ + (position_ & mask_);
     const std::uint32_t length = __atomic_load_n(reinterpret_cast<const std::uint32_t*>(record), __ATOMIC_ACQUIRE);
     if ((length & BPF_RINGBUF_BUSY_BIT) != 0) return std::nullopt;
     const std::uint32_t size = length & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
@@ -104,7 +101,7 @@ Result<std::unique_ptr<RingSource>> RingSource::create(std::span<const int> fds)
 std::optional<decode::RawRecord> RingSource::next() {
   if (lent_ != nullptr) std::exchange(lent_, nullptr)->release();
   unsettled_ = false;
-  std::uint64_t oldest_ns = kNoTime;
+  std::uint64_t oldest_ns = 0;
   std::span<const std::byte> oldest;
   Ring* from = nullptr;
   for (Ring& ring : rings_) {

@@ -49,11 +49,13 @@ class Ring {
   void release();
 
  private:
-  Ring(Mapping consumer, Mapping producer, std::size_t size) : consumer_(std::move(consumer)), producer_(std::move(producer)), mask_(size - 1) {}
+  Ring(Mapping consumer, Mapping producer, std::size_t data_offset, std::size_t size)
+      : consumer_(std::move(consumer)), producer_(std::move(producer)), data_offset_(data_offset), mask_(size - 1) {}
 
-  Mapping consumer_;         // one page: our position
-  Mapping producer_;         // the kernel's position, and the data twice in a row, so that no record wraps
-  std::uint64_t mask_ = 0;   // size - 1
+  Mapping consumer_;  // one page: our position
+  Mapping producer_;  // the kernel's position, and from data_offset_ the data twice in a row, so that no record wraps
+  std::size_t data_offset_;
+  std::uint64_t mask_;  // size of the data - 1
   std::uint64_t position_ = 0;
   std::uint64_t head_size_ = 0;  // of the head with its own header, 0: not looked up
 };
