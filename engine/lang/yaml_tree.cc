@@ -189,7 +189,12 @@ std::expected<YamlTree, YamlError> parse_yaml(const SourceFile& file) {
     return std::unexpected(refusal.error());
   } catch (const YAML::Exception& error) {
     const std::size_t at = error.mark.pos < 0 ? 0 : static_cast<std::size_t>(error.mark.pos) + base;
-    return std::unexpected(YamlError{true, "not valid YAML: " + error.msg, {}, std::min(at, file.text.size())});
+    // What ends too early is shown behind the last thing that stands there, not on an empty line.
+    std::size_t shown = std::min(at, file.text.size());
+    if (shown == file.text.size()) {
+      while (shown > 0 && (file.text[shown - 1] == '\n' || file.text[shown - 1] == ' ' || file.text[shown - 1] == '\r')) --shown;
+    }
+    return std::unexpected(YamlError{true, "not valid YAML: " + error.msg, {}, shown});
   } catch (const std::exception& error) {
     return std::unexpected(YamlError{true, std::string("not valid YAML: ") + error.what(), {}, 0});
   }

@@ -41,7 +41,7 @@ class CommandLine(WithFiles):
 
     MISTAKES = {
         "malformed YAML": ("- rule: R\n  desc: [d\n", None),
-        "unknown field": ("- rule: R\n  desc: d\n  condition: evt.type = open and fd.nmae = /x\n  output: o\n  priority: INFO\n", (3, 32)),
+        "unknown field": ("- rule: R\n  desc: d\n  condition: evt.type = open and fd.nmae = /x\n  output: o\n  priority: INFO\n", (3, 34)),
         "bad operator": ("- rule: R\n  desc: d\n  condition: proc.name like x\n  output: o\n  priority: INFO\n", (3, 24)),
         "unclosed string": ('- rule: R\n  desc: d\n  condition: proc.name = "x\n  output: o\n  priority: INFO\n', (3, 26)),
         "wrong type": ("- rule: R\n  desc: d\n  condition: >\n    evt.type = open and\n    fd.num >= 0 and evt.is_open_read = 1\n  output: o\n  priority: INFO\n", (5, 40)),

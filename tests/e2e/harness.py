@@ -63,6 +63,8 @@ class Shrike:
         code = self.process.wait(60)
         for thread in self._threads:
             thread.join(10)
+        self.process.stdout.close()
+        self.process.stderr.close()
         return code
 
 
