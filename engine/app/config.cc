@@ -40,7 +40,7 @@ class Reader {
       std::vector<std::string_view> names;
       for (const auto& [name, reader] : keys) names.push_back(name);
       const std::string_view near = lang::nearest(key, names);
-      error(entry.first.Mark(), "unknown key \"" + key + "\" in " + where, near.empty() ? "" : "did you mean " + std::string(near) + "?");
+      error(entry.first.Mark(), "unknown key \"" + std::string(key).append("\" in ").append(where), near.empty() ? "" : "did you mean " + std::string(near) + "?");
     }
   }
 

@@ -284,6 +284,7 @@ std::expected<program::Constants, Problem> parse_constants(const Field& field, O
   }
   if (op == Operator::kPmatch) {
     std::vector<program::PathPattern> patterns;
+    patterns.reserve(all.size());
     for (const Literal* literal : all) patterns.push_back(program::parse_path_pattern(literal->text));
     return program::Constants(std::move(patterns));
   }

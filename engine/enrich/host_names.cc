@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/enrich/host_names.h"
 
+#include <cerrno>
 #include <cstdio>
 #include <grp.h>
 #include <memory>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <utility>
+#include <vector>
 
 namespace shrike::enrich {
 namespace {
@@ -14,6 +17,26 @@ struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
 using File = std::unique_ptr<std::FILE, CloseFile>;
+
+// Gives every entry of the file to `take`, in order. The C library goes back to the start of an entry that does not fit the buffer.
+template <class Entry, class Next, class Take>
+void read_entries(const std::string& path, Next next, Take take) {
+  static constexpr std::size_t kEntryMax = 1U << 20U;
+  const File file{std::fopen(path.c_str(), "re")};
+  if (file == nullptr) return;
+  std::vector<char> buffer(4096);
+  for (bool first = true;;) {
+    Entry entry{};
+    Entry* found = nullptr;
+    const int error = next(file.get(), &entry, buffer.data(), buffer.size(), &found);
+    if (error == ERANGE && buffer.size() < kEntryMax) {
+      buffer.resize(2 * buffer.size());
+      continue;
+    }
+    if (error != 0) return;
+    take(entry, std::exchange(first, false));
+  }
+}
 
 }  // namespace
 
@@ -38,16 +61,16 @@ bool HostNames::changed(Source& source) {
 
 void HostNames::refresh() {
   if (changed(users_)) {
-    if (const File file{std::fopen(users_.path.c_str(), "re")}) {
-      users_.names.clear();
-      while (const passwd* entry = fgetpwent(file.get())) users_.names.emplace(entry->pw_uid, entry->pw_name);
-    }
+    read_entries<passwd>(users_.path, fgetpwent_r, [&](const passwd& entry, bool first) {
+      if (first) users_.names.clear();
+      users_.names.emplace(entry.pw_uid, entry.pw_name);
+    });
   }
   if (changed(groups_)) {
-    if (const File file{std::fopen(groups_.path.c_str(), "re")}) {
-      groups_.names.clear();
-      while (const group* entry = fgetgrent(file.get())) groups_.names.emplace(entry->gr_gid, entry->gr_name);
-    }
+    read_entries<group>(groups_.path, fgetgrent_r, [&](const group& entry, bool first) {
+      if (first) groups_.names.clear();
+      groups_.names.emplace(entry.gr_gid, entry.gr_name);
+    });
   }
 }
 

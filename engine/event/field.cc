@@ -132,7 +132,7 @@ Value of_ancestors(const Extraction& x, Get get) {
 
 Value proc_args(const Extraction& x) {
   const Image* image = self(x);
-  if (image == nullptr) return x.argument.present ? Value("") : Value("");
+  if (image == nullptr) return "";
   if (!x.argument.index) return image->args();
   const auto& arguments = image->arguments();
   return *x.argument.index < arguments.size() ? Value(arguments[*x.argument.index]) : Value("");
