@@ -56,6 +56,7 @@ UniqueFd block_signals() {
   sigemptyset(&set);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of that sink, not our end
   return UniqueFd(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
 }
 
@@ -103,12 +104,7 @@ int Daemon::run() {
       .context = context_,
       .sinks = sinks_,
       .matching = config_.match_all ? match::Matching::kAll : match::Matching::kFirst,
-      .on_sink_error =
-          [this](const Error& error) {
-            log_->error("error: alert lost: {}", error.message);
-            // Nobody reads our standard output any more: there is nothing left to do for this sink.
-            if (error.sys_errno == EPIPE) stopping_ = true;
-          },
+      .on_sink_error = [this](const Error& error) { sink_failed(error); },
   });
 
   if (auto started = start_capture(); !started) {
@@ -122,7 +118,20 @@ int Daemon::run() {
   loop();
   stop();
   print_summary((boot_time_ns() - ready_ns) / 1'000'000'000);
-  return kDone;
+  return exit_code_;
+}
+
+void Daemon::sink_failed(const Error& error) {
+  // A sink that is down fails with every alert: one line a second is enough, the summary has the count.
+  if (const std::uint64_t now_ns = boot_time_ns(); now_ns - sink_error_ns_ >= kTickNs) {
+    sink_error_ns_ = now_ns;
+    log_->error("error: alert not delivered: {}", error.message);
+  }
+  // Whoever read our only output has gone, as in `shrike run | head`: nothing is left to do.
+  if (error.sys_errno == EPIPE && sinks_.size() == 1) {
+    stopping_ = true;
+    exit_code_ = kCouldNotRun;
+  }
 }
 
 kernel::CapturePlan Daemon::plan(const program::Program& program) const {
@@ -194,7 +203,7 @@ void Daemon::loop() {
   std::uint64_t next_tick_ns = start_ns + kTickNs;
   const std::uint64_t end_ns = options_.duration_s ? start_ns + static_cast<std::uint64_t>(*options_.duration_s * 1e9) : ~std::uint64_t{0};
   while (!stopping_) {
-    drain(false);
+    const bool more = drain(false);
     take_signals();
     const std::uint64_t now_ns = boot_time_ns();
     if (now_ns >= next_tick_ns) {
@@ -202,17 +211,18 @@ void Daemon::loop() {
       next_tick_ns = now_ns + kTickNs;
     }
     if (now_ns >= end_ns) return;
-    if (!stopping_) source_->wait(kWaitMs);
+    if (!stopping_ && !more) source_->wait(kWaitMs);
   }
 }
 
-void Daemon::drain(bool everything) {
+bool Daemon::drain(bool everything) {
   source_->set_settle(!everything);
   for (std::size_t i = 0; everything || i < kBatch; ++i) {
     const auto record = source_->next();
-    if (!record) return;
+    if (!record) return false;
     pipeline_->process(record->bytes);
   }
+  return true;
 }
 
 void Daemon::take_signals() {

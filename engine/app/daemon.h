@@ -43,7 +43,8 @@ class Daemon {
   void take_signals();
   void reload();
   void tick();
-  void drain(bool everything);
+  bool drain(bool everything);  // true: there is more
+  void sink_failed(const Error& error);
   void rescan();
   void stop();
   kernel::CapturePlan plan(const program::Program& program) const;
@@ -72,6 +73,8 @@ class Daemon {
   std::unique_ptr<kernel::RingSource> source_;
   UniqueFd signals_;
   bool stopping_ = false;
+  int exit_code_ = kDone;
+  std::uint64_t sink_error_ns_ = 0;  // when a failed sink was last reported
   std::uint64_t lifecycle_lost_ = 0;  // of the process hooks, at the last rescan
 };
 

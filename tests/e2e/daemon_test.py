@@ -199,6 +199,29 @@ class Daemon(WithFiles):
         self.assertIn(b"a\\nb\\u001b[2J\\r", lines[0])
         self.assertNotIn(b"\x1b", stdout)
 
+    def test_a_reader_that_goes_away_ends_it_in_order(self):
+        mark = token()
+        rules = self.file("rules.yaml", EXEC_RULE.format(mark=mark))
+        daemon = subprocess.Popen([harness.BINARY, "run", "--rules", rules, "--summary", "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: daemon.poll() is None and daemon.kill())
+        while not daemon.stderr.readline().startswith("shrike: ready"):
+            self.assertIsNone(daemon.poll())
+        daemon.stdout.close()
+        quiet("true", mark)
+        self.assertEqual(daemon.wait(20), 3)
+        log = daemon.stderr.read()
+        daemon.stderr.close()
+        self.assertIn("alert not delivered: write to standard output: Broken pipe", log)
+        self.assertEqual(json.loads(log.splitlines()[-1])["alerts_failed"], 1)
+
+    def test_enforcement_that_can_not_be_had(self):
+        rules = self.file("rules.yaml", EXEC_RULE.format(mark=token()) + "  action: block\n")
+        result = run("run", "--rules", rules, "--require-enforcement")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn('rule "Marked program": not enforced: tier', result.stderr)
+        daemon = self.start("--rules", rules)
+        self.assertTrue(any("not enforced: tier" in line for line in daemon.log))
+
     def test_the_newcomer_is_seen_with_its_ancestors(self):
         """A process that ran before the daemon has its name, and its children their lineage."""
         mark = token()
