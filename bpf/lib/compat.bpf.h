@@ -7,6 +7,9 @@
 
 #define NSEC_PER_SEC 1000000000ULL
 
+/* 6.13 (4e40eff0b573): "somebody asked for this ctime", kept in the highest bit of i_ctime_nsec. include/linux/fs.h: I_CTIME_QUERIED */
+#define CTIME_QUERIED (1U << 31)
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct timespec64 {
@@ -38,7 +41,8 @@ static __always_inline __u64 inode__ctime_ns(const void *inode) {
   const struct inode___split *split = inode;
   const struct inode___underscored *underscored = inode;
   const struct inode___timespec *timespec = inode;
-  if (bpf_core_field_exists(split->i_ctime_sec)) return BPF_CORE_READ(split, i_ctime_sec) * NSEC_PER_SEC + BPF_CORE_READ(split, i_ctime_nsec);
+  if (bpf_core_field_exists(split->i_ctime_sec))
+    return BPF_CORE_READ(split, i_ctime_sec) * NSEC_PER_SEC + (BPF_CORE_READ(split, i_ctime_nsec) & ~CTIME_QUERIED);
   if (bpf_core_field_exists(underscored->__i_ctime))
     return BPF_CORE_READ(underscored, __i_ctime.tv_sec) * NSEC_PER_SEC + BPF_CORE_READ(underscored, __i_ctime.tv_nsec);
   if (bpf_core_field_exists(timespec->i_ctime)) return BPF_CORE_READ(timespec, i_ctime.tv_sec) * NSEC_PER_SEC + BPF_CORE_READ(timespec, i_ctime.tv_nsec);

@@ -178,6 +178,11 @@ struct task_struct {
   struct css_set *cgroups;
 };
 
+/* include/linux/binfmts.h */
+struct linux_binprm {
+  const char *fdpath;
+};
+
 /* net */
 typedef struct {
 } address_at; /* only the address is taken */

@@ -2,14 +2,10 @@
 /* A process runs another program. Fires after the point of no return: mm, comm and credentials are the new ones. */
 #include "bpf/lib/process.bpf.h"
 
-/* Numbers of execveat in orig_ax: x86-64, x32 (with its bit), ia32. None of them is an execve of another ABI. */
-enum { EXECVEAT_64 = 322, EXECVEAT_X32 = 545, EXECVEAT_IA32 = 358 };
-
-/* tp_btf has no say in what called exec; a kernel thread's helper has no call at all and counts as execve. */
-static __always_inline __u16 exec__type(struct task_struct *task) {
-  const struct pt_regs *regs = (const struct pt_regs *)bpf_task_pt_regs(task);
-  const __u64 nr = regs->orig_ax & ~(__u64)X32_SYSCALL_BIT;
-  return nr == EXECVEAT_64 || nr == EXECVEAT_X32 || nr == EXECVEAT_IA32 ? EVENT_TYPE_EXECVEAT : EVENT_TYPE_EXECVE;
+/* The registers no longer say: by now the kernel has set orig_ax to execve's number (set_personality_64bit). But only execveat has a directory,
+ * for which the kernel makes a "/dev/fd/N" name. An execveat of an absolute name or from AT_FDCWD is told as the execve it amounts to. */
+static __always_inline __u16 exec__type(const struct linux_binprm *bprm) {
+  return bprm->fdpath ? EVENT_TYPE_EXECVEAT : EVENT_TYPE_EXECVE;
 }
 
 /* Appends argv as the process will find it: user memory, but written by the kernel a moment ago. */
@@ -33,14 +29,14 @@ static __always_inline void args__append(struct scratch *scratch, struct event_p
 }
 
 SEC("tp_btf/sched_process_exec")
-int tp_sched_process_exec(void *ctx) {
-  (void)ctx;
-  struct task_struct *task = bpf_get_current_task_btf();
+int tp_sched_process_exec(__u64 *ctx) {
+  struct task_struct *task = (struct task_struct *)ctx[0]; /* (task, old_pid, bprm) */
+  const struct linux_binprm *bprm = (const struct linux_binprm *)ctx[2];
   struct scratch *scratch = record__begin(HOOK_SCHED_PROCESS_EXEC, EVENT_KIND_EXEC, sizeof(struct event_process));
   if (!scratch) return 0; /* counted by record__begin */
   struct event_process *event = (struct event_process *)scratch->record;
   event_header__fill(scratch, task);
-  event->header.type = exec__type(task);
+  event->header.type = exec__type(bprm);
   event_process__fill(event, task);
   event_process__append_paths(scratch, event, task);
   args__append(scratch, event, task);
