@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// open CALL DIRECTORY NAME FLAGS: opens NAME by that very system call; DIRECTORY, unless "-", becomes the dirfd.
+// CALL: open, openat, openat2, creat, ia32. Exit code: 0 opened, else errno. Prints the fd's number.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// The 32-bit entry, from a 64-bit process: its pointers are 32 bits wide.
+static long ia32_open(const char *name, int flags, int mode) {
+  char *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+  if (low == MAP_FAILED) return -errno;
+  strncpy(low, name, 4095);
+  long ret = 5; /* open */
+  __asm__ volatile("int $0x80" : "+a"(ret) : "b"(low), "c"((long)flags), "d"((long)mode) : "memory", "r8", "r9", "r10", "r11");
+  return (int)ret;
+}
+
+int main(int argc, char **argv) {
+  if (argc != 5) return 255;
+  const char *call = argv[1], *name = argv[3];
+  const int directory = strcmp(argv[2], "-") == 0 ? AT_FDCWD : open(argv[2], O_RDONLY | O_DIRECTORY);
+  const int flags = (int)strtol(argv[4], NULL, 0);
+  long fd;
+  if (strcmp(call, "open") == 0) {
+    fd = syscall(SYS_open, name, flags, 0640);
+  } else if (strcmp(call, "openat") == 0) {
+    fd = syscall(SYS_openat, directory, name, flags, 0640);
+  } else if (strcmp(call, "openat2") == 0) {
+    struct open_how how = {.flags = (unsigned)flags, .mode = flags & O_CREAT ? 0640 : 0, .resolve = RESOLVE_NO_MAGICLINKS};
+    fd = syscall(SYS_openat2, directory, name, &how, sizeof(how));
+  } else if (strcmp(call, "creat") == 0) {
+    fd = syscall(SYS_creat, name, 0640);
+  } else if (strcmp(call, "ia32") == 0) {
+    fd = ia32_open(name, flags, 0640);
+    if (fd < 0) return (int)-fd;
+  } else {
+    return 255;
+  }
+  if (fd < 0) return errno;
+  printf("%ld\n", fd);
+  return 0;
+}
