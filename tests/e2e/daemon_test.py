@@ -91,6 +91,15 @@ class CommandLine(WithFiles):
         self.assertGreaterEqual(len(fields), 64)
 
 
+    def test_documents_are_what_the_binary_says(self):
+        """docs/fields.md is generated; deploy/shrike.yaml names every key with its default."""
+        fields = (harness.ROOT / "docs" / "fields.md").read_text()
+        self.assertTrue(fields.endswith(run("fields", "--format", "markdown").stdout), "run: build/shrike fields --format markdown")
+        rules = self.file("bad.yaml", "- rule: R\n")
+        result = run("run", "--config", harness.ROOT / "deploy" / "shrike.yaml", "--rules", rules)
+        self.assertEqual(result.returncode, 1, "the configuration is read, the rules are not valid: " + result.stderr)
+
+
 class Daemon(WithFiles):
     def setUp(self):
         super().setUp()

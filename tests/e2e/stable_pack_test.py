@@ -85,6 +85,15 @@ class StablePack(LiveTest):
                 quiet("cat", path, "/nonexistent/" + mark)
                 self.assertEqual(self.assert_fires("Read sensitive file untrusted", mark)["output_fields"]["fd.name"], "/etc/shadow")
 
+    def test_every_way_to_say_open(self):
+        for way in ("open", "openat", "openat2", "relative", "dirfd", "path_fd"):
+            with self.subTest(way):
+                mark = token()
+                quiet("python3", __file__, "--open", way, mark)
+                fields = self.assert_fires("Read sensitive file untrusted", mark)["output_fields"]
+                self.assertEqual(fields["fd.name"], "/etc/shadow")
+                self.assertEqual(fields["evt.type"], {"open": "open", "openat2": "openat2"}.get(way, "openat"))
+
     def test_reading_another_file_is_silent(self):
         mark = token()
         self.assert_silent("Read sensitive file untrusted", mark, lambda: quiet("cat", "/etc/passwd", "/nonexistent/" + mark))
@@ -251,6 +260,25 @@ class StablePack(LiveTest):
         self.assertEqual(list(alert), sorted(alert), "keys in alphabetical order")
 
 
+def open_deed(way):
+    """In a process of its own, whose command line carries the token."""
+    name, at_fdcwd = b"/etc/shadow", -100
+    if way == "open":
+        LIBC.syscall(2, name, os.O_RDONLY)
+    elif way == "openat":
+        LIBC.syscall(257, at_fdcwd, name, os.O_RDONLY)
+    elif way == "openat2":
+        how = (ctypes.c_uint64 * 3)(os.O_RDONLY, 0, 0)
+        LIBC.syscall(437, at_fdcwd, name, ctypes.byref(how), ctypes.sizeof(how))
+    elif way == "relative":
+        os.chdir("/etc/apt")
+        os.open("../shadow", os.O_RDONLY)
+    elif way == "dirfd":
+        os.open("shadow", os.O_RDONLY, dir_fd=os.open("/etc", os.O_RDONLY))
+    elif way == "path_fd":
+        os.open(f"/proc/self/fd/{os.open('/etc/shadow', os.O_PATH)}", os.O_RDONLY)
+
+
 def ptrace_deed(what):
     if what == "traceme":
         LIBC.ptrace(PTRACE_TRACEME, 0, None, None)
@@ -268,5 +296,7 @@ if __name__ == "__main__":
 
     if len(sys.argv) == 4 and sys.argv[1] == "--ptrace":
         ptrace_deed(sys.argv[2])
+    elif len(sys.argv) == 4 and sys.argv[1] == "--open":
+        open_deed(sys.argv[2])
     else:
         harness.main()
