@@ -65,7 +65,7 @@ __u8 syscall_any[SYSCALL_NR_MAX] __weak;    /* non-zero: some ABI's call of this
 __u8 syscall_type64[SYSCALL_NR_MAX] __weak; /* enum event_type, by x86-64 number */
 __u8 syscall_type32[SYSCALL_NR_MAX] __weak; /* enum event_type, by ia32 number */
 __u32 capture_options __weak;               /* enum capture_options */
-__u64 processes_wakeup_bytes __weak;        /* unread bytes from which on a record wakes the reader */
+__u64 processes_wakeup_bytes __weak;        /* the reader is woken at each multiple of so many unread bytes; 0: never */
 __u64 events_wakeup_bytes __weak;
 
 #endif

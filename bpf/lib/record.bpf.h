@@ -97,9 +97,11 @@ static __always_inline void record__count_flags(const struct event_header *heade
   if (flags & EVENT_FLAG_FD_GONE) __sync_fetch_and_add(&counters->fd_gone, 1);
 }
 
-/* The reader polls; a record wakes it only when the ring has `wakeup_bytes` to read, so that a wake-up is paid per batch. */
-static __always_inline __u64 ring__wakeup(void *ring, __u64 wakeup_bytes) {
-  return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) >= wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+/* The reader polls, and is woken only when what it has to read grows past a multiple of `step`, so that a wake-up (an interrupt: microseconds in
+ * a guest) is paid per batch, even while the reader lags. Two CPUs may step over it together unnoticed: then the next multiple, or the poll. */
+static __always_inline __u64 ring__wakeup(void *ring, __u32 size, __u64 step) {
+  const __u64 unread = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+  return unread / step != (unread + size + BPF_RINGBUF_HDR_SZ) / step ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
 /* Delivers the record or counts it as lost; the slot is free afterwards. */
@@ -110,7 +112,7 @@ static __always_inline void record__submit(struct scratch *scratch, __u32 hook, 
   HIDE(size);
   if (size <= RECORD_BYTES_MAX) { /* for the verifier */
     record__count_flags(record__header(scratch), counters);
-    if (bpf_ringbuf_output(ring, scratch->record, size, ring__wakeup(ring, wakeup_bytes)) != 0)
+    if (bpf_ringbuf_output(ring, scratch->record, size, ring__wakeup(ring, size, wakeup_bytes)) != 0)
       __sync_fetch_and_add(&counters->lost_ring_full, 1);
   }
   scratch__release(scratch);

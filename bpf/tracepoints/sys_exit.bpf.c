@@ -66,7 +66,7 @@ static __always_inline int call__submit(struct scratch *scratch) {
 static __always_inline __u64 event_open__fill_args(struct event_open *event, const struct call *call, __u32 *record_flags) {
   event->dirfd = AT_FDCWD;
   if (call->type == EVENT_TYPE_OPEN) {
-    event->open_flags = call->args[1];
+    event->open_flags = (__u32)call->args[1]; /* an int: what is above it, the kernel ignored */
     event->open_mode = call->args[2];
     return call->args[0];
   }
@@ -77,7 +77,7 @@ static __always_inline __u64 event_open__fill_args(struct event_open *event, con
   }
   event->dirfd = call->args[0];
   if (call->type == EVENT_TYPE_OPENAT) {
-    event->open_flags = call->args[2];
+    event->open_flags = (__u32)call->args[2];
     event->open_mode = call->args[3];
     return call->args[1];
   }
