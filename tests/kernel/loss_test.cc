@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <map>
+#include <set>
 
 #include "tests/kernel/kernel_fixture.h"
 
@@ -14,33 +15,27 @@ namespace {
 
 class Loss : public KernelTest {
  protected:
-  // Records of each CPU by hook: how many, and the highest number.
-  struct Seen {
-    std::uint64_t count = 0;
-    std::uint64_t next = 0;
-  };
-  std::map<std::pair<unsigned, unsigned>, Seen> seen_;
+  // Numbers seen, by hook and CPU. Not always rising: a program can be preempted between its number and its record.
+  std::map<std::pair<unsigned, unsigned>, std::set<std::uint64_t>> seen_;
 
   void drain() {
     source_->set_settle(false);
     while (const auto raw = source_->next()) {
       const Record record(raw->bytes);
-      Seen& seen = seen_[{record.header().hook, record.header().cpu}];
-      EXPECT_GE(record.header().seq, seen.next) << "in order, and none twice";
-      ++seen.count;
-      seen.next = record.header().seq + 1;
+      std::set<std::uint64_t>& numbers = seen_[{record.header().hook, record.header().cpu}];
+      EXPECT_TRUE(numbers.insert(record.header().seq).second) << "none twice";
     }
   }
 
   std::uint64_t delivered(unsigned hook) const {
     std::uint64_t sum = 0;
-    for (const auto& [key, seen] : seen_) sum += key.first == hook ? seen.count : 0;
+    for (const auto& [key, numbers] : seen_) sum += key.first == hook ? numbers.size() : 0;
     return sum;
   }
 
   std::uint64_t holes(unsigned hook) const {
     std::uint64_t sum = 0;
-    for (const auto& [key, seen] : seen_) sum += key.first == hook ? seen.next - seen.count : 0;
+    for (const auto& [key, numbers] : seen_) sum += key.first == hook ? *numbers.rbegin() + 1 - numbers.size() : 0;
     return sum;
   }
 };
@@ -79,7 +74,7 @@ TEST_F(Loss, IsCountedExactly) {
     EXPECT_EQ(report.recursion_misses, 0U);
     if (report.hook != HOOK_SYS_EXIT) continue;
     EXPECT_EQ(holes(report.hook), lost);
-    EXPECT_GE(report.counters.produced, flood / 2 * 2);
+    EXPECT_GE(report.counters.produced, flood / 2) << "the deed shares its number among the CPUs, and rounds";
     EXPECT_GT(lost, 0U) << "no flood, no test";
     RecordProperty("lost", std::to_string(lost));
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,6 +30,23 @@ TEST_F(TpSchedProcessFork, DescribesTheChildAndLeavesThreadsOut) {
   ASSERT_NE(own, deed.records.end()) << "the fork of the deed itself";
   EXPECT_EQ(event.parent_start_ns, own->header().start_ns);
   EXPECT_EQ(own->header().ppid, static_cast<std::uint32_t>(getpid()));
+}
+
+TEST_F(TpSchedProcessFork, KnowsPidNamespaces) {
+  const Deed deed = run("fork", {"no thread"}, [] {
+    if (unshare(CLONE_NEWPID) != 0) _exit(251);
+  });
+  if (deed.exit_code == 251) GTEST_SKIP() << "no right to make a pid namespace";
+  ASSERT_EQ(deed.exit_code, 0);
+  const auto all = others();
+  const auto fork = std::ranges::find_if(all, [&](const Record& record) {
+    return record.header().kind == EVENT_KIND_FORK && record.header().ppid == static_cast<std::uint32_t>(deed.pid);
+  });
+  ASSERT_NE(fork, all.end());
+  const auto& event = fork->as<event_process>();
+  EXPECT_EQ(event.header.tgid, static_cast<std::uint32_t>(std::stoul(deed.output))) << "as its parent numbers it, outside";
+  EXPECT_EQ(event.vpid, 1U) << "as it numbers itself";
+  EXPECT_EQ(event.pidns_init_start_ns, event.header.start_ns) << "it is the namespace's init";
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// fork: starts a thread, which is no process, and forks a child that ends with 7. The child's pid is printed.
+// fork: starts a thread, which is no process (unless there is an argument), and forks a child that ends with 7. The child's pid is printed.
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -7,10 +7,13 @@
 
 static void *idle(void *unused) { return unused; }
 
-int main(void) {
+int main(int argc, char **argv) {
+  (void)argv;
   pthread_t thread;
-  if (pthread_create(&thread, NULL, idle, NULL) != 0) return 254;
-  pthread_join(thread, NULL);
+  if (argc == 1) {
+    if (pthread_create(&thread, NULL, idle, NULL) != 0) return 254;
+    pthread_join(thread, NULL);
+  }
   const pid_t child = fork();
   if (child == 0) _exit(7);
   printf("%d\n", child);
