@@ -7,7 +7,8 @@
 
 #define NSEC_PER_SEC 1000000000ULL
 
-/* 6.13 (4e40eff0b573): "somebody asked for this ctime", kept in the highest bit of i_ctime_nsec. include/linux/fs.h: I_CTIME_QUERIED */
+/* 6.13 (4e40eff0b573): "somebody asked for this ctime", kept in the highest bit of i_ctime_nsec. include/linux/fs.h:
+ * I_CTIME_QUERIED */
 #define CTIME_QUERIED (1U << 31)
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -37,31 +38,34 @@ struct inode___split { /* 6.11 (3aa63a569c64): seconds and nanoseconds apart */
 #pragma clang attribute pop
 
 /* Times of an inode changed their place three times. Can go when 6.11 is the oldest kernel. */
-static __always_inline __u64 inode__ctime_ns(const void *inode) {
-  const struct inode___split *split = inode;
-  const struct inode___underscored *underscored = inode;
-  const struct inode___timespec *timespec = inode;
+static __always_inline __u64 inode__ctime_ns(const void* inode) {
+  const struct inode___split* split = inode;
+  const struct inode___underscored* underscored = inode;
+  const struct inode___timespec* timespec = inode;
   if (bpf_core_field_exists(split->i_ctime_sec))
     return BPF_CORE_READ(split, i_ctime_sec) * NSEC_PER_SEC + (BPF_CORE_READ(split, i_ctime_nsec) & ~CTIME_QUERIED);
   if (bpf_core_field_exists(underscored->__i_ctime))
     return BPF_CORE_READ(underscored, __i_ctime.tv_sec) * NSEC_PER_SEC + BPF_CORE_READ(underscored, __i_ctime.tv_nsec);
-  if (bpf_core_field_exists(timespec->i_ctime)) return BPF_CORE_READ(timespec, i_ctime.tv_sec) * NSEC_PER_SEC + BPF_CORE_READ(timespec, i_ctime.tv_nsec);
+  if (bpf_core_field_exists(timespec->i_ctime))
+    return BPF_CORE_READ(timespec, i_ctime.tv_sec) * NSEC_PER_SEC + BPF_CORE_READ(timespec, i_ctime.tv_nsec);
   return 0;
 }
 
-static __always_inline __u64 inode__mtime_ns(const void *inode) {
-  const struct inode___split *split = inode;
-  const struct inode___underscored *underscored = inode;
-  const struct inode___timespec *timespec = inode;
-  if (bpf_core_field_exists(split->i_mtime_sec)) return BPF_CORE_READ(split, i_mtime_sec) * NSEC_PER_SEC + BPF_CORE_READ(split, i_mtime_nsec);
+static __always_inline __u64 inode__mtime_ns(const void* inode) {
+  const struct inode___split* split = inode;
+  const struct inode___underscored* underscored = inode;
+  const struct inode___timespec* timespec = inode;
+  if (bpf_core_field_exists(split->i_mtime_sec))
+    return BPF_CORE_READ(split, i_mtime_sec) * NSEC_PER_SEC + BPF_CORE_READ(split, i_mtime_nsec);
   if (bpf_core_field_exists(underscored->__i_mtime))
     return BPF_CORE_READ(underscored, __i_mtime.tv_sec) * NSEC_PER_SEC + BPF_CORE_READ(underscored, __i_mtime.tv_nsec);
-  if (bpf_core_field_exists(timespec->i_mtime)) return BPF_CORE_READ(timespec, i_mtime.tv_sec) * NSEC_PER_SEC + BPF_CORE_READ(timespec, i_mtime.tv_nsec);
+  if (bpf_core_field_exists(timespec->i_mtime))
+    return BPF_CORE_READ(timespec, i_mtime.tv_sec) * NSEC_PER_SEC + BPF_CORE_READ(timespec, i_mtime.tv_nsec);
   return 0;
 }
 
 /* A kernel_cap_t is two __u32, low word first, until 6.2, and one __u64 since 6.3 (f122a08b197d): on x86 the same 8 bytes. */
-static __always_inline __u64 capabilities__read(const kernel_cap_t *capabilities) {
+static __always_inline __u64 capabilities__read(const kernel_cap_t* capabilities) {
   __u64 bits = 0;
   bpf_probe_read_kernel(&bits, sizeof(bits), capabilities);
   return bits;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The kernel's own types, by hand: only what we read, in any order; the loader finds the true offsets in the running kernel's BTF (CO-RE).
- * So a build needs no kernel headers, and this file is the list of all kernel memory we touch. Struct names and fields are the kernel's. */
+/* The kernel's own types, by hand: only what we read, in any order; the loader finds the true offsets in the running kernel's BTF
+ * (CO-RE). So a build needs no kernel headers, and this file is the list of all kernel memory we touch. Struct names and fields
+ * are the kernel's. */
 #ifndef SHRIKE_BPF_LIB_KERNEL_TYPES_BPF_H
 #define SHRIKE_BPF_LIB_KERNEL_TYPES_BPF_H
 
@@ -28,7 +29,7 @@ struct pt_regs {
 /* fs */
 struct qstr {
   __u32 len;
-  const unsigned char *name;
+  const unsigned char* name;
 };
 
 struct super_block {
@@ -42,47 +43,47 @@ struct inode {
   kuid_t i_uid;
   kgid_t i_gid;
   unsigned int i_flags;
-  struct super_block *i_sb;
+  struct super_block* i_sb;
   unsigned long i_ino;
   unsigned int i_nlink;
 };
 
 struct dentry {
-  struct dentry *d_parent;
+  struct dentry* d_parent;
   struct qstr d_name;
-  struct inode *d_inode;
+  struct inode* d_inode;
 };
 
 struct vfsmount {
-  struct dentry *mnt_root;
+  struct dentry* mnt_root;
   int mnt_flags;
 };
 
 struct mount {
-  struct mount *mnt_parent;
-  struct dentry *mnt_mountpoint;
+  struct mount* mnt_parent;
+  struct dentry* mnt_mountpoint;
   struct vfsmount mnt;
 };
 
 struct path {
-  struct vfsmount *mnt;
-  struct dentry *dentry;
+  struct vfsmount* mnt;
+  struct dentry* dentry;
 };
 
 struct file {
   unsigned int f_mode;
-  void *private_data;
-  struct inode *f_inode;
+  void* private_data;
+  struct inode* f_inode;
   struct path f_path;
 };
 
 struct fdtable {
   unsigned int max_fds;
-  struct file **fd;
+  struct file** fd;
 };
 
 struct files_struct {
-  struct fdtable *fdt;
+  struct fdtable* fdt;
 };
 
 struct fs_struct {
@@ -96,11 +97,11 @@ struct kernfs_node {
 };
 
 struct cgroup {
-  struct kernfs_node *kn;
+  struct kernfs_node* kn;
 };
 
 struct css_set {
-  struct cgroup *dfl_cgrp;
+  struct cgroup* dfl_cgrp;
 };
 
 typedef struct {
@@ -115,12 +116,12 @@ struct cred {
 };
 
 struct pid_namespace {
-  struct task_struct *child_reaper;
+  struct task_struct* child_reaper;
 };
 
 struct upid {
   int nr;
-  struct pid_namespace *ns;
+  struct pid_namespace* ns;
 };
 
 struct pid {
@@ -135,7 +136,7 @@ struct tty_driver {
 
 struct tty_struct {
   int index;
-  struct tty_driver *driver;
+  struct tty_driver* driver;
 };
 
 typedef struct {
@@ -146,14 +147,14 @@ struct signal_struct {
   atomic_t live;
   int group_exit_code;
   unsigned int flags;
-  struct pid *pids[4]; /* PIDTYPE_MAX */
-  struct tty_struct *tty;
+  struct pid* pids[4]; /* PIDTYPE_MAX */
+  struct tty_struct* tty;
 };
 
 struct mm_struct {
   unsigned long arg_start;
   unsigned long arg_end;
-  struct file *exe_file;
+  struct file* exe_file;
 };
 
 struct thread_info {
@@ -162,25 +163,25 @@ struct thread_info {
 
 struct task_struct {
   struct thread_info thread_info;
-  struct mm_struct *mm;
+  struct mm_struct* mm;
   int exit_code;
   int pid;
   int tgid;
-  struct task_struct *real_parent;
-  struct task_struct *group_leader;
+  struct task_struct* real_parent;
+  struct task_struct* group_leader;
   __u64 start_boottime;
-  const struct cred *cred;
+  const struct cred* cred;
   char comm[16];
-  struct fs_struct *fs;
-  struct files_struct *files;
-  struct signal_struct *signal;
+  struct fs_struct* fs;
+  struct files_struct* files;
+  struct signal_struct* signal;
   kuid_t loginuid; /* CONFIG_AUDIT */
-  struct css_set *cgroups;
+  struct css_set* cgroups;
 };
 
 /* include/linux/binfmts.h */
 struct linux_binprm {
-  const char *fdpath;
+  const char* fdpath;
 };
 
 /* net */
@@ -204,29 +205,29 @@ struct sock {
 
 struct socket {
   short type;
-  struct sock *sk;
+  struct sock* sk;
 };
 
 struct unix_address {
-  int len; /* of the sockaddr_un behind it */
+  int len;           /* of the sockaddr_un behind it */
   address_at name[]; /* struct sockaddr_un */
 };
 
 struct unix_sock {
-  struct unix_address *addr;
-  struct sock *peer;
+  struct unix_address* addr;
+  struct sock* peer;
 };
 
 /* context of iter/task */
 struct seq_file;
 
 struct bpf_iter_meta {
-  struct seq_file *seq;
+  struct seq_file* seq;
 };
 
 struct bpf_iter__task {
-  struct bpf_iter_meta *meta;
-  struct task_struct *task;
+  struct bpf_iter_meta* meta;
+  struct task_struct* task;
 };
 
 #pragma clang attribute pop
@@ -236,10 +237,10 @@ enum {
   PIDTYPE_TGID = 1, /* include/linux/pid_types.h */
   PIDTYPE_PGID = 2,
   PIDTYPE_SID = 3,
-  TS_COMPAT = 0x0002,          /* arch/x86/include/asm/thread_info.h */
-  X32_SYSCALL_BIT = 0x40000000,/* arch/x86/include/uapi/asm/unistd.h */
-  SIGNAL_GROUP_EXIT = 0x4,     /* include/linux/sched/signal.h */
-  FMODE_READ = 0x1,            /* include/linux/fs.h */
+  TS_COMPAT = 0x0002,           /* arch/x86/include/asm/thread_info.h */
+  X32_SYSCALL_BIT = 0x40000000, /* arch/x86/include/uapi/asm/unistd.h */
+  SIGNAL_GROUP_EXIT = 0x4,      /* include/linux/sched/signal.h */
+  FMODE_READ = 0x1,             /* include/linux/fs.h */
   FMODE_WRITE = 0x2,
   FMODE_CREATED = 0x100000,
   S_IMMUTABLE = 1 << 3,

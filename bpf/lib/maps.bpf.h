@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Every map and global, __weak so that the linker makes one of the copies in each object. Sizes marked "loader" are set before load. */
+/* Every map and global, __weak so that the linker makes one of the copies in each object. Sizes marked "loader" are set before
+ * load. */
 #ifndef SHRIKE_BPF_LIB_MAPS_BPF_H
 #define SHRIKE_BPF_LIB_MAPS_BPF_H
 
@@ -48,8 +49,9 @@ struct scratch {
   __u32 busy; /* 0 or 1; changed by compare-and-swap */
   __u32 used; /* bytes of record[] */
   struct walk walk;
-  char path[PATH_BYTES_MAX + PATH_COMPONENT_MAX + 1]; /* filled from the right of PATH_BYTES_MAX; the rest lets the verifier see a name fits */
-  __u64 record[(RECORD_BYTES_MAX + 8) / 8];           /* 8 more: the NUL behind a last user string, padding */
+  char path[PATH_BYTES_MAX + PATH_COMPONENT_MAX +
+            1]; /* filled from the right of PATH_BYTES_MAX; the rest lets the verifier see a name fits */
+  __u64 record[(RECORD_BYTES_MAX + 8) / 8]; /* 8 more: the NUL behind a last user string, padding */
 };
 
 /* Slots of all CPUs, SCRATCH_PER_CPU in a row. */

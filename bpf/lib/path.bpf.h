@@ -9,24 +9,24 @@
 
 enum walk_end {
   WALK_GOES_ON = 0,
-  WALK_AT_ROOT,    /* the task's */
-  WALK_OUTSIDE,    /* a root that is not the task's: another namespace, outside a chroot, unmounted */
-  WALK_PSEUDO,     /* its own parent and no mount's root: memfd, pipe, socket */
+  WALK_AT_ROOT, /* the task's */
+  WALK_OUTSIDE, /* a root that is not the task's: another namespace, outside a chroot, unmounted */
+  WALK_PSEUDO,  /* its own parent and no mount's root: memfd, pipe, socket */
   WALK_TOO_LONG,
 };
 
 struct walk_context {
-  struct scratch *scratch;
+  struct scratch* scratch;
 };
 
-static __always_inline struct mount *mount__of(struct vfsmount *mnt) {
-  return (struct mount *)((char *)mnt - bpf_core_field_offset(struct mount, mnt));
+static __always_inline struct mount* mount__of(struct vfsmount* mnt) {
+  return (struct mount*)((char*)mnt - bpf_core_field_offset(struct mount, mnt));
 }
 
 /* Puts `name`, with a slash in front, before what is there. False: no room. */
-static __always_inline bool walk__prepend(struct scratch *scratch, const struct dentry *dentry, bool slash) {
+static __always_inline bool walk__prepend(struct scratch* scratch, const struct dentry* dentry, bool slash) {
   __u32 size = BPF_CORE_READ(dentry, d_name.len);
-  const unsigned char *name = BPF_CORE_READ(dentry, d_name.name);
+  const unsigned char* name = BPF_CORE_READ(dentry, d_name.name);
   __u32 position = scratch->walk.position;
   if (size > PATH_COMPONENT_MAX || size + slash > position) return false;
   position -= size + slash;
@@ -34,24 +34,24 @@ static __always_inline bool walk__prepend(struct scratch *scratch, const struct 
   HIDE(position);
   HIDE(size);
   position &= PATH_BYTES_MAX - 1;
-  char *to = &scratch->path[position];
+  char* to = &scratch->path[position];
   if (slash) *to++ = '/';
   bpf_probe_read_kernel(to, size & PATH_COMPONENT_MAX, name);
   return true;
 }
 
 /* One level up, or across a mount. Returns 1 to stop, as bpf_loop wants. */
-static long walk__step(__u32 index, struct walk_context *context) {
+static long walk__step(__u32 index, struct walk_context* context) {
   (void)index;
-  struct walk *walk = &context->scratch->walk;
-  const struct dentry *dentry = (const struct dentry *)walk->dentry;
+  struct walk* walk = &context->scratch->walk;
+  const struct dentry* dentry = (const struct dentry*)walk->dentry;
   if (walk->dentry == walk->root_dentry && walk->mount == walk->root_mount) {
     walk->end = WALK_AT_ROOT;
     return 1;
   }
   if (walk->dentry == walk->mount_root) {
-    const struct mount *mount = (const struct mount *)walk->mount;
-    const struct mount *parent = BPF_CORE_READ(mount, mnt_parent);
+    const struct mount* mount = (const struct mount*)walk->mount;
+    const struct mount* parent = BPF_CORE_READ(mount, mnt_parent);
     if (!parent || parent == mount) {
       walk->end = WALK_OUTSIDE;
       return 1;
@@ -61,7 +61,7 @@ static long walk__step(__u32 index, struct walk_context *context) {
     walk->mount_root = (__u64)BPF_CORE_READ(parent, mnt.mnt_root);
     return 0;
   }
-  const struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+  const struct dentry* parent = BPF_CORE_READ(dentry, d_parent);
   const bool pseudo = !parent || parent == dentry;
   if (!walk__prepend(context->scratch, dentry, !pseudo)) {
     walk->end = WALK_TOO_LONG;
@@ -73,9 +73,9 @@ static long walk__step(__u32 index, struct walk_context *context) {
 }
 
 /* Appends the path of (mnt, dentry) as `blob`. walk.root_* must be set. Flags PATH_TRUNCATED, PATH_UNREACHABLE. */
-static __noinline int path__append(struct scratch *scratch, struct blob *blob, struct vfsmount *mnt, struct dentry *dentry) {
+static __noinline int path__append(struct scratch* scratch, struct blob* blob, struct vfsmount* mnt, struct dentry* dentry) {
   if (!scratch || !blob) return 0;
-  struct walk *walk = &scratch->walk;
+  struct walk* walk = &scratch->walk;
   walk->dentry = (__u64)dentry;
   walk->mount = (__u64)mount__of(mnt);
   walk->mount_root = (__u64)BPF_CORE_READ(mnt, mnt_root);
@@ -90,7 +90,7 @@ static __noinline int path__append(struct scratch *scratch, struct blob *blob, s
     walk->position = PATH_BYTES_MAX - 1;
     scratch->path[PATH_BYTES_MAX - 1] = '/';
   }
-  void *to = record__end(scratch, PATH_BYTES_MAX);
+  void* to = record__end(scratch, PATH_BYTES_MAX);
   if (!to) return 0;
   __u32 position = walk->position;
   HIDE(position);
@@ -98,7 +98,7 @@ static __noinline int path__append(struct scratch *scratch, struct blob *blob, s
   __u32 size = PATH_BYTES_MAX - position;
   HIDE(size);
   if (size > PATH_BYTES_MAX) return 0; /* for the verifier */
-  bpf_probe_read_kernel(to, size, (const char *)scratch->path + position);
+  bpf_probe_read_kernel(to, size, (const char*)scratch->path + position);
   record__take(scratch, blob, size);
   return 0;
 }

@@ -6,10 +6,11 @@
 #include "bpf/lib/file.bpf.h"
 
 /* exe, exe_path and cwd. Flags NO_PROCESS_PATHS for kernel threads and tasks that are gone but for their entry. */
-static __noinline int event_process__append_paths(struct scratch *scratch, struct event_process *event, struct task_struct *task) {
+static __noinline int event_process__append_paths(struct scratch* scratch, struct event_process* event,
+                                                  struct task_struct* task) {
   if (!scratch || !event) return 0;
   walk__set_root(scratch, task);
-  struct file *exe = BPF_CORE_READ(task, mm, exe_file);
+  struct file* exe = BPF_CORE_READ(task, mm, exe_file);
   if (!exe) {
     record__flag(scratch, EVENT_FLAG_NO_PROCESS_PATHS);
     return 0;

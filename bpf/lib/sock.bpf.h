@@ -16,12 +16,12 @@
 enum { FAMILY_UNIX = 1, FAMILY_INET = 2, FAMILY_INET6 = 10 };
 
 /* The socket behind a file, or NULL. */
-static __always_inline struct socket *file__socket(struct file *file) {
+static __always_inline struct socket* file__socket(struct file* file) {
   if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK) return NULL;
   return BPF_CORE_READ(file, private_data);
 }
 
-static __always_inline void event_connect__fill_inet(struct event_connect *event, struct sock *sk) {
+static __always_inline void event_connect__fill_inet(struct event_connect* event, struct sock* sk) {
   if (event->family == FAMILY_INET) {
     bpf_core_read(event->local_ip, 4, &sk->__sk_common.skc_rcv_saddr);
     bpf_core_read(event->remote_ip, 4, &sk->__sk_common.skc_daddr);
@@ -35,17 +35,18 @@ static __always_inline void event_connect__fill_inet(struct event_connect *event
 
 /* Appends the path of a struct sockaddr_un in kernel (`user` false) or user memory, `size` bytes with its family.
  * A pathname ends at its NUL, an abstract name begins with one and has its full length. */
-static __noinline int unix_path__append(struct scratch *scratch, struct event_connect *event, __u64 address, __u32 size, bool user) {
+static __noinline int unix_path__append(struct scratch* scratch, struct event_connect* event, __u64 address, __u32 size,
+                                        bool user) {
   if (!scratch || !event) return 0;
   const __u32 skip = sizeof(__kernel_sa_family_t);
   if (size <= skip) return 0; /* unnamed: an empty path is what it has */
   __u32 room = size - skip;
   if (room > UNIX_PATH_MAX) room = UNIX_PATH_MAX;
-  char *to = record__end(scratch, UNIX_PATH_MAX + 8);
+  char* to = record__end(scratch, UNIX_PATH_MAX + 8);
   if (!to) return 0; /* for the verifier */
   HIDE(room);
   if (room > UNIX_PATH_MAX) return 0; /* for the verifier */
-  const void *from = (const void *)(address + skip);
+  const void* from = (const void*)(address + skip);
   const long failed = user ? bpf_probe_read_user(to, room, from) : bpf_probe_read_kernel(to, room, from);
   if (failed) {
     record__flag(scratch, EVENT_FLAG_USER_UNREAD);
@@ -62,19 +63,20 @@ static __noinline int unix_path__append(struct scratch *scratch, struct event_co
 }
 
 /* The name of the socket at the other end, if there is one. */
-static __always_inline void event_connect__fill_unix(struct scratch *scratch, struct event_connect *event, struct sock *sk) {
+static __always_inline void event_connect__fill_unix(struct scratch* scratch, struct event_connect* event, struct sock* sk) {
   if (!bpf_core_type_exists(struct unix_sock)) return; /* AF_UNIX as a module: the caller's address is used */
-  const struct unix_sock *unix_socket = (const struct unix_sock *)sk;
-  const struct unix_sock *peer = (const struct unix_sock *)BPF_CORE_READ(unix_socket, peer);
+  const struct unix_sock* unix_socket = (const struct unix_sock*)sk;
+  const struct unix_sock* peer = (const struct unix_sock*)BPF_CORE_READ(unix_socket, peer);
   if (!peer) return; /* not connected: the caller's address is used */
-  const struct unix_address *name = BPF_CORE_READ(peer, addr);
+  const struct unix_address* name = BPF_CORE_READ(peer, addr);
   if (!name) return; /* unnamed peer */
   event->remote_family = FAMILY_UNIX;
-  unix_path__append(scratch, event, (__u64)name + bpf_core_field_offset(struct unix_address, name), BPF_CORE_READ(name, len), false);
+  unix_path__append(scratch, event, (__u64)name + bpf_core_field_offset(struct unix_address, name), BPF_CORE_READ(name, len),
+                    false);
 }
 
 /* The remote address as the caller passed it: what a failed connect was after. */
-static __noinline int event_connect__fill_user(struct scratch *scratch, struct event_connect *event, __u64 address, __u32 size) {
+static __noinline int event_connect__fill_user(struct scratch* scratch, struct event_connect* event, __u64 address, __u32 size) {
   if (!scratch || !event) return 0;
   union {
     __kernel_sa_family_t family;
@@ -86,7 +88,7 @@ static __noinline int event_connect__fill_user(struct scratch *scratch, struct e
   if (wanted < sizeof(sockaddr.family)) return 0; /* the call failed for it: no address to tell */
   HIDE(wanted);
   if (wanted > sizeof(sockaddr)) return 0; /* for the verifier */
-  if (bpf_probe_read_user(&sockaddr, wanted, (const void *)address) != 0) {
+  if (bpf_probe_read_user(&sockaddr, wanted, (const void*)address) != 0) {
     record__flag(scratch, EVENT_FLAG_USER_UNREAD);
     return 0;
   }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Who did it: the task's part of each record. `task` is a BTF pointer (argument of the hook, or current), so plain loads are checked and fast. */
+/* Who did it: the task's part of each record. `task` is a BTF pointer (argument of the hook, or current), so plain loads are
+ * checked and fast. */
 #ifndef SHRIKE_BPF_LIB_TASK_BPF_H
 #define SHRIKE_BPF_LIB_TASK_BPF_H
 
@@ -7,15 +8,15 @@
 #include "bpf/lib/path.bpf.h"
 
 /* The controlling terminal as new_encode_dev (include/linux/kdev_t.h) writes it, 0: none. */
-static __always_inline __u32 tty__device(const struct tty_struct *tty) {
+static __always_inline __u32 tty__device(const struct tty_struct* tty) {
   if (!tty || !tty->driver) return 0;
   const __u32 major = tty->driver->major;
   const __u32 minor = tty->driver->minor_start + tty->index;
   return (minor & 0xff) | (major << 8) | ((minor & ~0xffU) << 12);
 }
 
-static __always_inline void event_creds__fill(struct event_creds *creds, struct task_struct *task) {
-  const struct cred *cred = task->cred;
+static __always_inline void event_creds__fill(struct event_creds* creds, struct task_struct* task) {
+  const struct cred* cred = task->cred;
   creds->uid = cred->euid.val;
   creds->gid = cred->egid.val;
   creds->loginuid = bpf_core_field_exists(task->loginuid) ? task->loginuid.val : ~0U;
@@ -26,17 +27,17 @@ static __always_inline void event_creds__fill(struct event_creds *creds, struct 
 }
 
 /* The number of `pid` at `level` of pid namespaces; 0 is the initial one. */
-static __always_inline struct upid *pid__at(struct pid *pid, __u32 level) {
-  return (struct upid *)((char *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid));
+static __always_inline struct upid* pid__at(struct pid* pid, __u32 level) {
+  return (struct upid*)((char*)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid));
 }
 
-static __always_inline __u32 pid__number(struct pid *pid, __u32 level) {
+static __always_inline __u32 pid__number(struct pid* pid, __u32 level) {
   return pid ? BPF_CORE_READ(pid__at(pid, level), nr) : 0;
 }
 
-static __always_inline void event_header__fill(struct scratch *scratch, struct task_struct *task) {
-  struct event_header *header = record__header(scratch);
-  struct task_struct *leader = task->group_leader;
+static __always_inline void event_header__fill(struct scratch* scratch, struct task_struct* task) {
+  struct event_header* header = record__header(scratch);
+  struct task_struct* leader = task->group_leader;
   header->start_ns = leader->start_boottime;
   header->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
   header->tgid = task->tgid;
@@ -47,27 +48,27 @@ static __always_inline void event_header__fill(struct scratch *scratch, struct t
 }
 
 /* Where paths of this record begin. A task on its way out has no root: its paths are the host's. */
-static __always_inline void walk__set_root(struct scratch *scratch, struct task_struct *task) {
+static __always_inline void walk__set_root(struct scratch* scratch, struct task_struct* task) {
   scratch->walk.root_dentry = 0;
   scratch->walk.root_mount = 0;
-  struct fs_struct *fs = task->fs;
+  struct fs_struct* fs = task->fs;
   if (!fs) return; /* EVENT_FLAG_PATH_UNREACHABLE follows */
   scratch->walk.root_dentry = (__u64)fs->root.dentry;
   scratch->walk.root_mount = (__u64)fs->root.mnt - bpf_core_field_offset(struct mount, mnt);
 }
 
 /* Appends the working directory. Empty if the task has none left. */
-static __always_inline void cwd__append(struct scratch *scratch, struct blob *blob, struct task_struct *task) {
-  struct fs_struct *fs = task->fs;
+static __always_inline void cwd__append(struct scratch* scratch, struct blob* blob, struct task_struct* task) {
+  struct fs_struct* fs = task->fs;
   if (!fs) return; /* exiting: nothing to say */
   path__append(scratch, blob, BPF_CORE_READ(fs, pwd.mnt), BPF_CORE_READ(fs, pwd.dentry));
 }
 
 /* ids and pid namespace; header apart */
-static __always_inline void event_process__fill(struct event_process *event, struct task_struct *task) {
-  struct signal_struct *signal = task->signal;
-  struct pid *pid = signal->pids[PIDTYPE_TGID];
-  struct pid *group = signal->pids[PIDTYPE_PGID];
+static __always_inline void event_process__fill(struct event_process* event, struct task_struct* task) {
+  struct signal_struct* signal = task->signal;
+  struct pid* pid = signal->pids[PIDTYPE_TGID];
+  struct pid* group = signal->pids[PIDTYPE_PGID];
   event->parent_start_ns = task->group_leader->real_parent->group_leader->start_boottime;
   event->pgid = pid__number(group, 0);
   if (pid) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What comes from user memory. It may change between the kernel's look and ours, and a page that is not resident can't be read. */
+/* What comes from user memory. It may change between the kernel's look and ours, and a page that is not resident can't be read.
+ */
 #ifndef SHRIKE_BPF_LIB_USER_BPF_H
 #define SHRIKE_BPF_LIB_USER_BPF_H
 
@@ -8,12 +9,12 @@
 #include "bpf/lib/file.bpf.h"
 
 /* Appends the string at `address`. True if it is a relative name, so that a base is wanted. Flags USER_UNREAD, USER_TRUNCATED. */
-static __noinline bool user_string__append(struct scratch *scratch, struct blob *blob, __u64 address) {
+static __noinline bool user_string__append(struct scratch* scratch, struct blob* blob, __u64 address) {
   if (!scratch || !blob) return false;
-  char *to = record__end(scratch, USER_PATH_MAX);
+  char* to = record__end(scratch, USER_PATH_MAX);
   if (!to) return false;
   /* One more than counts: so a string of exactly USER_PATH_MAX differs from a longer one. record[] has 8 bytes to spare. */
-  const long read = bpf_probe_read_user_str(to, USER_PATH_MAX + 1, (const void *)address);
+  const long read = bpf_probe_read_user_str(to, USER_PATH_MAX + 1, (const void*)address);
   if (read <= 0) {
     record__flag(scratch, EVENT_FLAG_USER_UNREAD);
     return false;
@@ -24,13 +25,13 @@ static __noinline bool user_string__append(struct scratch *scratch, struct blob 
 }
 
 /* Appends the directory relative names start at: the working directory or that of `dirfd`. Flags FD_GONE. */
-static __noinline int base__append(struct scratch *scratch, struct blob *blob, struct task_struct *task, int dirfd) {
+static __noinline int base__append(struct scratch* scratch, struct blob* blob, struct task_struct* task, int dirfd) {
   if (!scratch || !blob) return 0;
   if (dirfd == AT_FDCWD) {
     cwd__append(scratch, blob, task);
     return 0;
   }
-  struct file *file = fd__file(task, dirfd);
+  struct file* file = fd__file(task, dirfd);
   if (file)
     file_path__append(scratch, blob, file);
   else
@@ -39,8 +40,8 @@ static __noinline int base__append(struct scratch *scratch, struct blob *blob, s
 }
 
 /* A name as passed, and where it starts if it is relative. */
-static __always_inline void user_name__append(struct scratch *scratch, struct blob *name, struct blob *base, struct task_struct *task, int dirfd,
-                                              __u64 address) {
+static __always_inline void user_name__append(struct scratch* scratch, struct blob* name, struct blob* base,
+                                              struct task_struct* task, int dirfd, __u64 address) {
   if (user_string__append(scratch, name, address)) base__append(scratch, base, task, dirfd);
 }
 

@@ -3,19 +3,19 @@
 #include "bpf/lib/task.bpf.h"
 
 /* As wait_task_zombie (kernel/exit.c) chooses. */
-static __always_inline __u32 task__exit_code(struct task_struct *task) {
-  struct signal_struct *signal = task->signal;
+static __always_inline __u32 task__exit_code(struct task_struct* task) {
+  struct signal_struct* signal = task->signal;
   return signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : task->group_leader->exit_code;
 }
 
 SEC("tp_btf/sched_process_exit")
-int tp_sched_process_exit(__u64 *ctx) {
-  struct task_struct *task = (struct task_struct *)ctx[0];
+int tp_sched_process_exit(__u64* ctx) {
+  struct task_struct* task = (struct task_struct*)ctx[0];
   if (task->signal->live.counter != 0) return 0; /* other threads live: no end of a process, nothing to count */
-  struct scratch *scratch = record__begin(HOOK_SCHED_PROCESS_EXIT, EVENT_KIND_EXIT, sizeof(struct event_exit));
+  struct scratch* scratch = record__begin(HOOK_SCHED_PROCESS_EXIT, EVENT_KIND_EXIT, sizeof(struct event_exit));
   if (!scratch) return 0; /* counted by record__begin */
   event_header__fill(scratch, task);
-  ((struct event_exit *)scratch->record)->exit_code = task__exit_code(task);
+  ((struct event_exit*)scratch->record)->exit_code = task__exit_code(task);
   record__submit(scratch, HOOK_SCHED_PROCESS_EXIT, &processes, processes_wakeup_bytes);
   return 0;
 }

@@ -3,13 +3,13 @@
 #include "bpf/lib/task.bpf.h"
 
 SEC("tp_btf/sched_process_fork")
-int tp_sched_process_fork(__u64 *ctx) {
-  struct task_struct *child = (struct task_struct *)ctx[1]; /* (parent, child) */
-  if (child->pid != child->tgid) return 0; /* a thread: no process, nothing to count */
-  struct scratch *scratch = record__begin(HOOK_SCHED_PROCESS_FORK, EVENT_KIND_FORK, sizeof(struct event_process));
+int tp_sched_process_fork(__u64* ctx) {
+  struct task_struct* child = (struct task_struct*)ctx[1]; /* (parent, child) */
+  if (child->pid != child->tgid) return 0;                 /* a thread: no process, nothing to count */
+  struct scratch* scratch = record__begin(HOOK_SCHED_PROCESS_FORK, EVENT_KIND_FORK, sizeof(struct event_process));
   if (!scratch) return 0; /* counted by record__begin */
   event_header__fill(scratch, child);
-  event_process__fill((struct event_process *)scratch->record, child);
+  event_process__fill((struct event_process*)scratch->record, child);
   record__submit(scratch, HOOK_SCHED_PROCESS_FORK, &processes, processes_wakeup_bytes);
   return 0;
 }

@@ -2,8 +2,8 @@
 /* System calls with their results: files opened, connections, links, ptrace, failed exec.
  *
  * Every call of every process passes here, so what nobody asked for leaves after one look into a table the engine writes.
- * Descriptors are looked up in the kernel, not remembered: what is told is the file the call itself returned, unless another thread
- * closed or replaced that descriptor in the meantime. */
+ * Descriptors are looked up in the kernel, not remembered: what is told is the file the call itself returned, unless another
+ * thread closed or replaced that descriptor in the meantime. */
 #include <linux/openat2.h>
 
 #include "bpf/lib/sock.bpf.h"
@@ -16,7 +16,7 @@ enum {
 
 /* One finished system call. */
 struct call {
-  struct task_struct *task;
+  struct task_struct* task;
   __u64 args[6];
   __s64 ret;
   __u16 type; /* enum event_type */
@@ -24,7 +24,7 @@ struct call {
 };
 
 /* Arguments are still where the caller put them: the kernel changes ax only. */
-static __always_inline void call__read_args(struct call *call, const struct pt_regs *regs) {
+static __always_inline void call__read_args(struct call* call, const struct pt_regs* regs) {
   if (call->compat) {
     call->args[0] = (__u32)regs->bx;
     call->args[1] = (__u32)regs->cx;
@@ -43,27 +43,27 @@ static __always_inline void call__read_args(struct call *call, const struct pt_r
 }
 
 /* Begins the record of a call: header, type and cwd, which goes into `cwd` of the record at that offset. */
-static __always_inline struct scratch *call__begin(const struct call *call, __u16 kind, __u32 size, __u32 cwd_offset) {
-  struct scratch *scratch = record__begin(HOOK_SYS_EXIT, kind, size);
+static __always_inline struct scratch* call__begin(const struct call* call, __u16 kind, __u32 size, __u32 cwd_offset) {
+  struct scratch* scratch = record__begin(HOOK_SYS_EXIT, kind, size);
   if (!scratch) return NULL; /* counted by record__begin */
   event_header__fill(scratch, call->task);
-  struct event_header *header = record__header(scratch);
+  struct event_header* header = record__header(scratch);
   header->type = call->type;
   if (call->compat) header->flags |= EVENT_FLAG_COMPAT;
   walk__set_root(scratch, call->task);
-  if (capture_options & CAPTURE_CWD) cwd__append(scratch, (struct blob *)((char *)header + cwd_offset), call->task);
+  if (capture_options & CAPTURE_CWD) cwd__append(scratch, (struct blob*)((char*)header + cwd_offset), call->task);
   return scratch;
 }
 
 #define CALL_BEGIN(call, kind, type) call__begin(call, kind, sizeof(struct type), __builtin_offsetof(struct type, cwd))
 
-static __always_inline int call__submit(struct scratch *scratch) {
+static __always_inline int call__submit(struct scratch* scratch) {
   record__submit(scratch, HOOK_SYS_EXIT, &events, events_wakeup_bytes);
   return 0;
 }
 
 /* Flags, mode and place of the name among the arguments; returns the name's address. */
-static __always_inline __u64 event_open__fill_args(struct event_open *event, const struct call *call, __u32 *record_flags) {
+static __always_inline __u64 event_open__fill_args(struct event_open* event, const struct call* call, __u32* record_flags) {
   event->dirfd = AT_FDCWD;
   if (call->type == EVENT_TYPE_OPEN) {
     event->open_flags = (__u32)call->args[1]; /* an int: what is above it, the kernel ignored */
@@ -82,15 +82,15 @@ static __always_inline __u64 event_open__fill_args(struct event_open *event, con
     return call->args[1];
   }
   struct open_how how = {};
-  if (bpf_probe_read_user(&how, sizeof(how), (const void *)call->args[2]) != 0) *record_flags |= EVENT_FLAG_USER_UNREAD;
+  if (bpf_probe_read_user(&how, sizeof(how), (const void*)call->args[2]) != 0) *record_flags |= EVENT_FLAG_USER_UNREAD;
   event->open_flags = how.flags;
   event->open_mode = how.mode;
   event->resolve = how.resolve;
   return call->args[1];
 }
 
-static __always_inline void event_open__fill_file(struct scratch *scratch, struct event_open *event, struct task_struct *task) {
-  struct file *file = fd__file(task, event->ret);
+static __always_inline void event_open__fill_file(struct scratch* scratch, struct event_open* event, struct task_struct* task) {
+  struct file* file = fd__file(task, event->ret);
   if (!file) {
     record__flag(scratch, EVENT_FLAG_FD_GONE);
     return;
@@ -102,11 +102,11 @@ static __always_inline void event_open__fill_file(struct scratch *scratch, struc
   file_path__append(scratch, &event->path, file);
 }
 
-static __noinline int report_open(struct call *call) {
+static __noinline int report_open(struct call* call) {
   if (!call) return 0;
-  struct scratch *scratch = CALL_BEGIN(call, EVENT_KIND_OPEN, event_open);
+  struct scratch* scratch = CALL_BEGIN(call, EVENT_KIND_OPEN, event_open);
   if (!scratch) return 0; /* counted by record__begin */
-  struct event_open *event = (struct event_open *)scratch->record;
+  struct event_open* event = (struct event_open*)scratch->record;
   event->ret = call->ret;
   const __u64 name = event_open__fill_args(event, call, &event->header.flags);
   const bool relative = user_string__append(scratch, &event->name, name);
@@ -118,25 +118,26 @@ static __noinline int report_open(struct call *call) {
 }
 
 /* ia32's one call for all of sockets: (which, pointer to its arguments). False: not a connect, or its arguments can't be read. */
-static __always_inline bool call__unpack_socketcall(struct call *call) {
+static __always_inline bool call__unpack_socketcall(struct call* call) {
   if (call->args[0] != SOCKETCALL_CONNECT) return false;
   __u32 args[3];
-  if (bpf_probe_read_user(args, sizeof(args), (const void *)call->args[1]) != 0) return false;
+  if (bpf_probe_read_user(args, sizeof(args), (const void*)call->args[1]) != 0) return false;
   call->args[0] = args[0];
   call->args[1] = args[1];
   call->args[2] = args[2];
   return true;
 }
 
-static __always_inline void event_connect__fill_socket(struct scratch *scratch, struct event_connect *event, struct task_struct *task) {
-  struct file *file = fd__file(task, event->fd);
+static __always_inline void event_connect__fill_socket(struct scratch* scratch, struct event_connect* event,
+                                                       struct task_struct* task) {
+  struct file* file = fd__file(task, event->fd);
   if (!file) {
     if (event->ret >= 0) record__flag(scratch, EVENT_FLAG_FD_GONE);
     return;
   }
-  struct socket *socket = file__socket(file);
+  struct socket* socket = file__socket(file);
   if (!socket) return; /* family 0 says so */
-  struct sock *sk = BPF_CORE_READ(socket, sk);
+  struct sock* sk = BPF_CORE_READ(socket, sk);
   if (!sk) return; /* closing: as good as no socket */
   event->socket_type = BPF_CORE_READ(socket, type);
   event->family = BPF_CORE_READ(sk, __sk_common.skc_family);
@@ -150,11 +151,11 @@ static __always_inline void event_connect__fill_socket(struct scratch *scratch, 
   }
 }
 
-static __noinline int report_connect(struct call *call) {
+static __noinline int report_connect(struct call* call) {
   if (!call) return 0;
-  struct scratch *scratch = CALL_BEGIN(call, EVENT_KIND_CONNECT, event_connect);
+  struct scratch* scratch = CALL_BEGIN(call, EVENT_KIND_CONNECT, event_connect);
   if (!scratch) return 0; /* counted by record__begin */
-  struct event_connect *event = (struct event_connect *)scratch->record;
+  struct event_connect* event = (struct event_connect*)scratch->record;
   event->ret = call->ret;
   event->fd = call->args[0];
   event_connect__fill_socket(scratch, event, call->task);
@@ -163,12 +164,12 @@ static __noinline int report_connect(struct call *call) {
   return call__submit(scratch);
 }
 
-static __noinline int report_paths(struct call *call) {
+static __noinline int report_paths(struct call* call) {
   if (!call) return 0;
-  struct scratch *scratch = CALL_BEGIN(call, EVENT_KIND_PATHS, event_paths);
+  struct scratch* scratch = CALL_BEGIN(call, EVENT_KIND_PATHS, event_paths);
   if (!scratch) return 0; /* counted by record__begin */
-  struct event_paths *event = (struct event_paths *)scratch->record;
-  struct task_struct *task = call->task;
+  struct event_paths* event = (struct event_paths*)scratch->record;
+  struct task_struct* task = call->task;
   event->ret = call->ret;
   int first_fd = AT_FDCWD, second_fd = AT_FDCWD;
   __u64 first = call->args[0], second = call->args[1];
@@ -198,17 +199,18 @@ static __noinline int report_paths(struct call *call) {
   event->dirfds[0] = first_fd;
   event->dirfds[1] = second_fd;
   const bool relative = user_string__append(scratch, &event->first, first);
-  const bool is_text = call->type == EVENT_TYPE_SYMLINK || call->type == EVENT_TYPE_SYMLINKAT; /* a link's target is no name yet */
+  const bool is_text =
+      call->type == EVENT_TYPE_SYMLINK || call->type == EVENT_TYPE_SYMLINKAT; /* a link's target is no name yet */
   if (relative && !is_text) base__append(scratch, &event->first_base, task, first_fd);
   if (has_second) user_name__append(scratch, &event->second, &event->second_base, task, second_fd, second);
   return call__submit(scratch);
 }
 
-static __noinline int report_ptrace(struct call *call) {
+static __noinline int report_ptrace(struct call* call) {
   if (!call) return 0;
-  struct scratch *scratch = CALL_BEGIN(call, EVENT_KIND_PTRACE, event_ptrace);
+  struct scratch* scratch = CALL_BEGIN(call, EVENT_KIND_PTRACE, event_ptrace);
   if (!scratch) return 0; /* counted by record__begin */
-  struct event_ptrace *event = (struct event_ptrace *)scratch->record;
+  struct event_ptrace* event = (struct event_ptrace*)scratch->record;
   event->ret = call->ret;
   event->request = call->args[0];
   event->pid = call->args[1];
@@ -218,7 +220,7 @@ static __noinline int report_ptrace(struct call *call) {
 }
 
 /* The rest of the work, for calls of a number some ABI's rules want. */
-static __always_inline int report_call(const struct pt_regs *regs, __u64 nr, __s64 ret) {
+static __always_inline int report_call(const struct pt_regs* regs, __u64 nr, __s64 ret) {
   struct call call = {.task = bpf_get_current_task_btf(), .ret = ret};
   call.compat = call.task->thread_info.status & TS_COMPAT;
   call.type = call.compat ? syscall_type32[nr] : syscall_type64[nr];
@@ -230,7 +232,8 @@ static __always_inline int report_call(const struct pt_regs *regs, __u64 nr, __s
     case EVENT_TYPE_CREAT:
       return report_open(&call);
     case EVENT_TYPE_CONNECT:
-      if (call.compat && nr == IA32_SOCKETCALL && !call__unpack_socketcall(&call)) return 0; /* another socket call, or a failed one */
+      if (call.compat && nr == IA32_SOCKETCALL && !call__unpack_socketcall(&call))
+        return 0; /* another socket call, or a failed one */
       return report_connect(&call);
     case EVENT_TYPE_EXECVE:
     case EVENT_TYPE_EXECVEAT:
@@ -248,9 +251,10 @@ static __always_inline int report_call(const struct pt_regs *regs, __u64 nr, __s
 }
 
 SEC("tp_btf/sys_exit")
-int tp_sys_exit(__u64 *ctx) {
-  const struct pt_regs *regs = (const struct pt_regs *)ctx[0]; /* (regs, ret) */
-  /* x32 shares the 64-bit numbers below 512 under this bit; its own, from 512 on (execve, ptrace), are beyond the table: not seen. */
+int tp_sys_exit(__u64* ctx) {
+  const struct pt_regs* regs = (const struct pt_regs*)ctx[0]; /* (regs, ret) */
+  /* x32 shares the 64-bit numbers below 512 under this bit; its own, from 512 on (execve, ptrace), are beyond the table: not
+   * seen. */
   __u64 nr = regs->orig_ax & ~(__u64)X32_SYSCALL_BIT;
   if (nr >= SYSCALL_NR_MAX || !syscall_any[nr]) return 0; /* nobody asked: nothing to count */
   return report_call(regs, nr, ctx[1]);

@@ -23,7 +23,8 @@ class RecordSource {
   // Sleeps until there may be records, at most `timeout_ms`. May return early.
   virtual void wait(int timeout_ms) = 0;
 
-  // Whether young records are held back so that late ones can be put in order. Off: everything there is comes at once, for the end.
+  // Whether young records are held back so that late ones can be put in order. Off: everything there is comes at once, for the
+  // end.
   virtual void set_settle(bool settle) = 0;
 };
 

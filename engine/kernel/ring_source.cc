@@ -19,7 +19,9 @@
 namespace shrike::kernel {
 namespace {
 
-std::uint64_t load_acquire(const std::byte* at) { return __atomic_load_n(reinterpret_cast<const std::uint64_t*>(at), __ATOMIC_ACQUIRE); }
+std::uint64_t load_acquire(const std::byte* at) {
+  return __atomic_load_n(reinterpret_cast<const std::uint64_t*>(at), __ATOMIC_ACQUIRE);
+}
 
 // A record too short for a header counts as oldest: the decoder shall see and refuse it.
 std::uint64_t time_of(std::span<const std::byte> record) {

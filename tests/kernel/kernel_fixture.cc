@@ -19,7 +19,8 @@ constexpr std::uint64_t kPatienceNs = 10'000'000'000;
 std::string read_all(int fd) {
   std::string text;
   std::array<char, 256> part{};
-  for (ssize_t count = 0; (count = read(fd, part.data(), part.size())) > 0;) text.append(part.data(), static_cast<std::size_t>(count));
+  for (ssize_t count = 0; (count = read(fd, part.data(), part.size())) > 0;)
+    text.append(part.data(), static_cast<std::size_t>(count));
   return text;
 }
 

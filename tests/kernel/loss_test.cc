@@ -93,7 +93,8 @@ TEST_F(Loss, DoesNotHappenToAReaderThatReads) {
   }
   const auto reports = loader_->counters();
   ASSERT_TRUE(reports.has_value());
-  for (const kernel::HookReport& report : *reports) EXPECT_EQ(report.counters.lost_ring_full + report.counters.lost_no_scratch, 0U) << report.name;
+  for (const kernel::HookReport& report : *reports)
+    EXPECT_EQ(report.counters.lost_ring_full + report.counters.lost_no_scratch, 0U) << report.name;
 }
 
 }  // namespace

@@ -52,8 +52,10 @@ TEST_F(TpSchedProcessExec, TellsProgramFileArgumentsAndCredentials) {
   EXPECT_EQ(event.exe.ino, file.st_ino);
   EXPECT_EQ(event.exe.dev, major(file.st_dev) << 20U | minor(file.st_dev));
   EXPECT_EQ(event.exe.mode, file.st_mode);
-  EXPECT_EQ(event.exe.mtime_ns, static_cast<std::uint64_t>(file.st_mtim.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(file.st_mtim.tv_nsec));
-  EXPECT_EQ(event.exe.ctime_ns, static_cast<std::uint64_t>(file.st_ctim.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(file.st_ctim.tv_nsec));
+  EXPECT_EQ(event.exe.mtime_ns,
+            static_cast<std::uint64_t>(file.st_mtim.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(file.st_mtim.tv_nsec));
+  EXPECT_EQ(event.exe.ctime_ns,
+            static_cast<std::uint64_t>(file.st_ctim.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(file.st_ctim.tv_nsec));
 }
 
 TEST_F(TpSchedProcessExec, RootHasCapabilities) {
@@ -77,7 +79,8 @@ TEST_F(TpSchedProcessExec, CutsLongArgumentsAndSaysSo) {
 TEST_F(TpSchedProcessExec, NamesWhatLivesInMemoryOnly) {
   const Deed deed = run("exec_memfd");
   ASSERT_EQ(deed.exit_code, 0);
-  const Record* record = deed.only<event_process>(EVENT_KIND_EXEC, [](const Record&, const event_process& e) { return e.header.type == EVENT_TYPE_EXECVEAT; });
+  const Record* record = deed.only<event_process>(
+      EVENT_KIND_EXEC, [](const Record&, const event_process& e) { return e.header.type == EVENT_TYPE_EXECVEAT; });
   ASSERT_NE(record, nullptr);
   const auto& event = record->as<event_process>();
   EXPECT_EQ(record->text(event.exe_path), "memfd:deed");
@@ -89,10 +92,12 @@ TEST_F(TpSchedProcessExec, NamesWhatLivesInMemoryOnly) {
 TEST_F(TpSchedProcessExec, OfAThreadIsOfTheProcess) {
   const Deed deed = run("exec_thread");
   ASSERT_EQ(deed.exit_code, 0);
-  const Record* record = deed.only<event_process>(EVENT_KIND_EXEC, [](const Record& r, const event_process& e) { return r.text(e.args).starts_with("from"); });
+  const Record* record = deed.only<event_process>(
+      EVENT_KIND_EXEC, [](const Record& r, const event_process& e) { return r.text(e.args).starts_with("from"); });
   ASSERT_NE(record, nullptr);
   EXPECT_EQ(record->header().tid, static_cast<std::uint32_t>(deed.pid));
-  const Record* first = deed.only<event_process>(EVENT_KIND_EXEC, [](const Record& r, const event_process& e) { return !r.text(e.args).starts_with("from"); });
+  const Record* first = deed.only<event_process>(
+      EVENT_KIND_EXEC, [](const Record& r, const event_process& e) { return !r.text(e.args).starts_with("from"); });
   ASSERT_NE(first, nullptr);
   EXPECT_EQ(record->header().start_ns, first->header().start_ns) << "another start would be another process";
 }

@@ -17,7 +17,8 @@ TEST_F(TpSchedProcessFork, DescribesTheChildAndLeavesThreadsOut) {
   const auto child = static_cast<std::uint32_t>(std::stoul(deed.output));
   std::vector<Record> forks;
   for (const Record& record : others()) {
-    if (record.header().kind == EVENT_KIND_FORK && record.header().ppid == static_cast<std::uint32_t>(deed.pid)) forks.push_back(record);
+    if (record.header().kind == EVENT_KIND_FORK && record.header().ppid == static_cast<std::uint32_t>(deed.pid))
+      forks.push_back(record);
   }
   ASSERT_EQ(forks.size(), 1U) << "the thread is no process";
   const auto& event = forks[0].as<event_process>();
@@ -26,7 +27,8 @@ TEST_F(TpSchedProcessFork, DescribesTheChildAndLeavesThreadsOut) {
   EXPECT_EQ(event.vpid, child) << "no pid namespace of its own";
   EXPECT_STREQ(event.comm, "deed_fork");
   EXPECT_EQ(event.args.size, 0U);
-  const auto own = std::ranges::find_if(deed.records, [](const Record& record) { return record.header().kind == EVENT_KIND_FORK; });
+  const auto own =
+      std::ranges::find_if(deed.records, [](const Record& record) { return record.header().kind == EVENT_KIND_FORK; });
   ASSERT_NE(own, deed.records.end()) << "the fork of the deed itself";
   EXPECT_EQ(event.parent_start_ns, own->header().start_ns);
   EXPECT_EQ(own->header().ppid, static_cast<std::uint32_t>(getpid()));

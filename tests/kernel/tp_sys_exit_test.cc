@@ -30,7 +30,8 @@ class TpSysExit : public KernelTest {
 TEST_F(TpSysExit, OpenSaysTheFileBehindTheLink) {
   make_file("target");
   std::filesystem::create_symlink(path("target"), path("link"));
-  for (const auto& [call, type] : {std::pair{"open"s, EVENT_TYPE_OPEN}, {"openat"s, EVENT_TYPE_OPENAT}, {"openat2"s, EVENT_TYPE_OPENAT2}}) {
+  for (const auto& [call, type] :
+       {std::pair{"open"s, EVENT_TYPE_OPEN}, {"openat"s, EVENT_TYPE_OPENAT}, {"openat2"s, EVENT_TYPE_OPENAT2}}) {
     SCOPED_TRACE(call);
     // openat2 refuses only magic links, as the deed asks.
     const Deed deed = run("open", {call, "-", path("link"), std::to_string(O_RDWR | O_APPEND)});

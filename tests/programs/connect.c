@@ -16,7 +16,7 @@ union address {
   struct sockaddr_un un;
 };
 
-static socklen_t make_address(const char *kind, const char *where, union address *address) {
+static socklen_t make_address(const char* kind, const char* where, union address* address) {
   memset(address, 0, sizeof(*address));
   if (strcmp(kind, "unix") == 0) {
     address->un.sun_family = AF_UNIX;
@@ -37,7 +37,7 @@ static socklen_t make_address(const char *kind, const char *where, union address
   return sizeof(address->v4);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   if (argc < 3) return 255;
   union address address;
   const socklen_t size = make_address(argv[1], argv[2], &address);

@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   if (argc != 4) return 255;
   char *const arguments[] = {"none", NULL}, *const environment[] = {NULL};
   if (strcmp(argv[1], "execve") == 0)

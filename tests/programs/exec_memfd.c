@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   (void)argv;
   if (argc > 1) return 0; /* the copy */
   const int from = open("/proc/self/exe", O_RDONLY), to = memfd_create("deed", MFD_CLOEXEC);

@@ -3,15 +3,15 @@
 #include <pthread.h>
 #include <unistd.h>
 
-static char *self;
+static char* self;
 
-static void *run(void *unused) {
+static void* run(void* unused) {
   char *const arguments[] = {"from a thread", "again", NULL}, *const environment[] = {NULL};
   execve(self, arguments, environment);
   return unused;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   if (argc > 1) return 0;
   self = argv[0];
   pthread_t thread;

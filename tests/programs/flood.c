@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   if (argc != 3) return 255;
   const long processes = sysconf(_SC_NPROCESSORS_ONLN), each = atol(argv[1]) / processes;
   for (long i = 0; i < processes; ++i) {

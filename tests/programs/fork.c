@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// fork: starts a thread, which is no process (unless there is an argument), and forks a child that ends with 7. The child's pid is printed.
+// fork: starts a thread, which is no process (unless there is an argument), and forks a child that ends with 7. The child's pid
+// is printed.
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void *idle(void *unused) { return unused; }
+static void* idle(void* unused) { return unused; }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   (void)argv;
   pthread_t thread;
   if (argc == 1) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// link CALL DIRECTORY FIRST SECOND: CALL is symlink, symlinkat, link or linkat; the at-forms name SECOND (linkat: both) in DIRECTORY.
+// link CALL DIRECTORY FIRST SECOND: CALL is symlink, symlinkat, link or linkat; the at-forms name SECOND (linkat: both) in
+// DIRECTORY.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   if (argc != 5) return 255;
   const char *call = argv[1], *first = argv[3], *second = argv[4];
   const int directory = strcmp(argv[2], "-") == 0 ? AT_FDCWD : open(argv[2], O_RDONLY | O_DIRECTORY);

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 // The 32-bit entry, from a 64-bit process: its pointers are 32 bits wide.
-static long ia32_open(const char *name, int flags, int mode) {
-  char *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+static long ia32_open(const char* name, int flags, int mode) {
+  char* low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
   if (low == MAP_FAILED) return -errno;
   strncpy(low, name, 4095);
   long ret = 5; /* open */
@@ -22,7 +22,7 @@ static long ia32_open(const char *name, int flags, int mode) {
   return (int)ret;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   if (argc != 5) return 255;
   const char *call = argv[1], *name = argv[3];
   const int directory = strcmp(argv[2], "-") == 0 ? AT_FDCWD : open(argv[2], O_RDONLY | O_DIRECTORY);
