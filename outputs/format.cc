@@ -12,12 +12,14 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kPriorities[] = {"Emergency", "Alert", "Critical", "Error", "Warning", "Notice", "Informational", "Debug"};
+constexpr std::string_view kPriorities[] = {"Emergency", "Alert",  "Critical",      "Error",
+                                            "Warning",   "Notice", "Informational", "Debug"};
 
 std::string_view priority_name(std::uint8_t priority) { return kPriorities[priority < 8 ? priority : 7]; }
 
 std::string prefix(const act::Alert& alert, const FormatOptions& options) {
-  const std::string time = options.iso_time ? event::iso_time_text(alert.time_ns, "+0000") : event::local_time_text(alert.time_ns);
+  const std::string time =
+      options.iso_time ? event::iso_time_text(alert.time_ns, "+0000") : event::local_time_text(alert.time_ns);
   return time + ": " + std::string(priority_name(alert.priority)) + ' ';
 }
 
@@ -35,7 +37,8 @@ std::string defuse(const std::string& text) {
     const auto byte = static_cast<unsigned char>(text[i]);
     const std::size_t length = byte < 0x80 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
     char32_t c = length == 1 ? byte : byte & (0xffU >> (length + 1));
-    for (std::size_t k = 1; k < length && i + k < text.size(); ++k) c = c << 6U | (static_cast<unsigned char>(text[i + k]) & 0x3fU);
+    for (std::size_t k = 1; k < length && i + k < text.size(); ++k)
+      c = c << 6U | (static_cast<unsigned char>(text[i + k]) & 0x3fU);
     if (drives_terminal(c)) {
       std::array<char, 8> escaped{};
       std::snprintf(escaped.data(), escaped.size(), "\\u%04x", static_cast<unsigned>(c));
@@ -51,13 +54,15 @@ std::string defuse(const std::string& text) {
 std::string dump(const json& value) { return defuse(value.dump(-1, ' ', false, json::error_handler_t::replace)); }
 
 json field_json(const act::FieldValue& value) {
-  return std::visit([](const auto& v) -> json {
-    if constexpr (std::is_same_v<std::decay_t<decltype(v)>, std::monostate>) {
-      return nullptr;
-    } else {
-      return v;
-    }
-  }, value);
+  return std::visit(
+      [](const auto& v) -> json {
+        if constexpr (std::is_same_v<std::decay_t<decltype(v)>, std::monostate>) {
+          return nullptr;
+        } else {
+          return v;
+        }
+      },
+      value);
 }
 
 }  // namespace

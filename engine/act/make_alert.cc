@@ -30,8 +30,8 @@ std::string field_value_text(const FieldValue& value) {
 
 }  // namespace
 
-Alert make_alert(const program::Program& program, const program::Rule& rule, const event::Event& event, const event::Context& context,
-                 const SlotValue& value) {
+Alert make_alert(const program::Program& program, const program::Rule& rule, const event::Event& event,
+                 const event::Context& context, const SlotValue& value) {
   Alert alert;
   alert.time_ns = event.time_ns;
   alert.priority = rule.priority;
@@ -57,8 +57,8 @@ Alert make_alert(const program::Program& program, const program::Rule& rule, con
   return alert;
 }
 
-Alert make_notice(std::string rule, std::uint8_t priority, std::string message, std::vector<std::pair<std::string, FieldValue>> fields,
-                  std::uint64_t time_ns, const std::string& hostname) {
+Alert make_notice(std::string rule, std::uint8_t priority, std::string message,
+                  std::vector<std::pair<std::string, FieldValue>> fields, std::uint64_t time_ns, const std::string& hostname) {
   Alert alert;
   alert.time_ns = time_ns;
   alert.priority = priority;
@@ -85,8 +85,9 @@ std::string uuid_v7(std::uint64_t epoch_ns) {
   bytes[6] = static_cast<unsigned char>(0x70U | (bytes[6] & 0x0fU));
   bytes[8] = static_cast<unsigned char>(0x80U | (bytes[8] & 0x3fU));
   std::array<char, 37> text{};
-  std::snprintf(text.data(), text.size(), "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", bytes[0], bytes[1], bytes[2],
-                bytes[3], bytes[4], bytes[5], bytes[6], bytes[7], bytes[8], bytes[9], bytes[10], bytes[11], bytes[12], bytes[13], bytes[14], bytes[15]);
+  std::snprintf(text.data(), text.size(), "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", bytes[0],
+                bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7], bytes[8], bytes[9], bytes[10], bytes[11],
+                bytes[12], bytes[13], bytes[14], bytes[15]);
   return text.data();
 }
 

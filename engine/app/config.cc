@@ -13,7 +13,8 @@ namespace {
 // One file being read: where errors go, and how to name a place.
 class Reader {
  public:
-  Reader(std::shared_ptr<const lang::SourceFile> file, lang::Diagnostics& diagnostics) : file_(std::move(file)), diagnostics_(diagnostics) {}
+  Reader(std::shared_ptr<const lang::SourceFile> file, lang::Diagnostics& diagnostics)
+      : file_(std::move(file)), diagnostics_(diagnostics) {}
 
   void error(const YAML::Mark& mark, std::string message, std::string hint = {}) {
     lang::Diagnostic d{lang::Severity::kError, "CONFIG_ERROR", std::move(message), std::move(hint), {file_->path, 0, 0}, {}, {}};
@@ -40,7 +41,8 @@ class Reader {
       std::vector<std::string_view> names;
       for (const auto& [name, reader] : keys) names.push_back(name);
       const std::string_view near = lang::nearest(key, names);
-      error(entry.first.Mark(), "unknown key \"" + std::string(key).append("\" in ").append(where), near.empty() ? "" : "did you mean " + std::string(near) + "?");
+      error(entry.first.Mark(), "unknown key \"" + std::string(key).append("\" in ").append(where),
+            near.empty() ? "" : "did you mean " + std::string(near) + "?");
     }
   }
 
@@ -71,50 +73,54 @@ class Reader {
 void read(const YAML::Node& root, Reader& reader, Config& config) {
   const auto boolean = [&](bool& out) { return [&](const YAML::Node& node) { reader.boolean(node, out); }; };
   const auto ring = [&](std::uint64_t& out) { return [&](const YAML::Node& node) { reader.ring(node, out); }; };
-  reader.map(root, "the configuration",
-             {
-                 {"rules_files",
-                  [&](const YAML::Node& node) {
-                    if (!node.IsSequence()) return reader.error(node.Mark(), "rules_files must be a list of paths");
-                    for (const YAML::Node& item : node) {
-                      reader.text(item, config.rules_files.emplace_back());
-                    }
-                  }},
-                 {"rule_matching",
-                  [&](const YAML::Node& node) {
-                    std::string value;
-                    reader.text(node, value);
-                    if (value != "first" && value != "all") return reader.error(node.Mark(), "rule_matching is neither first nor all");
-                    config.match_all = value == "all";
-                  }},
-                 {"priority",
-                  [&](const YAML::Node& node) {
-                    std::string value;
-                    reader.text(node, value);
-                    const auto priority = lang::parse_priority(value);
-                    if (!priority) return reader.error(node.Mark(), "not a priority", "emergency, alert, critical, error, warning, notice, info or debug");
-                    config.priority = *priority;
-                  }},
-                 {"suggested_output", boolean(config.suggested_output)},
-                 {"json_output", boolean(config.json_output)},
-                 {"time_format_iso_8601", boolean(config.time_format_iso_8601)},
-                 {"stdout_output",
-                  [&](const YAML::Node& node) { reader.map(node, "stdout_output", {{"enabled", boolean(config.stdout_enabled)}}); }},
-                 {"file_output",
-                  [&](const YAML::Node& node) {
-                    reader.map(node, "file_output",
-                               {{"enabled", boolean(config.file_enabled)},
-                                {"filename", [&](const YAML::Node& name) { reader.text(name, config.file_name); }}});
-                    if (config.file_enabled && config.file_name.empty()) reader.error(node.Mark(), "file_output is enabled and has no filename");
-                  }},
-                 {"capture",
-                  [&](const YAML::Node& node) {
-                    reader.map(node, "capture",
-                               {{"events_ring_bytes", ring(config.events_ring_bytes)},
-                                {"processes_ring_bytes", ring(config.processes_ring_bytes)},
-                                {"verdicts_ring_bytes", ring(config.verdicts_ring_bytes)}});
-                  }},
-             });
+  reader.map(
+      root, "the configuration",
+      {
+          {"rules_files",
+           [&](const YAML::Node& node) {
+             if (!node.IsSequence()) return reader.error(node.Mark(), "rules_files must be a list of paths");
+             for (const YAML::Node& item : node) {
+               reader.text(item, config.rules_files.emplace_back());
+             }
+           }},
+          {"rule_matching",
+           [&](const YAML::Node& node) {
+             std::string value;
+             reader.text(node, value);
+             if (value != "first" && value != "all") return reader.error(node.Mark(), "rule_matching is neither first nor all");
+             config.match_all = value == "all";
+           }},
+          {"priority",
+           [&](const YAML::Node& node) {
+             std::string value;
+             reader.text(node, value);
+             const auto priority = lang::parse_priority(value);
+             if (!priority)
+               return reader.error(node.Mark(), "not a priority",
+                                   "emergency, alert, critical, error, warning, notice, info or debug");
+             config.priority = *priority;
+           }},
+          {"suggested_output", boolean(config.suggested_output)},
+          {"json_output", boolean(config.json_output)},
+          {"time_format_iso_8601", boolean(config.time_format_iso_8601)},
+          {"stdout_output",
+           [&](const YAML::Node& node) { reader.map(node, "stdout_output", {{"enabled", boolean(config.stdout_enabled)}}); }},
+          {"file_output",
+           [&](const YAML::Node& node) {
+             reader.map(node, "file_output",
+                        {{"enabled", boolean(config.file_enabled)},
+                         {"filename", [&](const YAML::Node& name) { reader.text(name, config.file_name); }}});
+             if (config.file_enabled && config.file_name.empty())
+               reader.error(node.Mark(), "file_output is enabled and has no filename");
+           }},
+          {"capture",
+           [&](const YAML::Node& node) {
+             reader.map(node, "capture",
+                        {{"events_ring_bytes", ring(config.events_ring_bytes)},
+                         {"processes_ring_bytes", ring(config.processes_ring_bytes)},
+                         {"verdicts_ring_bytes", ring(config.verdicts_ring_bytes)}});
+           }},
+      });
 }
 
 }  // namespace

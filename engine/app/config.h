@@ -14,18 +14,18 @@
 namespace shrike::app {
 
 struct Config {
-  std::vector<std::string> rules_files;           // files or directories; empty: the shipped rules
-  bool match_all = false;                         // rule_matching: first | all
+  std::vector<std::string> rules_files;  // files or directories; empty: the shipped rules
+  bool match_all = false;                // rule_matching: first | all
   lang::Priority priority = lang::Priority::kDebug;
   bool suggested_output = true;
   bool json_output = false;
   bool time_format_iso_8601 = false;
-  bool stdout_enabled = true;                     // stdout_output.enabled
-  bool file_enabled = false;                      // file_output.enabled
-  std::string file_name;                          // file_output.filename
-  std::uint64_t events_ring_bytes = 8U << 20U;    // capture.events_ring_bytes; 64 KiB … 1 GiB, rounded up to a power of two
-  std::uint64_t processes_ring_bytes = 4U << 20U; // capture.processes_ring_bytes
-  std::uint64_t verdicts_ring_bytes = 1U << 20U;  // capture.verdicts_ring_bytes
+  bool stdout_enabled = true;                      // stdout_output.enabled
+  bool file_enabled = false;                       // file_output.enabled
+  std::string file_name;                           // file_output.filename
+  std::uint64_t events_ring_bytes = 8U << 20U;     // capture.events_ring_bytes; 64 KiB … 1 GiB, rounded up to a power of two
+  std::uint64_t processes_ring_bytes = 4U << 20U;  // capture.processes_ring_bytes
+  std::uint64_t verdicts_ring_bytes = 1U << 20U;   // capture.verdicts_ring_bytes
 };
 
 // Errors go to `diagnostics` (codes CONFIG_…); the result is usable only if there are none.

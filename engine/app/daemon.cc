@@ -21,12 +21,13 @@ namespace {
 
 using program::Availability;
 
-constexpr int kWaitMs = 20;                 // longest sleep: bounds the delay of an alert on a quiet host
+constexpr int kWaitMs = 20;  // longest sleep: bounds the delay of an alert on a quiet host
 constexpr std::uint64_t kTickNs = 1'000'000'000;
-constexpr std::size_t kBatch = 4096;        // records between two looks at signals and clocks
+constexpr std::size_t kBatch = 4096;  // records between two looks at signals and clocks
 
 std::string host_name() {
   for (const char* variable : {"SHRIKE_HOSTNAME", "FALCO_HOSTNAME"}) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread, and nobody changes the environment
     if (const char* name = std::getenv(variable); name != nullptr && *name != '\0') return name;
   }
   std::array<char, HOST_NAME_MAX + 1> name{};
@@ -86,10 +87,11 @@ int Daemon::run() {
     return kNo;
   }
 
-  const outputs::FormatOptions format{.format = options_.format_given ? (options_.format == "json" ? outputs::Format::kJson : outputs::Format::kText)
-                                                : config_.json_output ? outputs::Format::kJson
-                                                                      : outputs::Format::kText,
-                                      .iso_time = config_.time_format_iso_8601};
+  const outputs::FormatOptions format{
+      .format = options_.format_given ? (options_.format == "json" ? outputs::Format::kJson : outputs::Format::kText)
+                : config_.json_output ? outputs::Format::kJson
+                                      : outputs::Format::kText,
+      .iso_time = config_.time_format_iso_8601};
   if (config_.stdout_enabled) sinks_.push_back(outputs::LineSink::to_stdout(format));
   if (config_.file_enabled) {
     auto file = outputs::LineSink::to_file(config_.file_name, format);
@@ -193,15 +195,18 @@ void Daemon::report_rules() {
         log_->warn("rule \"{}\": inactive: {}", outputs::escape(rule.name), rule.availability.reason);
         break;
     }
-    if (rule.action != "alert") log_->warn("rule \"{}\": not enforced: tier (action {} alerts only)", outputs::escape(rule.name), rule.action);
+    if (rule.action != "alert")
+      log_->warn("rule \"{}\": not enforced: tier (action {} alerts only)", outputs::escape(rule.name), rule.action);
   }
-  log_->info("rules: {} loaded: {} active, {} partial, {} inactive, {} disabled", program_->rules.size(), active, partial, inactive, disabled);
+  log_->info("rules: {} loaded: {} active, {} partial, {} inactive, {} disabled", program_->rules.size(), active, partial,
+             inactive, disabled);
 }
 
 void Daemon::loop() {
   const std::uint64_t start_ns = boot_time_ns();
   std::uint64_t next_tick_ns = start_ns + kTickNs;
-  const std::uint64_t end_ns = options_.duration_s ? start_ns + static_cast<std::uint64_t>(*options_.duration_s * 1e9) : ~std::uint64_t{0};
+  const std::uint64_t end_ns =
+      options_.duration_s ? start_ns + static_cast<std::uint64_t>(*options_.duration_s * 1e9) : ~std::uint64_t{0};
   while (!stopping_) {
     const bool more = drain(false);
     take_signals();
@@ -239,13 +244,15 @@ void Daemon::take_signals() {
 void Daemon::reload() {
   const auto notice = [&](const std::string& outcome, std::vector<std::pair<std::string, act::FieldValue>> fields) {
     static constexpr std::uint8_t kNotice = 5;
-    pipeline_->emit(act::make_notice("Shrike internal: rules reloaded", kNotice, outcome, std::move(fields), wall_time_ns(), context_.hostname));
+    pipeline_->emit(act::make_notice("Shrike internal: rules reloaded", kNotice, outcome, std::move(fields), wall_time_ns(),
+                                     context_.hostname));
   };
   LoadedRules loaded = load_rules(rule_paths_, compile_options_);
   print_diagnostics(loaded.diagnostics, false);
   if (loaded.diagnostics.has_errors()) {
     log_->error("reload: the rule files are not valid: the old {} rules stay in force", program_->rules.size());
-    notice("Rules not reloaded: the old ones stay in force", {{"errors", loaded.diagnostics.error_count()}, {"rules", program_->rules.size()}});
+    notice("Rules not reloaded: the old ones stay in force",
+           {{"errors", loaded.diagnostics.error_count()}, {"rules", program_->rules.size()}});
     return;
   }
   auto next = std::make_unique<program::Program>(std::move(loaded.program));
@@ -302,12 +309,15 @@ void Daemon::stop() {
   for (int i = 0; i < 100; ++i) {
     drain(true);
     const auto hooks = losses();
-    const bool complete = std::ranges::all_of(hooks, [](const pipeline::HookLoss& hook) { return hook.produced <= hook.delivered + hook.ring_full + hook.no_scratch; });
+    const bool complete = std::ranges::all_of(
+        hooks, [](const pipeline::HookLoss& hook) { return hook.produced <= hook.delivered + hook.ring_full + hook.no_scratch; });
     if (complete) break;
     usleep(1000);
   }
   tick();
-  for (const auto& sink : sinks_) (void)sink->flush();
+  for (const auto& sink : sinks_) {
+    if (auto flushed = sink->flush(); !flushed) sink_failed(flushed.error());
+  }
 }
 
 void Daemon::print_summary(std::uint64_t seconds) const {
@@ -316,14 +326,17 @@ void Daemon::print_summary(std::uint64_t seconds) const {
   std::uint64_t lost = 0;
   for (const pipeline::HookLoss& hook : hooks) lost += hook.lost();
   if (!options_.summary_json) {
-    log_->info("stopped: {} s, {} events, {} alerts, {} lost, {} corrupt, {} alerts not delivered", seconds, counters.events, counters.alerts, lost,
-               counters.corrupt, counters.alerts_failed);
+    log_->info("stopped: {} s, {} events, {} alerts, {} lost, {} corrupt, {} alerts not delivered", seconds, counters.events,
+               counters.alerts, lost, counters.corrupt, counters.alerts_failed);
     return;
   }
   nlohmann::json by_hook = nlohmann::json::object();
   for (const pipeline::HookLoss& hook : hooks) {
-    by_hook[hook.hook] = {{"produced", hook.produced}, {"delivered", hook.delivered}, {"lost_ring_full", hook.ring_full},
-                          {"lost_no_scratch", hook.no_scratch}, {"missed", hook.missed}};
+    by_hook[hook.hook] = {{"produced", hook.produced},
+                          {"delivered", hook.delivered},
+                          {"lost_ring_full", hook.ring_full},
+                          {"lost_no_scratch", hook.no_scratch},
+                          {"missed", hook.missed}};
   }
   const nlohmann::json summary = {{"seconds", seconds},
                                   {"events", counters.events},
@@ -333,10 +346,11 @@ void Daemon::print_summary(std::uint64_t seconds) const {
                                   {"corrupt", counters.corrupt},
                                   {"lost", lost},
                                   {"hooks", by_hook},
-                                  {"processes", {{"known", processes_.size()},
-                                                 {"evicted", processes_.counters().evicted},
-                                                 {"recovered", enricher_.counters().recovered},
-                                                 {"unknown", enricher_.counters().unknown}}}};
+                                  {"processes",
+                                   {{"known", processes_.size()},
+                                    {"evicted", processes_.counters().evicted},
+                                    {"recovered", enricher_.counters().recovered},
+                                    {"unknown", enricher_.counters().unknown}}}};
   std::fprintf(stderr, "%s\n", summary.dump().c_str());
 }
 

@@ -74,7 +74,7 @@ class Daemon {
   UniqueFd signals_;
   bool stopping_ = false;
   int exit_code_ = kDone;
-  std::uint64_t sink_error_ns_ = 0;  // when a failed sink was last reported
+  std::uint64_t sink_error_ns_ = 0;   // when a failed sink was last reported
   std::uint64_t lifecycle_lost_ = 0;  // of the process hooks, at the last rescan
 };
 

@@ -13,9 +13,14 @@ int print_doctor(const Options& options) {
   if (options.format == "json") {
     nlohmann::json findings = nlohmann::json::array();
     for (const kernel::Finding& finding : host.findings) {
-      findings.push_back({{"name", finding.name}, {"ok", finding.ok}, {"required", finding.required}, {"detail", finding.detail}, {"remedy", finding.remedy}});
+      findings.push_back({{"name", finding.name},
+                          {"ok", finding.ok},
+                          {"required", finding.required},
+                          {"detail", finding.detail},
+                          {"remedy", finding.remedy}});
     }
-    const nlohmann::json result = {{"kernel", host.kernel_release}, {"tier", host.tier}, {"findings", findings}, {"limits", host.limits}};
+    const nlohmann::json result = {
+        {"kernel", host.kernel_release}, {"tier", host.tier}, {"findings", findings}, {"limits", host.limits}};
     std::puts(result.dump().c_str());
     return works ? kDone : kNo;
   }

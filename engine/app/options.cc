@@ -13,7 +13,8 @@ void add_format(CLI::App* verb, Options& options, std::vector<std::string> forma
 void add_run(CLI::App& app, Options& options) {
   CLI::App* run = app.add_subcommand("run", "Watch this host: capture events, evaluate rules, emit alerts. In the foreground");
   run->add_option("--config", options.config, "Configuration file (YAML)");
-  run->add_option("--rules", options.rules, "Rule file, or a directory that stands for its *.yaml in name order; repeat for more");
+  run->add_option("--rules", options.rules,
+                  "Rule file, or a directory that stands for its *.yaml in name order; repeat for more");
   run->add_option("--mode", options.mode, "What block and kill rules may do: nothing, report, refuse")
       ->check(CLI::IsMember({"detect", "monitor", "enforce"}))
       ->capture_default_str();

@@ -11,8 +11,8 @@ namespace shrike::app {
 
 enum ExitCode : int {
   kDone = 0,
-  kNo = 1,         // invalid rules, enforcement required and not to be had
-  kUsage = 2,      // wrong usage or configuration
+  kNo = 1,     // invalid rules, enforcement required and not to be had
+  kUsage = 2,  // wrong usage or configuration
   kCouldNotRun = 3,
 };
 

@@ -13,7 +13,7 @@ using nlohmann::json;
 void print(const json& value) { std::puts(value.dump(-1, ' ', false, json::error_handler_t::replace).c_str()); }
 
 json to_json(const lang::Diagnostic& diagnostic) {
-  return {{"code", diagnostic.code},   {"message", diagnostic.message},           {"file", diagnostic.position.file},
+  return {{"code", diagnostic.code},          {"message", diagnostic.message},        {"file", diagnostic.position.file},
           {"line", diagnostic.position.line}, {"column", diagnostic.position.column}, {"item", diagnostic.item}};
 }
 

@@ -28,7 +28,8 @@ class Arena {
     const std::size_t size = (std::string_view(parts).size() + ... + std::size_t{0});
     const std::span<char> out = bytes(size);
     char* at = out.data();
-    ((std::memcpy(at, std::string_view(parts).data(), std::string_view(parts).size()), at += std::string_view(parts).size()), ...);
+    ((std::memcpy(at, std::string_view(parts).data(), std::string_view(parts).size()), at += std::string_view(parts).size()),
+     ...);
     return {out.data(), size};
   }
 

@@ -38,11 +38,11 @@ inline std::unexpected<Error> fail(Code code, std::string message) {
 }  // namespace shrike
 
 // TRY(expr) is expr's value, or returns its error from this function.
-#define TRY(expr)                                                    \
-  __extension__({                                                    \
-    auto&& shrike_try_result = (expr);                               \
-    if (!shrike_try_result.has_value()) [[unlikely]] {               \
-      return std::unexpected(std::move(shrike_try_result).error());  \
-    }                                                                \
-    *std::move(shrike_try_result);                                   \
+#define TRY(expr)                                                   \
+  __extension__({                                                   \
+    auto&& shrike_try_result = (expr);                              \
+    if (!shrike_try_result.has_value()) [[unlikely]] {              \
+      return std::unexpected(std::move(shrike_try_result).error()); \
+    }                                                               \
+    *std::move(shrike_try_result);                                  \
   })

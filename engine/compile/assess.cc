@@ -82,7 +82,8 @@ class Folder {
     if (field == "evt.rawres") {
       const auto* numbers = std::get_if<program::Numbers>(&predicate.constants);
       const auto negative = [](const auto& number) { return std::visit([](auto n) { return std::cmp_less(n, 0); }, number); };
-      if (numbers != nullptr && std::ranges::none_of(*numbers, negative)) return program::holds(predicate, event::Value(std::int64_t{-1}));
+      if (numbers != nullptr && std::ranges::none_of(*numbers, negative))
+        return program::holds(predicate, event::Value(std::int64_t{-1}));
     }
     return std::nullopt;
   }
@@ -131,7 +132,8 @@ std::string missing_field(const Program& program, const program::Rule& rule, con
 Availability assess_rule(const Program& program, const program::Rule& rule, const Capabilities& capabilities) {
   using State = Availability::State;
   if (rule.source != "syscall") return {State::kInactive, "source " + rule.source};
-  if (rule.events.none() || Folder(program, Given::kNothing).fold(rule.root) == false) return {State::kInactive, "never true by its own text"};
+  if (rule.events.none() || Folder(program, Given::kNothing).fold(rule.root) == false)
+    return {State::kInactive, "never true by its own text"};
   if (!capabilities.containers && Folder(program, Given::kHost).fold(rule.root) == false) return {State::kInactive, "containers"};
   const event::EventSet seen = rule.events & capabilities.events;
   if (seen.none()) return {State::kInactive, "events: " + join(rule.events)};

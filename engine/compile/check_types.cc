@@ -19,7 +19,8 @@ using lang::Operator;
 using program::Op;
 using program::Quantifier;
 
-std::unexpected<Problem> problem(std::string message, lang::Span span, std::string hint = {}, Problem::Kind kind = Problem::Kind::kOther) {
+std::unexpected<Problem> problem(std::string message, lang::Span span, std::string hint = {},
+                                 Problem::Kind kind = Problem::Kind::kOther) {
   return std::unexpected(Problem{kind, std::move(message), std::move(hint), span});
 }
 
@@ -36,20 +37,24 @@ bool is_numeric_order(Operator op) {
 
 // Does the operator exist for the type?
 bool supports(Type type, Operator op) {
-  if (op == Operator::kExists || op == Operator::kEqual || op == Operator::kNotEqual || op == Operator::kIn || op == Operator::kIntersects) return true;
+  if (op == Operator::kExists || op == Operator::kEqual || op == Operator::kNotEqual || op == Operator::kIn ||
+      op == Operator::kIntersects)
+    return true;
   if (is_number(type)) return is_numeric_order(op);
   if (is_text(type)) return op != Operator::kBcontains && op != Operator::kBstartswith;
   if (type == Type::kBuffer) {
-    return op == Operator::kContains || op == Operator::kStartswith || op == Operator::kEndswith || op == Operator::kBcontains || op == Operator::kBstartswith;
+    return op == Operator::kContains || op == Operator::kStartswith || op == Operator::kEndswith || op == Operator::kBcontains ||
+           op == Operator::kBstartswith;
   }
   return false;
 }
 
 std::string supported_operators(Type type) {
-  static constexpr Operator kAll[] = {Operator::kEqual, Operator::kNotEqual, Operator::kLess, Operator::kLessEqual, Operator::kGreater,
-                                      Operator::kGreaterEqual, Operator::kContains, Operator::kIcontains, Operator::kBcontains,
-                                      Operator::kStartswith, Operator::kBstartswith, Operator::kEndswith, Operator::kGlob, Operator::kIglob,
-                                      Operator::kRegex, Operator::kPmatch, Operator::kIn, Operator::kIntersects, Operator::kExists};
+  static constexpr Operator kAll[] = {Operator::kEqual,     Operator::kNotEqual,     Operator::kLess,        Operator::kLessEqual,
+                                      Operator::kGreater,   Operator::kGreaterEqual, Operator::kContains,    Operator::kIcontains,
+                                      Operator::kBcontains, Operator::kStartswith,   Operator::kBstartswith, Operator::kEndswith,
+                                      Operator::kGlob,      Operator::kIglob,        Operator::kRegex,       Operator::kPmatch,
+                                      Operator::kIn,        Operator::kIntersects,   Operator::kExists};
   std::string text;
   for (const Operator op : kAll) {
     if (!supports(type, op)) continue;
@@ -61,35 +66,58 @@ std::string supported_operators(Type type) {
 
 Op to_op(Operator op) {
   switch (op) {
-    case Operator::kExists: return Op::kExists;
-    case Operator::kEqual: return Op::kEqual;
-    case Operator::kNotEqual: return Op::kNotEqual;
-    case Operator::kLess: return Op::kLess;
-    case Operator::kLessEqual: return Op::kLessEqual;
-    case Operator::kGreater: return Op::kGreater;
-    case Operator::kGreaterEqual: return Op::kGreaterEqual;
-    case Operator::kContains: return Op::kContains;
-    case Operator::kIcontains: return Op::kIcontains;
-    case Operator::kBcontains: return Op::kBcontains;
-    case Operator::kStartswith: return Op::kStartswith;
-    case Operator::kBstartswith: return Op::kBstartswith;
-    case Operator::kEndswith: return Op::kEndswith;
-    case Operator::kGlob: return Op::kGlob;
-    case Operator::kIglob: return Op::kIglob;
-    case Operator::kRegex: return Op::kRegex;
-    case Operator::kIn: return Op::kIn;
-    case Operator::kIntersects: return Op::kIntersects;
-    case Operator::kPmatch: return Op::kPmatch;
+    case Operator::kExists:
+      return Op::kExists;
+    case Operator::kEqual:
+      return Op::kEqual;
+    case Operator::kNotEqual:
+      return Op::kNotEqual;
+    case Operator::kLess:
+      return Op::kLess;
+    case Operator::kLessEqual:
+      return Op::kLessEqual;
+    case Operator::kGreater:
+      return Op::kGreater;
+    case Operator::kGreaterEqual:
+      return Op::kGreaterEqual;
+    case Operator::kContains:
+      return Op::kContains;
+    case Operator::kIcontains:
+      return Op::kIcontains;
+    case Operator::kBcontains:
+      return Op::kBcontains;
+    case Operator::kStartswith:
+      return Op::kStartswith;
+    case Operator::kBstartswith:
+      return Op::kBstartswith;
+    case Operator::kEndswith:
+      return Op::kEndswith;
+    case Operator::kGlob:
+      return Op::kGlob;
+    case Operator::kIglob:
+      return Op::kIglob;
+    case Operator::kRegex:
+      return Op::kRegex;
+    case Operator::kIn:
+      return Op::kIn;
+    case Operator::kIntersects:
+      return Op::kIntersects;
+    case Operator::kPmatch:
+      return Op::kPmatch;
   }
   return Op::kExists;
 }
 
 Quantifier to_quantifier(lang::Modifier modifier) {
   switch (modifier) {
-    case lang::Modifier::kNone: return Quantifier::kNone;
-    case lang::Modifier::kOneof: return Quantifier::kOneof;
-    case lang::Modifier::kAnyof: return Quantifier::kAnyof;
-    case lang::Modifier::kAllof: return Quantifier::kAllof;
+    case lang::Modifier::kNone:
+      return Quantifier::kNone;
+    case lang::Modifier::kOneof:
+      return Quantifier::kOneof;
+    case lang::Modifier::kAnyof:
+      return Quantifier::kAnyof;
+    case lang::Modifier::kAllof:
+      return Quantifier::kAllof;
   }
   return Quantifier::kNone;
 }
@@ -99,9 +127,10 @@ struct Service {
   std::string_view name;
   std::uint16_t port;
 };
-constexpr Service kServices[] = {{"ftp", 21}, {"ssh", 22}, {"telnet", 23}, {"smtp", 25}, {"domain", 53}, {"http", 80}, {"kerberos", 88},
-                                 {"pop3", 110}, {"ntp", 123}, {"imap", 143}, {"snmp", 161}, {"ldap", 389}, {"https", 443}, {"syslog", 514},
-                                 {"ldaps", 636}, {"imaps", 993}, {"pop3s", 995}, {"mysql", 3306}, {"postgresql", 5432}, {"redis", 6379}};
+constexpr Service kServices[] = {{"ftp", 21},    {"ssh", 22},      {"telnet", 23},  {"smtp", 25},         {"domain", 53},
+                                 {"http", 80},   {"kerberos", 88}, {"pop3", 110},   {"ntp", 123},         {"imap", 143},
+                                 {"snmp", 161},  {"ldap", 389},    {"https", 443},  {"syslog", 514},      {"ldaps", 636},
+                                 {"imaps", 993}, {"pop3s", 995},   {"mysql", 3306}, {"postgresql", 5432}, {"redis", 6379}};
 
 std::expected<std::variant<std::int64_t, std::uint64_t>, Problem> parse_number(const Field& field, const Literal& literal) {
   const std::string& text = literal.text;
@@ -129,12 +158,14 @@ std::expected<std::variant<std::int64_t, std::uint64_t>, Problem> parse_number(c
     return problem(quoted(text) + " is not a valid number for " + name, literal.span, "write a decimal integer");
   }
   if (minus && !is_signed && negative != 0) return problem(quoted(text) + " is negative, " + name + " never is", literal.span);
-  if (!is_signed && field.type == Type::kPort && positive > 65535) return problem(quoted(text) + " is not a port", literal.span, "0 to 65535");
+  if (!is_signed && field.type == Type::kPort && positive > 65535)
+    return problem(quoted(text) + " is not a port", literal.span, "0 to 65535");
   if (minus) return negative;
   if (is_signed && positive > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
     return problem(quoted(text) + " is out of range for " + name, literal.span);
   }
-  return is_signed ? std::variant<std::int64_t, std::uint64_t>(static_cast<std::int64_t>(positive)) : std::variant<std::int64_t, std::uint64_t>(positive);
+  return is_signed ? std::variant<std::int64_t, std::uint64_t>(static_cast<std::int64_t>(positive))
+                   : std::variant<std::int64_t, std::uint64_t>(positive);
 }
 
 std::expected<event::IpAddress, Problem> parse_ip(std::string_view text, const Literal& literal) {
@@ -144,14 +175,17 @@ std::expected<event::IpAddress, Problem> parse_ip(std::string_view text, const L
   address.family = v4 ? 4 : 6;
   if (inet_pton(v4 ? AF_INET : AF_INET6, terminated.c_str(), address.bytes.data()) != 1) {
     return problem(quoted(literal.text) + " is not a valid " + (v4 ? "IPv4" : "IPv6") + " address", literal.span,
-                   text.find('/') != std::string_view::npos ? "an address without /; networks go with fd.net, fd.snet, fd.cnet, fd.lnet, fd.rnet" : "");
+                   text.find('/') != std::string_view::npos
+                       ? "an address without /; networks go with fd.net, fd.snet, fd.cnet, fd.lnet, fd.rnet"
+                       : "");
   }
   return address;
 }
 
 std::expected<program::Network, Problem> parse_network(const Literal& literal) {
   const std::size_t slash = literal.text.find('/');
-  if (slash == std::string::npos) return problem(quoted(literal.text) + " is not a network", literal.span, "write it as CIDR: " + literal.text + "/32");
+  if (slash == std::string::npos)
+    return problem(quoted(literal.text) + " is not a network", literal.span, "write it as CIDR: " + literal.text + "/32");
   auto address = parse_ip(std::string_view(literal.text).substr(0, slash), literal);
   if (!address) return std::unexpected(address.error());
   const char* first = literal.text.data() + slash + 1;
@@ -174,7 +208,8 @@ std::expected<std::string, Problem> parse_hex(const Literal& literal) {
   for (std::size_t i = 0; i < literal.text.size(); i += 2) {
     unsigned byte = 0;
     const auto [end, error] = std::from_chars(literal.text.data() + i, literal.text.data() + i + 2, byte, 16);
-    if (error != std::errc() || end != literal.text.data() + i + 2) return problem(quoted(literal.text) + " is not hexadecimal", literal.span);
+    if (error != std::errc() || end != literal.text.data() + i + 2)
+      return problem(quoted(literal.text) + " is not hexadecimal", literal.span);
     bytes += static_cast<char>(byte);
   }
   return bytes;
@@ -203,7 +238,11 @@ std::optional<std::string> simpler_than(std::string_view regex) {
   if (core.starts_with(".*")) open_front = true, core.remove_prefix(2);
   if (core.ends_with(".*")) open_back = true, core.remove_suffix(2);
   if (core.find_first_of("\\^$.|?*+()[]{}") != std::string_view::npos) return std::nullopt;
-  return std::string(open_front && open_back ? "contains" : open_front ? "endswith" : open_back ? "startswith" : "=") + ' ' + std::string(core);
+  return std::string(open_front && open_back ? "contains"
+                     : open_front            ? "endswith"
+                     : open_back             ? "startswith"
+                                             : "=") +
+         ' ' + std::string(core);
 }
 
 // All constants of the right side, in order; empty for `exists`, val() and transformers.
@@ -251,14 +290,16 @@ std::expected<program::Constants, Problem> parse_texts(const Field& field, Opera
   return program::Constants(std::move(texts));
 }
 
-std::expected<program::Constants, Problem> parse_constants(const Field& field, Operator op, const std::vector<const Literal*>& all) {
+std::expected<program::Constants, Problem> parse_constants(const Field& field, Operator op,
+                                                           const std::vector<const Literal*>& all) {
   switch (field.type) {
     case Type::kInt:
     case Type::kUint:
     case Type::kTime:
     case Type::kDuration:
     case Type::kPort:
-      return parse_all<std::variant<std::int64_t, std::uint64_t>>(all, [&](const Literal& literal) { return parse_number(field, literal); });
+      return parse_all<std::variant<std::int64_t, std::uint64_t>>(
+          all, [&](const Literal& literal) { return parse_number(field, literal); });
     case Type::kBool:
       return parse_all<bool>(all, [&](const Literal& literal) -> std::expected<bool, Problem> {
         if (literal.text == "true") return true;
@@ -294,14 +335,15 @@ std::expected<program::Constants, Problem> parse_constants(const Field& field, O
 bool names_event_type(const Field& field) { return field.name == "evt.type" || field.name == "syscall.type"; }
 
 std::optional<Problem> check_event_types(const Field& field, Operator op, const std::vector<const Literal*>& all) {
-  if (!names_event_type(field) || (op != Operator::kEqual && op != Operator::kNotEqual && op != Operator::kIn)) return std::nullopt;
+  if (!names_event_type(field) || (op != Operator::kEqual && op != Operator::kNotEqual && op != Operator::kIn))
+    return std::nullopt;
   for (const Literal* literal : all) {
     if (event::find_event_type(literal->text)) continue;
     std::vector<std::string_view> names;
     for (const event::EventTypeInfo& type : event::event_types()) names.push_back(type.name);
     const std::string_view near = lang::nearest(literal->text, names);
-    return Problem{Problem::Kind::kUnknownEventType, "unknown event type " + quoted(literal->text), near.empty() ? "" : "did you mean " + std::string(near) + "?",
-                   literal->span};
+    return Problem{Problem::Kind::kUnknownEventType, "unknown event type " + quoted(literal->text),
+                   near.empty() ? "" : "did you mean " + std::string(near) + "?", literal->span};
   }
   return std::nullopt;
 }
@@ -310,8 +352,8 @@ std::optional<Problem> check_event_types(const Field& field, Operator op, const 
 void remark_on(const std::vector<const Literal*>& all, Operator op, std::vector<Remark>& remarks) {
   for (const Literal* literal : all) {
     if (!literal->quoted && event::resolve_field(literal->text, std::nullopt)) {
-      remarks.push_back({"compares with the text \"" + literal->text + "\", which is also a field", "to compare with the field write val(" + literal->text + ")",
-                         literal->span});
+      remarks.push_back({"compares with the text \"" + literal->text + "\", which is also a field",
+                         "to compare with the field write val(" + literal->text + ")", literal->span});
     }
     if (op == Operator::kRegex) {
       if (const auto simpler = simpler_than(literal->text)) {
@@ -323,7 +365,8 @@ void remark_on(const std::vector<const Literal*>& all, Operator op, std::vector<
 
 std::expected<void, Problem> check_rhs_field(const Field& left, Operator op, const lang::ValueOf& right, const Field& field) {
   const lang::Span span = right.field.span;
-  if (op == Operator::kRegex || op == Operator::kPmatch) return problem(std::string(lang::spelling(op)) + " does not compare with a field", span);
+  if (op == Operator::kRegex || op == Operator::kPmatch)
+    return problem(std::string(lang::spelling(op)) + " does not compare with a field", span);
   if (left.has(event::kNoRhs)) return problem(quoted(left.name) + " can't be compared with another field", span);
   if (field.has(event::kNoRhs)) return problem(quoted(field.name) + " can't stand in val()", span);
   if (left.type != field.type) {
@@ -361,8 +404,8 @@ std::expected<CheckedCompare, Problem> check_types(const lang::Compare& compare)
   const Field& field = *left->field;
 
   if (!supports(field.type, compare.op)) {
-    return problem("operator " + std::string(lang::spelling(compare.op)) + " is not supported for " + quoted(field.name) + ", a " +
-                       std::string(event::spelling(field.type)),
+    return problem("operator " + std::string(lang::spelling(compare.op)) + " is not supported for " + quoted(field.name) +
+                       ", a " + std::string(event::spelling(field.type)),
                    compare.op_span, "it has: " + supported_operators(field.type));
   }
   if (const auto* transform = std::get_if<lang::Transform>(&compare.right)) {
@@ -382,7 +425,8 @@ std::expected<CheckedCompare, Problem> check_types(const lang::Compare& compare)
     auto right = check_field(value_of->field);
     if (!right) return std::unexpected(std::move(right).error());
     if (names_event_type(field)) return problem("evt.type can't be compared with a field", value_of->field.span);
-    if (auto fits = check_rhs_field(field, compare.op, *value_of, *right->field); !fits) return std::unexpected(std::move(fits).error());
+    if (auto fits = check_rhs_field(field, compare.op, *value_of, *right->field); !fits)
+      return std::unexpected(std::move(fits).error());
     checked.right = *std::move(right);
     predicate.constants = std::uint32_t{0};
     return checked;

@@ -17,26 +17,28 @@ constexpr std::string_view kSuggestedOutput =
     " container_id=%container.id container_name=%container.name container_image_repository=%container.image.repository"
     " container_image_tag=%container.image.tag k8s_pod_name=%k8s.pod.name k8s_ns_name=%k8s.ns.name";
 
-lang::Diagnostic at_rule(const lang::Rule& rule, lang::Severity severity, std::string code, std::string message, lang::Position position,
-                         std::string hint = {}) {
+lang::Diagnostic at_rule(const lang::Rule& rule, lang::Severity severity, std::string code, std::string message,
+                         lang::Position position, std::string hint = {}) {
   return {severity, std::move(code), std::move(message), std::move(hint), std::move(position), rule.name, {}};
 }
 
 // The rule's condition, or nothing: then it is left out and `diagnostics` says why.
-std::optional<std::uint32_t> add_condition(ProgramBuilder& builder, const ExpandedSet& expanded, const ExpandedRule& rule, program::Rule& out,
-                                           lang::Diagnostics& diagnostics) {
+std::optional<std::uint32_t> add_condition(ProgramBuilder& builder, const ExpandedSet& expanded, const ExpandedRule& rule,
+                                           program::Rule& out, lang::Diagnostics& diagnostics) {
   std::vector<ProgramBuilder::LocatedRemark> remarks;
   auto root = builder.add_condition(*rule.condition, out.condition_fields, remarks);
   for (const auto& [remark, source] : remarks) {
-    lang::Diagnostic warning = diagnose(expanded, source, remark.span.begin, "LOAD_COMPILE_CONDITION", remark.message, remark.hint);
+    lang::Diagnostic warning =
+        diagnose(expanded, source, remark.span.begin, "LOAD_COMPILE_CONDITION", remark.message, remark.hint);
     warning.severity = lang::Severity::kWarning;
     diagnostics.add(std::move(warning));
   }
   if (root) return *root;
   for (const auto& [problem, source] : root.error()) {
     const bool forgiven = rule.rule->skip_if_unknown_filter && problem.kind != Problem::Kind::kOther;
-    lang::Diagnostic found = diagnose(expanded, source, problem.span.begin, forgiven ? "LOAD_UNKNOWN_FILTER" : "LOAD_ERR_COMPILE_CONDITION",
-                                      problem.message, problem.hint);
+    lang::Diagnostic found =
+        diagnose(expanded, source, problem.span.begin, forgiven ? "LOAD_UNKNOWN_FILTER" : "LOAD_ERR_COMPILE_CONDITION",
+                 problem.message, problem.hint);
     if (forgiven) {
       found.severity = lang::Severity::kWarning;
       found.message += "; the rule is skipped (skip-if-unknown-filter)";
@@ -46,13 +48,15 @@ std::optional<std::uint32_t> add_condition(ProgramBuilder& builder, const Expand
   return std::nullopt;
 }
 
-bool add_output(ProgramBuilder& builder, const lang::Rule& rule, const Options& options, program::Rule& out, lang::Diagnostics& diagnostics) {
+bool add_output(ProgramBuilder& builder, const lang::Rule& rule, const Options& options, program::Rule& out,
+                lang::Diagnostics& diagnostics) {
   auto output = builder.add_output(rule.output.value());
   if (!output) {
     const Problem& problem = output.error();
     const bool forgiven = rule.skip_if_unknown_filter && problem.kind == Problem::Kind::kUnknownField;
-    diagnostics.add(at_rule(rule, forgiven ? lang::Severity::kWarning : lang::Severity::kError, forgiven ? "LOAD_UNKNOWN_FILTER" : "LOAD_ERR_COMPILE_OUTPUT",
-                            problem.message, rule.output.position(problem.span.begin), problem.hint));
+    diagnostics.add(at_rule(rule, forgiven ? lang::Severity::kWarning : lang::Severity::kError,
+                            forgiven ? "LOAD_UNKNOWN_FILTER" : "LOAD_ERR_COMPILE_OUTPUT", problem.message,
+                            rule.output.position(problem.span.begin), problem.hint));
     return false;
   }
   out.output = std::move(output->parts);
@@ -93,8 +97,8 @@ program::Program compile(const lang::RuleSet& set, const Options& options, lang:
     out.events = infer_events(*rule.condition);
     out.any_event = out.events.count() > kManyEvents;
     if (out.any_event && rule.rule->warn_evttypes) {
-      diagnostics.add(at_rule(*rule.rule, lang::Severity::kWarning, "LOAD_NO_EVTTYPE", "the rule is asked for nearly every event", rule.rule->position,
-                              "restrict it: evt.type in (…)"));
+      diagnostics.add(at_rule(*rule.rule, lang::Severity::kWarning, "LOAD_NO_EVTTYPE", "the rule is asked for nearly every event",
+                              rule.rule->position, "restrict it: evt.type in (…)"));
     }
     // Less severe than asked for: checked like any other, but not part of the program.
     if (rule.rule->priority > options.priority) continue;

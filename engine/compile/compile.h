@@ -14,7 +14,7 @@ namespace shrike::compile {
 
 struct Options {
   lang::Priority priority = lang::Priority::kDebug;  // rules less severe are dropped
-  bool suggested_output = true;                      // appends container and pod fields, as Falco's default does (rule-language.md 5.4)
+  bool suggested_output = true;  // appends container and pod fields, as Falco's default does (rule-language.md 5.4)
 };
 
 // Every rule of the set that compiles, in order of first definition. Errors and warnings go to `diagnostics`; with an error the
@@ -23,8 +23,8 @@ program::Program compile(const lang::RuleSet& set, const Options& options, lang:
 
 // What the capture of this host can tell.
 struct Capabilities {
-  event::EventSet events;    // captured
-  bool containers = false;   // processes are told apart by container
+  event::EventSet events;   // captured
+  bool containers = false;  // processes are told apart by container
 };
 
 // Sets every rule's availability and rebuilds the index:

@@ -9,7 +9,9 @@ namespace {
 
 using program::Node;
 
-bool is_name_char(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.'; }
+bool is_name_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+}
 
 // The longest prefix of `text` that is a field, with its bracket argument if it takes one. Size 0: none.
 struct Token {
@@ -25,7 +27,8 @@ Token longest_field(std::string_view text) {
       const std::size_t close = text.find(']', size);
       if (close != std::string_view::npos) {
         std::string argument(text.substr(size + 1, close - size - 1));
-        if (argument.size() >= 2 && argument.front() == argument.back() && (argument.front() == '"' || argument.front() == '\'')) {
+        if (argument.size() >= 2 && argument.front() == argument.back() &&
+            (argument.front() == '"' || argument.front() == '\'')) {
           argument = argument.substr(1, argument.size() - 2);
         }
         if (auto use = event::resolve_field(name, argument)) return {*std::move(use), close + 1};
@@ -69,33 +72,33 @@ std::uint32_t ProgramBuilder::lower(const lang::Expr& expr, std::uint32_t source
     for (const lang::ExprPtr& operand : operands) children.push_back(lower(*operand, operand->source));
     return node(kind, children);
   };
-  return std::visit(lang::Overload{
-                        [&](const lang::And& n) { return group(Node::Kind::kAnd, n.operands); },
-                        [&](const lang::Or& n) { return group(Node::Kind::kOr, n.operands); },
-                        [&](const lang::Not& n) { return node(Node::Kind::kNot, {lower(*n.operand, n.operand->source)}); },
-                        [&](const lang::MacroRef& n) {
-                          problems_.push_back({{Problem::Kind::kOther, "undefined macro \"" + n.name + '"', {}, expr.span}, source});
-                          return 0U;
-                        },
-                        [&](const lang::Compare& compare) {
-                          auto checked = check_types(compare);
-                          if (!checked) {
-                            problems_.push_back({std::move(checked).error(), source});
-                            return 0U;
-                          }
-                          for (Remark& remark : checked->remarks) remarks_->push_back({std::move(remark), source});
-                          fields_->push_back(checked->left.text());
-                          if (checked->right) fields_->push_back(checked->right->text());
-                          program_.nodes.push_back({Node::Kind::kCheck, predicate(*std::move(checked), lang::dump(expr)), 0});
-                          return static_cast<std::uint32_t>(program_.nodes.size() - 1);
-                        },
-                    },
-                    expr.node);
+  return std::visit(
+      lang::Overload{
+          [&](const lang::And& n) { return group(Node::Kind::kAnd, n.operands); },
+          [&](const lang::Or& n) { return group(Node::Kind::kOr, n.operands); },
+          [&](const lang::Not& n) { return node(Node::Kind::kNot, {lower(*n.operand, n.operand->source)}); },
+          [&](const lang::MacroRef& n) {
+            problems_.push_back({{Problem::Kind::kOther, "undefined macro \"" + n.name + '"', {}, expr.span}, source});
+            return 0U;
+          },
+          [&](const lang::Compare& compare) {
+            auto checked = check_types(compare);
+            if (!checked) {
+              problems_.push_back({std::move(checked).error(), source});
+              return 0U;
+            }
+            for (Remark& remark : checked->remarks) remarks_->push_back({std::move(remark), source});
+            fields_->push_back(checked->left.text());
+            if (checked->right) fields_->push_back(checked->right->text());
+            program_.nodes.push_back({Node::Kind::kCheck, predicate(*std::move(checked), lang::dump(expr)), 0});
+            return static_cast<std::uint32_t>(program_.nodes.size() - 1);
+          },
+      },
+      expr.node);
 }
 
-std::expected<std::uint32_t, std::vector<ProgramBuilder::Located>> ProgramBuilder::add_condition(const lang::Expr& expr,
-                                                                                                  std::vector<std::string>& fields,
-                                                                                                  std::vector<LocatedRemark>& remarks) {
+std::expected<std::uint32_t, std::vector<ProgramBuilder::Located>> ProgramBuilder::add_condition(
+    const lang::Expr& expr, std::vector<std::string>& fields, std::vector<LocatedRemark>& remarks) {
   problems_.clear();
   fields_ = &fields;
   remarks_ = &remarks;
@@ -108,8 +111,10 @@ std::expected<std::uint32_t, std::vector<ProgramBuilder::Located>> ProgramBuilde
 }
 
 std::expected<ProgramBuilder::Output, Problem> ProgramBuilder::add_output(std::string_view text) {
-  const auto wrong = [](std::string message, std::size_t at, std::size_t size, std::string hint, Problem::Kind kind = Problem::Kind::kOther) {
-    return std::unexpected(Problem{kind, std::move(message), std::move(hint), {static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(at + size)}});
+  const auto wrong = [](std::string message, std::size_t at, std::size_t size, std::string hint,
+                        Problem::Kind kind = Problem::Kind::kOther) {
+    return std::unexpected(Problem{
+        kind, std::move(message), std::move(hint), {static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(at + size)}});
   };
   Output output;
   std::string literal;
@@ -140,7 +145,8 @@ std::expected<ProgramBuilder::Output, Problem> ProgramBuilder::add_output(std::s
       if (end < text.size() && text[end] == '(') {
         return wrong("transformer " + name + "() is not supported in this version", i, end - i, {});
       }
-      return wrong("unknown field \"" + name + "\" in the output", i, end - i, "`shrike fields` lists them all", Problem::Kind::kUnknownField);
+      return wrong("unknown field \"" + name + "\" in the output", i, end - i, "`shrike fields` lists them all",
+                   Problem::Kind::kUnknownField);
     }
     if (token.use.field->has(event::kConditionOnly)) {
       return wrong("\"" + std::string(token.use.field->name) + "\" can stand in conditions only", i, token.size + 1, {});
@@ -149,7 +155,8 @@ std::expected<ProgramBuilder::Output, Problem> ProgramBuilder::add_output(std::s
     const std::uint32_t index = slot(token.use);
     output.parts.push_back({{}, index, width});
     std::string key = token.use.text();
-    if (std::ranges::find(output.fields, key, &program::OutputField::key) == output.fields.end()) output.fields.push_back({std::move(key), index});
+    if (std::ranges::find(output.fields, key, &program::OutputField::key) == output.fields.end())
+      output.fields.push_back({std::move(key), index});
     i = at + token.size;
   }
   flush();

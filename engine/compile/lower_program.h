@@ -25,7 +25,8 @@ class ProgramBuilder {
     std::uint32_t source = 0;
   };
 
-  // Adds a macro-free tree; returns its root, or every check that is wrong in it. `fields` gets the names of the condition's fields.
+  // Adds a macro-free tree; returns its root, or every check that is wrong in it. `fields` gets the names of the condition's
+  // fields.
   std::expected<std::uint32_t, std::vector<Located>> add_condition(const lang::Expr& expr, std::vector<std::string>& fields,
                                                                    std::vector<LocatedRemark>& remarks);
 

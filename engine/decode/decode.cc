@@ -20,7 +20,8 @@ static_assert(static_cast<int>(event::EventType::kPtrace) == EVENT_TYPE_PTRACE &
 // Records are 8-aligned in the ring; a copy keeps other callers (files, fuzzers) safe and costs a few words.
 template <class Wire>
 Result<Wire> read_as(std::span<const std::byte> record) {
-  if (record.size() < sizeof(Wire)) return fail(Code::kCorrupt, "record of " + std::to_string(record.size()) + " bytes is too short for its kind");
+  if (record.size() < sizeof(Wire))
+    return fail(Code::kCorrupt, "record of " + std::to_string(record.size()) + " bytes is too short for its kind");
   Wire wire;
   std::memcpy(&wire, record.data(), sizeof(Wire));
   return wire;

@@ -18,7 +18,8 @@ struct CloseFile {
 };
 using File = std::unique_ptr<std::FILE, CloseFile>;
 
-// Gives every entry of the file to `take`, in order. The C library goes back to the start of an entry that does not fit the buffer.
+// Gives every entry of the file to `take`, in order. The C library goes back to the start of an entry that does not fit the
+// buffer.
 template <class Entry, class Next, class Take>
 void read_entries(const std::string& path, Next next, Take take) {
   static constexpr std::size_t kEntryMax = 1U << 20U;
@@ -47,7 +48,7 @@ HostNames::HostNames(std::string passwd, std::string group) {
 }
 
 bool HostNames::changed(Source& source) {
-  struct stat now {};
+  struct stat now{};
   if (stat(source.path.c_str(), &now) != 0) return false;
   if (now.st_ino == source.inode && now.st_size == source.size && now.st_mtim.tv_sec == source.modified.tv_sec &&
       now.st_mtim.tv_nsec == source.modified.tv_nsec) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// HostNames are the users and groups of the host's own files. Files, not NSS: a directory server that hangs must not hang the engine.
+// HostNames are the users and groups of the host's own files. Files, not NSS: a directory server that hangs must not hang the
+// engine.
 #pragma once
 
 #include <cstdint>

@@ -51,11 +51,12 @@ const Process* ProcessTable::apply(const event::Event& event, std::string args, 
       [[fallthrough]];
     case ProcessChange::Kind::kExec:
     case ProcessChange::Kind::kExisting:
-      if (change->kind == ProcessChange::Kind::kExisting && !is_new && process.image->file() == change->file && process.image->comm() == change->comm) {
+      if (change->kind == ProcessChange::Kind::kExisting && !is_new && process.image->file() == change->file &&
+          process.image->comm() == change->comm) {
         break;  // a rescan that says nothing new
       }
-      process.image = std::make_shared<const Image>(std::string(change->comm), std::string(change->exe_path), std::move(args), args_total,
-                                                    std::string(change->cwd), change->file);
+      process.image = std::make_shared<const Image>(std::string(change->comm), std::string(change->exe_path), std::move(args),
+                                                    args_total, std::string(change->cwd), change->file);
       break;
   }
   if (nodes_.size() > options_.max_processes) evict();

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// ProcessTable knows every process by pid and start time, so that a reused pid is another process. Fed by the task iterator at start
-// and by exec, fork and exit afterwards.
+// ProcessTable knows every process by pid and start time, so that a reused pid is another process. Fed by the task iterator at
+// start and by exec, fork and exit afterwards.
 //
-// A process that has ended stays as long as it has descendants (their ancestry is as recorded at fork) or until newer dead push it out.
-// The table is bounded: above `max_processes` the dead go first, the longest dead before the others; each eviction counts.
+// A process that has ended stays as long as it has descendants (their ancestry is as recorded at fork) or until newer dead push
+// it out. The table is bounded: above `max_processes` the dead go first, the longest dead before the others; each eviction
+// counts.
 //
 // One thread. Pointers handed out live until the next call that changes the table.
 #pragma once
@@ -57,7 +58,9 @@ class ProcessTable final : public event::Processes {
     bool operator==(const Identity&) const = default;
   };
   struct IdentityHash {
-    std::size_t operator()(const Identity& id) const { return std::hash<std::uint64_t>()(id.start_ns * 0x9e3779b97f4a7c15U ^ id.pid); }
+    std::size_t operator()(const Identity& id) const {
+      return std::hash<std::uint64_t>()(id.start_ns * 0x9e3779b97f4a7c15U ^ id.pid);
+    }
   };
   struct Node : event::Process {
     Node* parent_node = nullptr;
@@ -83,8 +86,8 @@ class ProcessTable final : public event::Processes {
   std::uint64_t scan_ = 0;
   std::unordered_map<Identity, std::unique_ptr<Node>, IdentityHash> nodes_;
   std::unordered_map<std::uint32_t, Node*> living_;
-  std::deque<Identity> recent_dead_;  // oldest first
-  std::deque<Identity> dead_parents_; // dead with descendants, oldest first; may name nodes that are gone
+  std::deque<Identity> recent_dead_;   // oldest first
+  std::deque<Identity> dead_parents_;  // dead with descendants, oldest first; may name nodes that are gone
 };
 
 }  // namespace shrike::enrich

@@ -15,8 +15,8 @@ namespace shrike::event {
 
 // Credentials when it happened. Ids of the initial user namespace.
 struct Credentials {
-  std::uint32_t uid = 0;  // effective
-  std::uint32_t gid = 0;  // effective
+  std::uint32_t uid = 0;                // effective
+  std::uint32_t gid = 0;                // effective
   std::uint32_t loginuid = 0xffffffff;  // 0xffffffff: unset
   std::uint32_t tty = 0;
   std::uint64_t cap_effective = 0;
@@ -68,7 +68,8 @@ struct Connect {
   std::string_view unix_path;  // abstract: begins with NUL
 };
 
-// symlink: first is the target's text, second the link. link: first the old path, second the new. exec that failed: first is the file name.
+// symlink: first is the target's text, second the link. link: first the old path, second the new. exec that failed: first is the
+// file name.
 struct Paths {
   std::int64_t ret = 0;
   std::uint32_t flags = 0;
@@ -98,8 +99,8 @@ struct Event {
   std::uint64_t cgroup_id = 0;
   std::uint32_t sid = 0;
   std::uint16_t cpu = 0;
-  std::uint8_t hook = 0;  // enum hook of bpf/abi/event.h
-  std::uint64_t seq = 0;  // per CPU and hook
+  std::uint8_t hook = 0;    // enum hook of bpf/abi/event.h
+  std::uint64_t seq = 0;    // per CPU and hook
   std::uint32_t flags = 0;  // enum event_flags of bpf/abi/event.h
   Credentials creds;
   std::string_view cwd;  // if the record carries it

@@ -10,7 +10,8 @@ namespace {
 
 using enum ParamKind;
 
-// Parameters in the order evt.args prints them (rule-language.md 3.5).
+// Parameters in the order evt.args prints them (rule-language.md 3.5). One line each, as in the reference.
+// clang-format off
 constexpr Param kExecveParams[] = {{"res", kErrno}, {"exe", kText}, {"args", kBytes}, {"tid", kPid}, {"pid", kPid}, {"ptid", kPid}, {"cwd", kText}, {"fdlimit", kUint}, {"pgft_maj", kUint}, {"pgft_min", kUint}, {"vm_size", kUint}, {"vm_rss", kUint}, {"vm_swap", kUint}, {"comm", kText}, {"cgroups", kBytes}, {"env", kBytes}, {"tty", kUint}, {"vpgid", kPid}, {"loginuid", kUid}, {"flags", kFlags}, {"cap_inheritable", kUint}, {"cap_permitted", kUint}, {"cap_effective", kUint}, {"exe_ino", kUint}, {"exe_ino_ctime", kTime}, {"exe_ino_mtime", kTime}, {"uid", kUid}, {"trusted_exepath", kPath}, {"pgid", kPid}, {"gid", kGid}, {"filename", kPath}};
 constexpr Param kExecveatParams[] = {{"res", kErrno}, {"exe", kText}, {"args", kBytes}, {"tid", kPid}, {"pid", kPid}, {"ptid", kPid}, {"cwd", kText}, {"fdlimit", kUint}, {"pgft_maj", kUint}, {"pgft_min", kUint}, {"vm_size", kUint}, {"vm_rss", kUint}, {"vm_swap", kUint}, {"comm", kText}, {"cgroups", kBytes}, {"env", kBytes}, {"tty", kUint}, {"vpgid", kPid}, {"loginuid", kUid}, {"flags", kFlags}, {"cap_inheritable", kUint}, {"cap_permitted", kUint}, {"cap_effective", kUint}, {"exe_ino", kUint}, {"exe_ino_ctime", kTime}, {"exe_ino_mtime", kTime}, {"uid", kUid}, {"trusted_exepath", kPath}, {"pgid", kPid}, {"gid", kGid}};
 constexpr Param kOpenParams[] = {{"fd", kFd}, {"name", kPath}, {"flags", kFlags}, {"mode", kUint}, {"dev", kUint}, {"ino", kUint}};
@@ -542,6 +543,7 @@ constexpr EventTypeInfo kTable[] = {
     {"user_deleted", {}, false},
     {"user_event", {}, false},
 };
+// clang-format on
 static_assert(std::size(kTable) <= kEventTypeMax);
 
 }  // namespace

@@ -32,7 +32,24 @@ using EventSet = std::bitset<kEventTypeMax>;
 
 // How a parameter is written as text (rule-language.md 4.3).
 enum class ParamKind : std::uint8_t {
-  kFd, kErrno, kPath, kRelativePath, kFlags, kEnum, kMode, kPid, kUid, kGid, kText, kBytes, kTuple, kAddress, kInt, kUint, kTime, kDynamic,
+  kFd,
+  kErrno,
+  kPath,
+  kRelativePath,
+  kFlags,
+  kEnum,
+  kMode,
+  kPid,
+  kUid,
+  kGid,
+  kText,
+  kBytes,
+  kTuple,
+  kAddress,
+  kInt,
+  kUint,
+  kTime,
+  kDynamic,
 };
 
 struct Param {

@@ -48,7 +48,9 @@ Value evt_failed(const Extraction& x) {
   return ret ? Value(*ret < 0) : Value();
 }
 
-bool is_open_family(EventType type) { return type == EventType::kOpen || type == EventType::kOpenat || type == EventType::kOpenat2; }
+bool is_open_family(EventType type) {
+  return type == EventType::kOpen || type == EventType::kOpenat || type == EventType::kOpenat2;
+}
 
 // The access asked for. Where the open succeeded it is the file's own mode: user memory (openat2) can't lie about it.
 // O_PATH counts by its access bits, as upstream has it.
@@ -310,6 +312,8 @@ constexpr std::uint8_t kEnds = kBothEnds | kCondition;
 
 #define GET(expression) []([[maybe_unused]] const Extraction& x) -> Value { return expression; }
 
+// One line per field, so that one can be read beside the other.
+// clang-format off
 constexpr Field kFields[] = {
     // events
     {"evt.num", kUint, kNone, 0, kEngine, "running number of the event, from 1", GET(natural(x.event.number))},
@@ -469,6 +473,7 @@ constexpr Field kFields[] = {
     {"k8s.pod.name", kString, kNone, 0, kHostConstant, "pod name", never},
     {"k8s.pod.uid", kString, kNone, 0, kHostConstant, "pod UID", never},
 };
+// clang-format on
 
 #undef GET
 
@@ -490,12 +495,14 @@ std::optional<std::int64_t> return_value(const Event& event) {
 }
 
 std::string_view spelling(Type type) {
-  static constexpr std::string_view kNames[] = {"string", "int", "uint", "bool", "time", "duration", "port", "ip", "net", "buffer"};
+  static constexpr std::string_view kNames[] = {"string",   "int",  "uint", "bool", "time",
+                                                "duration", "port", "ip",   "net",  "buffer"};
   return kNames[static_cast<std::size_t>(type)];
 }
 
 std::string_view spelling(Origin origin) {
-  static constexpr std::string_view kNames[] = {"kernel", "user memory", "process table", "host files", "engine", "host constant", "not captured"};
+  static constexpr std::string_view kNames[] = {"kernel", "user memory",   "process table", "host files",
+                                                "engine", "host constant", "not captured"};
   return kNames[static_cast<std::size_t>(origin)];
 }
 

@@ -45,8 +45,8 @@ enum FieldFlag : std::uint8_t {
   kConditionOnly = 1U << 0U,  // can't stand in an output
   kNoRhs = 1U << 1U,          // not with val()
   kNoTransform = 1U << 2U,
-  kExistential = 1U << 3U,    // several values, one match is enough (proc.aname without index)
-  kBothEnds = 1U << 4U,       // as kExistential, but != needs both to differ (fd.ip, fd.net, fd.port)
+  kExistential = 1U << 3U,  // several values, one match is enough (proc.aname without index)
+  kBothEnds = 1U << 4U,     // as kExistential, but != needs both to differ (fd.ip, fd.net, fd.port)
   kDeprecated = 1U << 5U,
 };
 

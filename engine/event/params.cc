@@ -19,7 +19,9 @@ std::string hex(std::uint64_t number) {
 }
 
 // A call's result where success is a plain number.
-ParamText result_param(std::int64_t ret) { return {std::to_string(ret), ret < 0 ? errno_name(static_cast<int>(-ret)) : std::string()}; }
+ParamText result_param(std::int64_t ret) {
+  return {std::to_string(ret), ret < 0 ? errno_name(static_cast<int>(-ret)) : std::string()};
+}
 
 ParamText dirfd_param(std::int32_t fd) { return {std::to_string(fd), fd == AT_FDCWD ? "AT_FDCWD" : std::string()}; }
 
@@ -40,7 +42,8 @@ std::optional<ParamText> open_param(const Open& open, std::string_view name) {
   if (name == "dirfd") return dirfd_param(open.dirfd);
   if (name == "name") {
     // A call that succeeded has the kernel's path: no need to guess what a relative name or a symlink meant.
-    if (open.ret >= 0 && !open.path.empty() && open.name != open.path) return ParamText{std::string(open.name), std::string(open.path)};
+    if (open.ret >= 0 && !open.path.empty() && open.name != open.path)
+      return ParamText{std::string(open.name), std::string(open.path)};
     return path_param(open.base, open.name);
   }
   if (name == "flags") {
@@ -51,7 +54,8 @@ std::optional<ParamText> open_param(const Open& open, std::string_view name) {
     return ParamText{std::to_string(open.flags), std::move(names)};
   }
   if (name == "creat_flags") return flags_param(0, "0");
-  if (name == "mode") return ParamText{"0" + (open.mode == 0 ? std::string() : [&] {
+  if (name == "mode")
+    return ParamText{"0" + (open.mode == 0 ? std::string() : [&] {
                                          std::array<char, 16> text{};
                                          std::snprintf(text.data(), text.size(), "%o", open.mode);
                                          return std::string(text.data());
@@ -130,7 +134,8 @@ std::optional<ParamText> exec_param(const Event& event, const Context& context, 
   }
   if (name == "cap_effective") return ParamText{hex(event.creds.cap_effective), capabilities_text(event.creds.cap_effective)};
   if (name == "cap_permitted") return ParamText{hex(event.creds.cap_permitted), capabilities_text(event.creds.cap_permitted)};
-  if (name == "cap_inheritable") return ParamText{hex(event.creds.cap_inheritable), capabilities_text(event.creds.cap_inheritable)};
+  if (name == "cap_inheritable")
+    return ParamText{hex(event.creds.cap_inheritable), capabilities_text(event.creds.cap_inheritable)};
   if (process == nullptr) return std::nullopt;
   const Image& image = *process->image;
   if (name == "exe") return ParamText{std::string(image.exe()), {}};

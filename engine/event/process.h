@@ -33,15 +33,16 @@ struct FileIdentity {
 class Image {
  public:
   // `args`: argv, each ended by NUL (the last may lack it when cut). `args_total`: the true length.
-  Image(std::string comm, std::string exe_path, std::string args, std::uint32_t args_total, std::string cwd, const FileIdentity& file);
+  Image(std::string comm, std::string exe_path, std::string args, std::uint32_t args_total, std::string cwd,
+        const FileIdentity& file);
   Image(const Image&) = delete;  // views into itself
   Image& operator=(const Image&) = delete;
 
   std::string_view comm() const { return comm_; }
   std::string_view exe_path() const { return exe_path_; }
-  std::string_view cwd() const { return cwd_; }         // at exec, with a trailing slash
-  std::string_view exe() const { return exe_; }         // argv[0] as passed
-  std::string_view cmdline() const { return cmdline_; } // comm and the arguments after argv[0], blank-joined
+  std::string_view cwd() const { return cwd_; }          // at exec, with a trailing slash
+  std::string_view exe() const { return exe_; }          // argv[0] as passed
+  std::string_view cmdline() const { return cmdline_; }  // comm and the arguments after argv[0], blank-joined
   std::string_view args() const { return std::string_view(cmdline_).substr(args_at_); }  // those arguments
   const std::vector<std::string_view>& arguments() const { return arguments_; }          // after argv[0]
   bool args_truncated() const { return args_truncated_; }

@@ -57,7 +57,9 @@ bool names(std::string_view pattern, std::string_view field) {
 }
 
 bool happens_in(Moment moment, const EventSet& types) {
-  const auto any = [&](std::initializer_list<EventType> of) { return std::ranges::any_of(of, [&](EventType type) { return types.test(index(type)); }); };
+  const auto any = [&](std::initializer_list<EventType> of) {
+    return std::ranges::any_of(of, [&](EventType type) { return types.test(index(type)); });
+  };
   switch (moment) {
     case kExec:
     case kFailedExec:
@@ -86,7 +88,8 @@ std::string_view spelling(Knowledge knowledge) {
 }
 
 std::string_view spelling(Moment moment) {
-  static constexpr std::string_view kNames[] = {"exec", "failed exec", "open", "failed open", "connect", "failed connect", "link", "ptrace"};
+  static constexpr std::string_view kNames[] = {"exec",    "failed exec",    "open", "failed open",
+                                                "connect", "failed connect", "link", "ptrace"};
   return kNames[static_cast<std::size_t>(moment)];
 }
 
@@ -94,12 +97,14 @@ std::span<const Semantics> semantics() { return kTable; }
 
 Knowledge knowledge(const FieldUse& use, Moment moment, Tier tier) {
   const std::string name = use.text();
-  const auto row = std::ranges::find_if(kTable, [&](const Semantics& s) { return s.moment == moment && s.tier == tier && names(s.fields, name); });
+  const auto row = std::ranges::find_if(
+      kTable, [&](const Semantics& s) { return s.moment == moment && s.tier == tier && names(s.fields, name); });
   return row != std::end(kTable) ? row->knowledge : by_origin(use.field->origin);
 }
 
 bool is_known(const FieldUse& use, const EventSet& types, Tier tier) {
-  return std::ranges::any_of(kMoments, [&](Moment moment) { return happens_in(moment, types) && knowledge(use, moment, tier) != kUnknown; });
+  return std::ranges::any_of(
+      kMoments, [&](Moment moment) { return happens_in(moment, types) && knowledge(use, moment, tier) != kUnknown; });
 }
 
 }  // namespace shrike::event

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The semantics table: how well a field is known, per moment and tier. `shrike fields`, availability and the documentation read it.
-// One row per exception; what no row names follows from the field's origin.
+// The semantics table: how well a field is known, per moment and tier. `shrike fields`, availability and the documentation read
+// it. One row per exception; what no row names follows from the field's origin.
 #pragma once
 
 #include <cstdint>

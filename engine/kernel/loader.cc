@@ -25,7 +25,8 @@ namespace {
 using Link = std::unique_ptr<bpf_link, Destroyer<bpf_link__destroy>>;
 using Skeleton = std::unique_ptr<shrike_bpf, Destroyer<shrike_bpf__destroy>>;
 
-constexpr std::string_view kHookNames[] = {"sched_process_exec", "sched_process_fork", "sched_process_exit", "sys_exit", "iter_task"};
+constexpr std::string_view kHookNames[] = {"sched_process_exec", "sched_process_fork", "sched_process_exit", "sys_exit",
+                                           "iter_task"};
 static_assert(std::size(kHookNames) == HOOK_COUNT);
 
 // The numbers a type of event has. ia32: arch/x86/entry/syscalls/syscall_32.tbl.
@@ -35,10 +36,10 @@ struct SyscallNumber {
   std::uint16_t ia32;
 };
 constexpr SyscallNumber kSyscalls[] = {
-    {EVENT_TYPE_EXECVE, SYS_execve, 11},         {EVENT_TYPE_EXECVEAT, SYS_execveat, 358}, {EVENT_TYPE_OPEN, SYS_open, 5},
-    {EVENT_TYPE_OPENAT, SYS_openat, 295},        {EVENT_TYPE_OPENAT2, SYS_openat2, 437},   {EVENT_TYPE_CREAT, SYS_creat, 8},
-    {EVENT_TYPE_CONNECT, SYS_connect, 362},      {EVENT_TYPE_SYMLINK, SYS_symlink, 83},    {EVENT_TYPE_SYMLINKAT, SYS_symlinkat, 304},
-    {EVENT_TYPE_LINK, SYS_link, 9},              {EVENT_TYPE_LINKAT, SYS_linkat, 303},     {EVENT_TYPE_PTRACE, SYS_ptrace, 26},
+    {EVENT_TYPE_EXECVE, SYS_execve, 11},    {EVENT_TYPE_EXECVEAT, SYS_execveat, 358}, {EVENT_TYPE_OPEN, SYS_open, 5},
+    {EVENT_TYPE_OPENAT, SYS_openat, 295},   {EVENT_TYPE_OPENAT2, SYS_openat2, 437},   {EVENT_TYPE_CREAT, SYS_creat, 8},
+    {EVENT_TYPE_CONNECT, SYS_connect, 362}, {EVENT_TYPE_SYMLINK, SYS_symlink, 83},    {EVENT_TYPE_SYMLINKAT, SYS_symlinkat, 304},
+    {EVENT_TYPE_LINK, SYS_link, 9},         {EVENT_TYPE_LINKAT, SYS_linkat, 303},     {EVENT_TYPE_PTRACE, SYS_ptrace, 26},
 };
 static_assert(std::size(kSyscalls) + 1 == EVENT_TYPE_COUNT);
 constexpr std::uint16_t kIa32Socketcall = 102;  // multiplexes connect among others; sys_exit looks at its first argument
@@ -48,7 +49,8 @@ bool is_exec(std::size_t type) { return type == EVENT_TYPE_EXECVE || type == EVE
 // Whole bytes that programs read while we write.
 void store(__u8& at, std::uint8_t value) { std::atomic_ref(at).store(value, std::memory_order_release); }
 
-// libbpf reports through one callback per process; the reason the verifier gives is what a user needs, so the last lines are kept.
+// libbpf reports through one callback per process; the reason the verifier gives is what a user needs, so the last lines are
+// kept.
 thread_local std::string* libbpf_log = nullptr;
 
 __attribute__((format(printf, 2, 0))) int keep_log(libbpf_print_level level, const char* format, va_list arguments) {
@@ -155,7 +157,9 @@ Result<std::unique_ptr<Loader>> Loader::create(const Options& options) {
   state->skeleton.reset(shrike_bpf__open());
   if (state->skeleton == nullptr) return log.fail("open the kernel programs", errno);
   auto& maps = state->skeleton->maps;
-  const auto resize = [](bpf_map* map, std::uint64_t bytes) { return bpf_map__set_max_entries(map, static_cast<__u32>(std::bit_ceil(bytes))); };
+  const auto resize = [](bpf_map* map, std::uint64_t bytes) {
+    return bpf_map__set_max_entries(map, static_cast<__u32>(std::bit_ceil(bytes)));
+  };
   const int cpus = libbpf_num_possible_cpus();
   if (cpus < 0) return log.fail("count the possible CPUs", -cpus);
   if (resize(maps.verdicts, options.verdicts_ring_bytes) != 0 || resize(maps.processes, options.processes_ring_bytes) != 0 ||
@@ -170,7 +174,8 @@ Result<std::unique_ptr<Loader>> Loader::create(const Options& options) {
 }
 
 Result<void> Loader::want(const CapturePlan& plan) {
-  for (const std::size_t hook : {HOOK_SCHED_PROCESS_EXIT, HOOK_SCHED_PROCESS_FORK, HOOK_SCHED_PROCESS_EXEC}) TRY(state_->attach(hook));
+  for (const std::size_t hook : {HOOK_SCHED_PROCESS_EXIT, HOOK_SCHED_PROCESS_FORK, HOOK_SCHED_PROCESS_EXEC})
+    TRY(state_->attach(hook));
   if (plan.needs_sys_exit()) TRY(state_->attach(HOOK_SYS_EXIT));
   state_->write_tables(plan);
   if (!plan.needs_sys_exit()) state_->links[HOOK_SYS_EXIT].reset();
@@ -207,7 +212,8 @@ Result<void> Loader::read_tasks(const RecordHandler& handler) {
     while (filled - at >= sizeof(event_header)) {
       event_header header;
       std::memcpy(&header, buffer.data() + at, sizeof(header));
-      if (header.size < sizeof(header) || header.size > RECORD_BYTES_MAX) return fail(Code::kCorrupt, "the task iterator wrote a record of a wrong size");
+      if (header.size < sizeof(header) || header.size > RECORD_BYTES_MAX)
+        return fail(Code::kCorrupt, "the task iterator wrote a record of a wrong size");
       if (header.size > filled - at) break;
       handler(std::span(buffer).subspan(at, header.size));
       at += header.size;
@@ -239,7 +245,8 @@ Result<std::vector<HookReport>> Loader::counters() const {
     }
     bpf_prog_info info{};
     __u32 size = sizeof(info);
-    if (bpf_obj_get_info_by_fd(bpf_program__fd(state_->program(hook)), &info, &size) == 0) report.recursion_misses = info.recursion_misses;
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(state_->program(hook)), &info, &size) == 0)
+      report.recursion_misses = info.recursion_misses;
     reports.push_back(report);
   }
   return reports;

@@ -44,7 +44,7 @@ using RecordHandler = std::function<void(std::span<const std::byte>)>;
 class Loader {
  public:
   struct Options {
-    std::uint64_t verdicts_ring_bytes = 1U << 20U;   // powers of two, at least a page
+    std::uint64_t verdicts_ring_bytes = 1U << 20U;  // powers of two, at least a page
     std::uint64_t processes_ring_bytes = 4U << 20U;
     std::uint64_t events_ring_bytes = 8U << 20U;
   };
@@ -55,8 +55,8 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  // Attaches what the plan needs and detaches what it does not; callable again while events flow: a table first allows what is new,
-  // then forbids what is gone. Errors: kUnsupported; then what was attached stays.
+  // Attaches what the plan needs and detaches what it does not; callable again while events flow: a table first allows what is
+  // new, then forbids what is gone. Errors: kUnsupported; then what was attached stays.
   Result<void> want(const CapturePlan& plan);
 
   // Detaches everything. The counters stay readable.

@@ -37,8 +37,13 @@ std::uint64_t effective_capabilities() {
 Finding check_capabilities() {
   const std::uint64_t have = effective_capabilities();
   const auto has = [&](unsigned bit) { return (have >> bit & 1U) != 0; };
-  Finding finding{.name = "capabilities", .ok = has(CAP_SYS_ADMIN) || (has(CAP_BPF) && has(CAP_PERFMON)), .required = true, .detail = {}, .remedy = {}};
-  finding.detail = finding.ok ? "CAP_SYS_ADMIN, or CAP_BPF and CAP_PERFMON" : "neither CAP_SYS_ADMIN nor CAP_BPF with CAP_PERFMON";
+  Finding finding{.name = "capabilities",
+                  .ok = has(CAP_SYS_ADMIN) || (has(CAP_BPF) && has(CAP_PERFMON)),
+                  .required = true,
+                  .detail = {},
+                  .remedy = {}};
+  finding.detail =
+      finding.ok ? "CAP_SYS_ADMIN, or CAP_BPF and CAP_PERFMON" : "neither CAP_SYS_ADMIN nor CAP_BPF with CAP_PERFMON";
   if (!finding.ok) finding.remedy = "run as root";
   return finding;
 }
@@ -59,8 +64,8 @@ int try_load(bpf_prog_type type, bpf_attach_type attach, int btf_id) {
   return fd ? 0 : errno;
 }
 
-Finding check_program(const Btf& kernel, std::string name, bool required, bpf_prog_type type, bpf_attach_type attach, const char* symbol, __u32 kind,
-                      std::string remedy) {
+Finding check_program(const Btf& kernel, std::string name, bool required, bpf_prog_type type, bpf_attach_type attach,
+                      const char* symbol, __u32 kind, std::string remedy) {
   Finding finding{.name = std::move(name), .ok = false, .required = required, .detail = {}, .remedy = {}};
   const int id = kernel == nullptr ? -ENOENT : btf__find_by_name_kind(kernel.get(), symbol, kind);
   if (id < 0) {
@@ -75,7 +80,8 @@ Finding check_program(const Btf& kernel, std::string name, bool required, bpf_pr
 }
 
 Finding check_ring_buffer() {
-  const UniqueFd fd(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "shrike_probe", 0, 0, static_cast<__u32>(sysconf(_SC_PAGESIZE)), nullptr));
+  const UniqueFd fd(
+      bpf_map_create(BPF_MAP_TYPE_RINGBUF, "shrike_probe", 0, 0, static_cast<__u32>(sysconf(_SC_PAGESIZE)), nullptr));
   Finding finding{.name = "ring buffer", .ok = static_cast<bool>(fd), .required = true, .detail = {}, .remedy = {}};
   finding.detail = finding.ok ? "a probe map can be made" : reason(errno);
   if (!finding.ok) finding.remedy = "kernel 5.8 or later, and root";
@@ -88,7 +94,11 @@ Finding check_lsm_list() {
   bool listed = false;
   std::istringstream names(list);
   for (std::string name; std::getline(names, name, ',');) listed = listed || name == "bpf";
-  Finding finding{.name = "BPF LSM active", .ok = listed, .required = false, .detail = list.empty() ? "/sys/kernel/security/lsm can't be read" : list, .remedy = {}};
+  Finding finding{.name = "BPF LSM active",
+                  .ok = listed,
+                  .required = false,
+                  .detail = list.empty() ? "/sys/kernel/security/lsm can't be read" : list,
+                  .remedy = {}};
   if (!listed) finding.remedy = "boot with bpf in the lsm= list, on a kernel built with CONFIG_BPF_LSM=y";
   return finding;
 }
@@ -99,7 +109,11 @@ Finding check_cgroup2() {
   for (std::string device, path, type, rest; mounts >> device >> path >> type && std::getline(mounts, rest);) {
     if (type == "cgroup2" && mounted.empty()) mounted = path;
   }
-  Finding finding{.name = "cgroup v2", .ok = !mounted.empty(), .required = false, .detail = mounted.empty() ? "not mounted" : mounted, .remedy = {}};
+  Finding finding{.name = "cgroup v2",
+                  .ok = !mounted.empty(),
+                  .required = false,
+                  .detail = mounted.empty() ? "not mounted" : mounted,
+                  .remedy = {}};
   if (!finding.ok) finding.remedy = "mount -t cgroup2 none /sys/fs/cgroup/unified";
   return finding;
 }
@@ -116,12 +130,12 @@ HostSupport probe_host() {
   host.findings.push_back(check_capabilities());
   host.findings.push_back(check_btf(kernel));
   host.findings.push_back(check_ring_buffer());
-  host.findings.push_back(check_program(kernel, "BTF tracepoints", true, BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "btf_trace_sys_exit", BTF_KIND_TYPEDEF,
-                                        "kernel 5.5 or later, and root"));
-  host.findings.push_back(check_program(kernel, "task iterator", true, BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, "bpf_iter_task", BTF_KIND_FUNC,
-                                        "kernel 5.8 or later, and root"));
-  host.findings.push_back(check_program(kernel, "LSM programs", false, BPF_PROG_TYPE_LSM, BPF_LSM_MAC, "bpf_lsm_file_open", BTF_KIND_FUNC,
-                                        "a kernel that allows BPF LSM programs (CONFIG_BPF_LSM=y)"));
+  host.findings.push_back(check_program(kernel, "BTF tracepoints", true, BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP,
+                                        "btf_trace_sys_exit", BTF_KIND_TYPEDEF, "kernel 5.5 or later, and root"));
+  host.findings.push_back(check_program(kernel, "task iterator", true, BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, "bpf_iter_task",
+                                        BTF_KIND_FUNC, "kernel 5.8 or later, and root"));
+  host.findings.push_back(check_program(kernel, "LSM programs", false, BPF_PROG_TYPE_LSM, BPF_LSM_MAC, "bpf_lsm_file_open",
+                                        BTF_KIND_FUNC, "a kernel that allows BPF LSM programs (CONFIG_BPF_LSM=y)"));
   host.findings.push_back(check_lsm_list());
   host.findings.push_back(check_cgroup2());
   libbpf_set_print(previous);

@@ -8,11 +8,11 @@
 namespace shrike::kernel {
 
 struct Finding {
-  std::string name;    // "BTF"
+  std::string name;  // "BTF"
   bool ok = false;
   bool required = true;  // without it `run` can't work
-  std::string detail;  // what was found, or the kernel's reason
-  std::string remedy;  // how to get it; empty if ok
+  std::string detail;    // what was found, or the kernel's reason
+  std::string remedy;    // how to get it; empty if ok
 };
 
 struct HostSupport {

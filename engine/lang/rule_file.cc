@@ -132,7 +132,7 @@ Result<std::shared_ptr<const SourceFile>> load_source(const std::string& path) {
   // O_NONBLOCK: a FIFO is refused below instead of waited for.
   const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (fd.get() < 0) return std::unexpected(system_error("open " + path, errno));
-  struct stat status {};
+  struct stat status{};
   if (fstat(fd.get(), &status) != 0) return std::unexpected(system_error("stat " + path, errno));
   if (!S_ISREG(status.st_mode)) return fail(Code::kInvalid, path + " is no regular file");
   const auto too_large = [&] {

@@ -150,7 +150,7 @@ class TreeBuilder final : public YAML::EventHandler {
         refuse("the key of a mapping is no text", {}, map.children[i]->offset);
       keys.push_back(map.children[i]);
     }
-    std::ranges::stable_sort(keys, {}, &YamlNode::scalar);
+    std::ranges::sort(keys, {}, [](const YamlNode* key) { return std::pair(std::string_view(key->scalar), key->offset); });
     const auto twice = std::ranges::adjacent_find(keys, {}, &YamlNode::scalar);
     if (twice == keys.end()) return;
     refuse("key \"" + (*twice)->scalar + "\" stands twice in one mapping", "keep one of the two", (*std::next(twice))->offset);

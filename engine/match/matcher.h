@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matcher asks a Program's rules about events. Rules are indexed by event type; each field is extracted and each predicate evaluated
-// at most once per event.
+// Matcher asks a Program's rules about events. Rules are indexed by event type; each field is extracted and each predicate
+// evaluated at most once per event.
 //
 // One thread. The program must outlive the matcher.
 #pragma once

@@ -5,7 +5,8 @@
 
 namespace shrike::pipeline {
 
-std::optional<act::Alert> LossMonitor::check(std::span<const HookLoss> hooks, std::uint64_t time_ns, const std::string& hostname) {
+std::optional<act::Alert> LossMonitor::check(std::span<const HookLoss> hooks, std::uint64_t time_ns,
+                                             const std::string& hostname) {
   static constexpr std::uint8_t kCritical = 2;
   std::uint64_t lost = 0;
   for (const HookLoss& hook : hooks) lost += hook.lost();
@@ -20,8 +21,9 @@ std::optional<act::Alert> LossMonitor::check(std::span<const HookLoss> hooks, st
     fields.emplace_back(hook.hook + ".lost_no_scratch", hook.no_scratch);
     fields.emplace_back(hook.hook + ".missed", hook.missed);
   }
-  act::Alert notice = act::make_notice("Shrike internal: events lost", kCritical, std::to_string(lost - reported_) + " events were lost", std::move(fields),
-                                       time_ns, hostname);
+  act::Alert notice =
+      act::make_notice("Shrike internal: events lost", kCritical, std::to_string(lost - reported_) + " events were lost",
+                       std::move(fields), time_ns, hostname);
   reported_ = lost;
   return notice;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pipeline joins the stages: record → event → event with its process → rules that fire → alert → sinks. One thread runs all of it.
+// Pipeline joins the stages: record → event → event with its process → rules that fire → alert → sinks. One thread runs all of
+// it.
 #pragma once
 
 #include <array>
@@ -26,10 +27,10 @@ inline constexpr std::size_t kHooksMax = 64;
 
 struct Counters {
   std::uint64_t records = 0;
-  std::uint64_t corrupt = 0;        // records that did not decode: skipped
-  std::uint64_t events = 0;         // given to rules
+  std::uint64_t corrupt = 0;  // records that did not decode: skipped
+  std::uint64_t events = 0;   // given to rules
   std::uint64_t alerts = 0;
-  std::uint64_t alerts_failed = 0;  // a sink did not take it, per sink
+  std::uint64_t alerts_failed = 0;                   // a sink did not take it, per sink
   std::array<std::uint64_t, kHooksMax> delivered{};  // records per hook
 };
 

@@ -15,7 +15,8 @@ using event::Value;
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool icontains(std::string_view text, std::string_view part) {
-  return std::search(text.begin(), text.end(), part.begin(), part.end(), [](char a, char b) { return lower(a) == lower(b); }) != text.end() ||
+  return std::search(text.begin(), text.end(), part.begin(), part.end(), [](char a, char b) { return lower(a) == lower(b); }) !=
+             text.end() ||
          part.empty();
 }
 
@@ -133,7 +134,8 @@ bool compare_number(Op op, const Value& left, const std::variant<std::int64_t, s
       right);
 }
 
-// How many of `count` constants satisfy `test`, judged by the quantifier. Without one there is exactly one constant, or `in`: any.
+// How many of `count` constants satisfy `test`, judged by the quantifier. Without one there is exactly one constant, or `in`:
+// any.
 template <class Test>
 bool quantified(Quantifier quantifier, std::size_t count, Test test) {
   switch (quantifier) {
@@ -190,12 +192,14 @@ bool holds_scalar(const Predicate& p, const Value& left, const Value& right) {
     bool operator()(const std::vector<bool>& flags) const {
       const auto* flag = std::get_if<bool>(&left.data);
       if (flag == nullptr) return false;
-      return quantified(p.quantifier, flags.size(), [&](std::size_t i) { return (*flag == flags[i]) != (p.op == Op::kNotEqual); });
+      return quantified(p.quantifier, flags.size(),
+                        [&](std::size_t i) { return (*flag == flags[i]) != (p.op == Op::kNotEqual); });
     }
     bool operator()(const std::vector<event::IpAddress>& addresses) const {
       const auto* address = std::get_if<event::IpAddress>(&left.data);
       if (address == nullptr) return false;
-      return quantified(p.quantifier, addresses.size(), [&](std::size_t i) { return (*address == addresses[i]) != (p.op == Op::kNotEqual); });
+      return quantified(p.quantifier, addresses.size(),
+                        [&](std::size_t i) { return (*address == addresses[i]) != (p.op == Op::kNotEqual); });
     }
     bool operator()(const std::vector<Network>& networks) const {
       const auto* address = std::get_if<event::IpAddress>(&left.data);
@@ -205,13 +209,15 @@ bool holds_scalar(const Predicate& p, const Value& left, const Value& right) {
     }
     bool operator()(const std::vector<PathPattern>& patterns) const {
       const auto* text = std::get_if<std::string_view>(&left.data);
-      return text != nullptr && std::ranges::any_of(patterns, [&](const PathPattern& pattern) { return path_matches(pattern, *text); });
+      return text != nullptr &&
+             std::ranges::any_of(patterns, [&](const PathPattern& pattern) { return path_matches(pattern, *text); });
     }
     bool operator()(const Regexes& regexes) const {
       const auto* text = std::get_if<std::string_view>(&left.data);
       if (text == nullptr) return false;
       const std::string valid = valid_utf8(*text);
-      return quantified(p.quantifier, regexes.items.size(), [&](std::size_t i) { return re2::RE2::FullMatch(valid, *regexes.items[i]); });
+      return quantified(p.quantifier, regexes.items.size(),
+                        [&](std::size_t i) { return re2::RE2::FullMatch(valid, *regexes.items[i]); });
     }
     bool operator()(std::uint32_t) const { return !right.absent() && compare_values(p.op, left, right); }
   };
@@ -221,8 +227,9 @@ bool holds_scalar(const Predicate& p, const Value& left, const Value& right) {
 }  // namespace
 
 std::string_view spelling(Op op) {
-  static constexpr std::string_view kNames[] = {"exists", "=", "!=", "<", "<=", ">", ">=", "contains", "icontains", "bcontains",
-                                                "startswith", "bstartswith", "endswith", "glob", "iglob", "regex", "in", "intersects", "pmatch"};
+  static constexpr std::string_view kNames[] = {
+      "exists",     "=",           "!=",       "<",    "<=",    ">",     ">=", "contains",   "icontains", "bcontains",
+      "startswith", "bstartswith", "endswith", "glob", "iglob", "regex", "in", "intersects", "pmatch"};
   return kNames[static_cast<std::size_t>(op)];
 }
 
@@ -244,7 +251,8 @@ PathPattern parse_path_pattern(std::string_view text) {
     const std::size_t slash = text.find('/');
     const std::string_view component = text.substr(0, slash);
     text = slash == std::string_view::npos ? std::string_view() : text.substr(slash + 1);
-    if (!component.empty()) pattern.components.push_back({std::string(component), component.find_first_of("?*[") != std::string_view::npos});
+    if (!component.empty())
+      pattern.components.push_back({std::string(component), component.find_first_of("?*[") != std::string_view::npos});
   }
   return pattern;
 }

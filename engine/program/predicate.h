@@ -22,8 +22,25 @@ class RE2;
 namespace shrike::program {
 
 enum class Op : std::uint8_t {
-  kExists, kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kContains, kIcontains, kBcontains,
-  kStartswith, kBstartswith, kEndswith, kGlob, kIglob, kRegex, kIn, kIntersects, kPmatch,
+  kExists,
+  kEqual,
+  kNotEqual,
+  kLess,
+  kLessEqual,
+  kGreater,
+  kGreaterEqual,
+  kContains,
+  kIcontains,
+  kBcontains,
+  kStartswith,
+  kBstartswith,
+  kEndswith,
+  kGlob,
+  kIglob,
+  kRegex,
+  kIn,
+  kIntersects,
+  kPmatch,
 };
 std::string_view spelling(Op op);
 
@@ -55,12 +72,12 @@ struct Regexes {
   std::vector<std::shared_ptr<const re2::RE2>> items;
 };
 
-using Texts = std::vector<std::string>;                          // string operators; sorted for `in`
+using Texts = std::vector<std::string>;  // string operators; sorted for `in`
 using Numbers = std::vector<std::variant<std::int64_t, std::uint64_t>>;
-using Constants = std::variant<std::monostate,                   // exists
+using Constants = std::variant<std::monostate,  // exists
                                Texts, Numbers, std::vector<bool>, std::vector<event::IpAddress>, std::vector<Network>,
                                std::vector<PathPattern>, Regexes,
-                               std::uint32_t>;                    // val(): the slot on the right
+                               std::uint32_t>;  // val(): the slot on the right
 
 struct Predicate {
   std::uint32_t slot = 0;  // left side

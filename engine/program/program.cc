@@ -31,7 +31,8 @@ void dump_node(const Program& program, std::uint32_t at, std::size_t depth, std:
 }  // namespace
 
 std::string_view priority_name(std::uint8_t priority) {
-  static constexpr std::string_view kNames[] = {"Emergency", "Alert", "Critical", "Error", "Warning", "Notice", "Informational", "Debug"};
+  static constexpr std::string_view kNames[] = {"Emergency", "Alert",  "Critical",      "Error",
+                                                "Warning",   "Notice", "Informational", "Debug"};
   return kNames[std::min<std::size_t>(priority, 7)];
 }
 
@@ -61,7 +62,8 @@ bool Program::uses_field(std::string_view field, const event::EventSet& types) c
   return std::ranges::any_of(rules, [&](const Rule& rule) {
     if (!is_asked(rule) || (rule.events & types).none()) return false;
     return std::ranges::find(rule.condition_fields, field) != rule.condition_fields.end() ||
-           std::ranges::any_of(rule.output_fields, [&](const OutputField& output) { return slots[output.slot].field->name == field; });
+           std::ranges::any_of(rule.output_fields,
+                               [&](const OutputField& output) { return slots[output.slot].field->name == field; });
   });
 }
 

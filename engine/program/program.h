@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Program is what a set of rules compiles to: a value that engine/compile makes and engine/match runs. Printable, comparable by its dump.
+// Program is what a set of rules compiles to: a value that engine/compile makes and engine/match runs. Printable, comparable by
+// its dump.
 #pragma once
 
 #include <cstdint>
@@ -61,10 +62,10 @@ struct Rule {
   std::string mode;    // "", monitor, enforce
   std::uint32_t root = 0;
   std::vector<OutputPart> output;
-  std::vector<OutputField> output_fields;  // each key once
-  event::EventSet events;                  // inferred
-  bool any_event = false;                  // names no event type: all of them
-  bool wants_failed_exec = true;           // it could hold for an execve that fails; false only if its own text rules that out
+  std::vector<OutputField> output_fields;     // each key once
+  event::EventSet events;                     // inferred
+  bool any_event = false;                     // names no event type: all of them
+  bool wants_failed_exec = true;              // it could hold for an execve that fails; false only if its own text rules that out
   std::vector<std::string> condition_fields;  // sorted, as written
   Availability availability;
 };
@@ -75,7 +76,8 @@ struct Program {
   std::vector<Node> nodes;
   std::vector<std::uint32_t> children;
   std::vector<Rule> rules;  // in order of first definition; disabled and inactive ones too
-  std::vector<std::vector<std::uint32_t>> by_event;  // event type → rules to ask, in order; only enabled ones that are not inactive
+  std::vector<std::vector<std::uint32_t>>
+      by_event;  // event type → rules to ask, in order; only enabled ones that are not inactive
 
   // Rebuilds by_event from the rules.
   void index_rules();

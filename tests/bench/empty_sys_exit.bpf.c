@@ -4,8 +4,6 @@
 #include <bpf/bpf_helpers.h>
 
 SEC("tp_btf/sys_exit")
-int empty_sys_exit(void *ctx) {
-  return 0;
-}
+int empty_sys_exit(void* ctx) { return 0; }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

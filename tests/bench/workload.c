@@ -12,9 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
+extern char** environ;
 
-static void die(const char *what) {
+static void die(const char* what) {
   perror(what);
   exit(1);
 }
@@ -28,7 +28,7 @@ static void open_close(long count) {
 }
 
 static void spawn(long count) {
-  char *argv[] = {"true", NULL};
+  char* argv[] = {"true", NULL};
   for (long i = 0; i < count; i++) {
     pid_t pid;
     if (posix_spawn(&pid, "/bin/true", NULL, NULL, argv, environ) != 0) die("posix_spawn");
@@ -40,12 +40,12 @@ static void connect_accept(long count) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof(address);
   int server = socket(AF_INET, SOCK_STREAM, 0);
-  if (bind(server, (struct sockaddr *)&address, size) != 0 || listen(server, 16) != 0) die("listen");
-  getsockname(server, (struct sockaddr *)&address, &size);
+  if (bind(server, (struct sockaddr*)&address, size) != 0 || listen(server, 16) != 0) die("listen");
+  getsockname(server, (struct sockaddr*)&address, &size);
   struct linger reset = {.l_onoff = 1, .l_linger = 0}; /* no TIME_WAIT: ports must not run out */
   for (long i = 0; i < count; i++) {
     int client = socket(AF_INET, SOCK_STREAM, 0);
-    if (connect(client, (struct sockaddr *)&address, size) != 0) die("connect");
+    if (connect(client, (struct sockaddr*)&address, size) != 0) die("connect");
     int peer = accept(server, NULL, NULL);
     if (peer < 0) die("accept");
     setsockopt(client, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
@@ -58,12 +58,15 @@ static void getppid_loop(long count) {
   for (long i = 0; i < count; i++) syscall(SYS_getppid);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   static const struct {
-    const char *name;
+    const char* name;
     void (*run)(long);
     long count;
-  } all[] = {{"open", open_close, 1000000}, {"spawn", spawn, 5000}, {"connect", connect_accept, 50000}, {"getppid", getppid_loop, 10000000}};
+  } all[] = {{"open", open_close, 1000000},
+             {"spawn", spawn, 5000},
+             {"connect", connect_accept, 50000},
+             {"getppid", getppid_loop, 10000000}};
   for (size_t i = 0; argc > 1 && i < sizeof(all) / sizeof(all[0]); i++) {
     if (strcmp(argv[1], all[i].name) != 0) continue;
     all[i].run(argc > 2 ? atol(argv[2]) : all[i].count);

@@ -47,7 +47,7 @@ TEST_F(TpSchedProcessExec, TellsProgramFileArgumentsAndCredentials) {
   EXPECT_GT(event.header.start_ns, event.parent_start_ns);
   EXPECT_GT(event.header.time_ns, event.header.start_ns);
 
-  struct stat file {};
+  struct stat file{};
   ASSERT_EQ(stat(real.c_str(), &file), 0);
   EXPECT_EQ(event.exe.ino, file.st_ino);
   EXPECT_EQ(event.exe.dev, major(file.st_dev) << 20U | minor(file.st_dev));

@@ -49,7 +49,7 @@ TEST_F(TpSysExit, OpenSaysTheFileBehindTheLink) {
     EXPECT_EQ(event.resolve, call == "openat2" ? std::uint64_t{RESOLVE_NO_MAGICLINKS} : 0U);
     EXPECT_EQ(event.base.size, 0U);
     EXPECT_EQ(event.cwd.size, 0U) << "not asked for";
-    struct stat file {};
+    struct stat file{};
     ASSERT_EQ(stat(path("target").c_str(), &file), 0);
     EXPECT_EQ(event.file.ino, file.st_ino);
     EXPECT_EQ(event.file.mode, file.st_mode);

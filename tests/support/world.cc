@@ -66,7 +66,8 @@ event::Process& World::process(std::uint32_t pid, std::string comm, std::vector<
   made.sid = pid;
   made.vpid = pid;
   const auto total = static_cast<std::uint32_t>(args.size());
-  made.image = std::make_shared<const event::Image>(std::move(comm), std::move(exe_path), std::move(args), total, std::move(cwd), file);
+  made.image =
+      std::make_shared<const event::Image>(std::move(comm), std::move(exe_path), std::move(args), total, std::move(cwd), file);
   processes.by_pid[pid] = &made;
   return made;
 }
@@ -124,7 +125,8 @@ program::Program compile_text(const std::string& text, const compile::Options& o
   lang::Diagnostics diagnostics;
   const lang::RuleSet set = read(text, diagnostics);
   program::Program program = compile::compile(set, options, diagnostics);
-  for (const lang::Diagnostic& found : diagnostics.all()) EXPECT_NE(found.severity, lang::Severity::kError) << lang::format(found);
+  for (const lang::Diagnostic& found : diagnostics.all())
+    EXPECT_NE(found.severity, lang::Severity::kError) << lang::format(found);
   return program;
 }
 

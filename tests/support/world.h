@@ -37,8 +37,9 @@ class World {
   event::Context context{names, processes, "testhost", 0};
 
   // A living process; argv includes argv[0].
-  event::Process& process(std::uint32_t pid, std::string comm, std::vector<std::string> argv, const event::Process* parent = nullptr,
-                          std::string exe_path = "", std::string cwd = "/", event::FileIdentity file = {});
+  event::Process& process(std::uint32_t pid, std::string comm, std::vector<std::string> argv,
+                          const event::Process* parent = nullptr, std::string exe_path = "", std::string cwd = "/",
+                          event::FileIdentity file = {});
 
   // A chain of processes named from the youngest to the oldest; returns the youngest.
   event::Process& family(const std::vector<std::string>& comms);

@@ -17,8 +17,8 @@ act::Alert sample(std::string message) {
   alert.source = "syscall";
   alert.message = std::move(message);
   alert.tags = {"container", "mine"};
-  alert.fields = {{"container.id", std::string("c1")}, {"user.name", std::string("bob")}, {"proc.tty", std::uint64_t{0}},
-                  {"fd.name", std::monostate{}}, {"user.loginuid", std::int64_t{-1}}, {"proc.is_exe_from_memfd", true}};
+  alert.fields = {{"container.id", std::string("c1")}, {"user.name", std::string("bob")},   {"proc.tty", std::uint64_t{0}},
+                  {"fd.name", std::monostate{}},       {"user.loginuid", std::int64_t{-1}}, {"proc.is_exe_from_memfd", true}};
   alert.hostname = "n1";
   alert.id = "018bcfe5-6800-7000-8000-000000000000";
   alert.verdict = "alert";
@@ -58,8 +58,21 @@ TEST_F(FormatTest, InternalNoticesHaveNoTags) {
 TEST_F(FormatTest, HostileTextStaysOneHarmlessLine) {
   using namespace std::string_literals;
   const std::string hostile[] = {
-      "a\nb", "a\rb", "\x1b[2J\x1b]0;x\x07", "quote\" backslash\\", "nul\0byte"s, "\x80\xff bad utf-8", "\xc2\x9b" "31m C1", "\x7f" "del",
-      "\xe2\x80\xae rtl", "\xe2\x80\xa8 line separator", "\xed\xa0\x80 surrogate", std::string(70'000, 'A'), "emoji \xf0\x9f\x90\xa6 stays",
+      "a\nb",
+      "a\rb",
+      "\x1b[2J\x1b]0;x\x07",
+      "quote\" backslash\\",
+      "nul\0byte"s,
+      "\x80\xff bad utf-8",
+      "\xc2\x9b"
+      "31m C1",
+      "\x7f"
+      "del",
+      "\xe2\x80\xae rtl",
+      "\xe2\x80\xa8 line separator",
+      "\xed\xa0\x80 surrogate",
+      std::string(70'000, 'A'),
+      "emoji \xf0\x9f\x90\xa6 stays",
   };
   for (const std::string& text : hostile) {
     for (const Format format : {Format::kText, Format::kJson}) {

@@ -14,14 +14,16 @@ Alert alert_of(const std::string& output, const event::Event& event, test::World
   match::Matcher matcher(program, world.context);
   const auto fired = matcher.match(event, match::Matching::kFirst);
   if (fired.size() != 1) return {};
-  return make_alert(program, program.rules[fired[0]], event, world.context, [&](std::uint32_t slot) -> const event::Value& { return matcher.value(slot); });
+  return make_alert(program, program.rules[fired[0]], event, world.context,
+                    [&](std::uint32_t slot) -> const event::Value& { return matcher.value(slot); });
 }
 
 TEST(MakeAlert, RendersFieldsAndTypesThem) {
   test::World world;
   event::Event event = world.exec(world.process(7, "sh", {"sh", "-c", "a\nb"}));
   event.creds.loginuid = 0xffffffff;
-  const Alert alert = alert_of("c=%proc.cmdline u=%user.uid l=%user.loginuid m=%proc.is_exe_from_memfd p=%proc.pname again=%user.uid", event, world);
+  const Alert alert = alert_of(
+      "c=%proc.cmdline u=%user.uid l=%user.loginuid m=%proc.is_exe_from_memfd p=%proc.pname again=%user.uid", event, world);
   EXPECT_EQ(alert.message, "c=sh -c a\nb u=0 l=-1 m=false p=<NA> again=0") << "bytes as they came: escaping is the encoder's";
   EXPECT_EQ(alert.fields, (std::vector<std::pair<std::string, FieldValue>>{{"proc.cmdline", std::string("sh -c a\nb")},
                                                                            {"user.uid", std::uint64_t{0}},

@@ -70,7 +70,8 @@ TEST(CheckTypes, Refuses) {  // rule-language.md 7.1 from row 46 on, and the tab
 }
 
 TEST(CheckTypes, PointsAtTheField) {
-  EXPECT_EQ(test::diagnose_text("- rule: R\n  desc: d\n  condition: evt.type = execve and proc.nmae = cat\n  output: x\n  priority: INFO\n"),
+  EXPECT_EQ(test::diagnose_text(
+                "- rule: R\n  desc: d\n  condition: evt.type = execve and proc.nmae = cat\n  output: x\n  priority: INFO\n"),
             "shrike: test.yaml:3:36: error: unknown field \"proc.nmae\"\n"
             "  3 |   condition: evt.type = execve and proc.nmae = cat\n"
             "    |                                    ^\n"
@@ -85,7 +86,8 @@ TEST(CheckTypes, RemarksOnFieldsAsText) {
 
 TEST(CheckTypes, SkipIfUnknownFilterForgivesUnknownFieldsOnly) {
   const auto rule = [](const std::string& condition) {
-    return "- rule: R\n  desc: d\n  condition: " + condition + "\n  output: x\n  priority: INFO\n  skip-if-unknown-filter: true\n";
+    return "- rule: R\n  desc: d\n  condition: " + condition +
+           "\n  output: x\n  priority: INFO\n  skip-if-unknown-filter: true\n";
   };
   EXPECT_NE(test::diagnose_text(rule("no.such = 1")).find("warning"), std::string::npos);
   EXPECT_EQ(test::diagnose_text(rule("no.such = 1")).find("error"), std::string::npos);
@@ -97,7 +99,8 @@ std::string output_of(const std::string& output) {
   if (program.rules.empty()) return "no rule";
   std::string text;
   for (const program::OutputPart& part : program.rules[0].output) {
-    text += part.slot ? "{" + program.slots[*part.slot].text() + (part.width != 0 ? ":" + std::to_string(part.width) : "") + "}" : part.literal;
+    text += part.slot ? "{" + program.slots[*part.slot].text() + (part.width != 0 ? ":" + std::to_string(part.width) : "") + "}"
+                      : part.literal;
   }
   return text;
 }
@@ -120,7 +123,8 @@ TEST(Output, Refuses) {
 std::string availability_of(const std::string& condition) {
   program::Program program = test::compile_text(test::one_rule(condition));
   Capabilities capabilities;
-  for (const auto type : {event::EventType::kExecve, event::EventType::kExecveat, event::EventType::kOpenat, event::EventType::kConnect}) {
+  for (const auto type :
+       {event::EventType::kExecve, event::EventType::kExecveat, event::EventType::kOpenat, event::EventType::kConnect}) {
     capabilities.events.set(event::index(type));
   }
   assess(program, capabilities);
@@ -185,8 +189,8 @@ TEST(Compile, SuggestedOutputNamesTheContainer) {
   ASSERT_EQ(program.rules.size(), 1U);
   std::vector<std::string> keys;
   for (const program::OutputField& field : program.rules[0].output_fields) keys.push_back(field.key);
-  EXPECT_EQ(keys, (std::vector<std::string>{"container.id", "container.name", "container.image.repository", "container.image.tag", "k8s.pod.name",
-                                            "k8s.ns.name"}));
+  EXPECT_EQ(keys, (std::vector<std::string>{"container.id", "container.name", "container.image.repository", "container.image.tag",
+                                            "k8s.pod.name", "k8s.ns.name"}));
 }
 
 }  // namespace

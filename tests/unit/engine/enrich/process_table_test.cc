@@ -13,8 +13,8 @@ class Records {
  public:
   explicit Records(ProcessTable& table) : table_(table) {}
 
-  const event::Process* change(ProcessChange::Kind kind, std::uint32_t pid, std::uint64_t start, std::uint32_t ppid, std::uint64_t parent_start,
-                               const std::string& comm) {
+  const event::Process* change(ProcessChange::Kind kind, std::uint32_t pid, std::uint64_t start, std::uint32_t ppid,
+                               std::uint64_t parent_start, const std::string& comm) {
     event::Event event;
     event.pid = event.tid = pid;
     event.start_ns = start;
@@ -26,13 +26,16 @@ class Records {
     event.payload = change;
     return table_.apply(event, comm + '\0', static_cast<std::uint32_t>(comm.size() + 1));
   }
-  const event::Process* fork(std::uint32_t pid, std::uint64_t start, std::uint32_t ppid, std::uint64_t parent_start, const std::string& comm) {
+  const event::Process* fork(std::uint32_t pid, std::uint64_t start, std::uint32_t ppid, std::uint64_t parent_start,
+                             const std::string& comm) {
     return change(ProcessChange::Kind::kFork, pid, start, ppid, parent_start, comm);
   }
-  const event::Process* exec(std::uint32_t pid, std::uint64_t start, std::uint32_t ppid, std::uint64_t parent_start, const std::string& comm) {
+  const event::Process* exec(std::uint32_t pid, std::uint64_t start, std::uint32_t ppid, std::uint64_t parent_start,
+                             const std::string& comm) {
     return change(ProcessChange::Kind::kExec, pid, start, ppid, parent_start, comm);
   }
-  const event::Process* existing(std::uint32_t pid, std::uint64_t start, std::uint32_t ppid, std::uint64_t parent_start, const std::string& comm) {
+  const event::Process* existing(std::uint32_t pid, std::uint64_t start, std::uint32_t ppid, std::uint64_t parent_start,
+                                 const std::string& comm) {
     return change(ProcessChange::Kind::kExisting, pid, start, ppid, parent_start, comm);
   }
   void exit(std::uint32_t pid, std::uint64_t start) {

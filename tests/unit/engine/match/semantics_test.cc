@@ -164,7 +164,8 @@ TEST(Semantics, Opens) {
           {"directory from the argument", "fd.directory = /", true},
       },
       world.open(cat, "/a", 0, -2), world);
-  check({{"flags", "evt.arg.flags contains O_TRUNC and evt.is_open_write = true", true}, {"flags text", "evt.arg.flags = \"O_TRUNC|O_CREAT|O_WRONLY\"", true}},
+  check({{"flags", "evt.arg.flags contains O_TRUNC and evt.is_open_write = true", true},
+         {"flags text", "evt.arg.flags = \"O_TRUNC|O_CREAT|O_WRONLY\"", true}},
         world.open(cat, "/a", O_WRONLY | O_CREAT | O_TRUNC), world);
 }
 
