@@ -60,14 +60,15 @@ enum hook {
 
 /* event_header.flags: what a record could not say. Each is also counted, see struct hook_counters. */
 enum event_flags {
-  EVENT_FLAG_COMPAT = 1 << 0,          /* the call came through the 32-bit entry */
-  EVENT_FLAG_PATH_TRUNCATED = 1 << 1,  /* a kernel path was longer than PATH_BYTES_MAX or deeper than PATH_DEPTH_MAX: its front is missing */
-  EVENT_FLAG_PATH_UNREACHABLE = 1 << 2,/* the object does not lie below the task's root: the path is the host's */
-  EVENT_FLAG_ARGS_TRUNCATED = 1 << 3,  /* args_total > args.size */
-  EVENT_FLAG_USER_UNREAD = 1 << 4,     /* user memory could not be read (page not resident): the blob is empty */
-  EVENT_FLAG_USER_TRUNCATED = 1 << 5,  /* a user string was longer than USER_PATH_MAX */
-  EVENT_FLAG_FD_GONE = 1 << 6,         /* the returned fd no longer leads to a file: another thread closed it */
-  EVENT_FLAG_NO_PROCESS_PATHS = 1 << 7 /* mm or exe file missing (kernel thread, dying task) */
+  EVENT_FLAG_COMPAT = 1 << 0, /* the call came through the 32-bit entry */
+  EVENT_FLAG_PATH_TRUNCATED =
+      1 << 1, /* a kernel path was longer than PATH_BYTES_MAX or deeper than PATH_DEPTH_MAX: its front is missing */
+  EVENT_FLAG_PATH_UNREACHABLE = 1 << 2, /* the object does not lie below the task's root: the path is the host's */
+  EVENT_FLAG_ARGS_TRUNCATED = 1 << 3,   /* args_total > args.size */
+  EVENT_FLAG_USER_UNREAD = 1 << 4,      /* user memory could not be read (page not resident): the blob is empty */
+  EVENT_FLAG_USER_TRUNCATED = 1 << 5,   /* a user string was longer than USER_PATH_MAX */
+  EVENT_FLAG_FD_GONE = 1 << 6,          /* the returned fd no longer leads to a file: another thread closed it */
+  EVENT_FLAG_NO_PROCESS_PATHS = 1 << 7  /* mm or exe file missing (kernel thread, dying task) */
 };
 
 struct blob {
@@ -77,8 +78,8 @@ struct blob {
 
 /* Credentials at the time of the event; ids are those of the initial user namespace. Kernel: struct cred, task->loginuid. */
 struct event_creds {
-  __u32 uid; /* effective */
-  __u32 gid; /* effective */
+  __u32 uid;      /* effective */
+  __u32 gid;      /* effective */
   __u32 loginuid; /* 0xffffffff: unset */
   __u32 tty;      /* device number as in /proc/PID/stat (7), 0: none */
   __u64 cap_effective;
@@ -98,10 +99,10 @@ struct event_header {
   __u8 hook;       /* enum hook */
   __u32 tgid;      /* initial pid namespace, as all ids here */
   __u32 tid;
-  __u32 ppid;      /* tgid of the real parent */
-  __u16 type;      /* enum event_type */
+  __u32 ppid; /* tgid of the real parent */
+  __u16 type; /* enum event_type */
   __u16 cpu;
-  __u32 flags;     /* enum event_flags */
+  __u32 flags; /* enum event_flags */
   __u32 sid;
   struct event_creds creds;
 };
@@ -109,12 +110,12 @@ WIRE_ASSERT(sizeof(struct event_header) == 104, "wire size");
 
 /* struct event_file.flags */
 enum event_file_flags {
-  EVENT_FILE_MEMFD = 1 << 0,   /* dentry "memfd:…" that is its own parent */
-  EVENT_FILE_DELETED = 1 << 1, /* nlink 0 */
-  EVENT_FILE_UPPER = 1 << 2,   /* overlayfs, upper layer */
-  EVENT_FILE_LOWER = 1 << 3,   /* overlayfs, lower layer */
-  EVENT_FILE_READONLY = 1 << 4,/* immutable inode, or read-only mount or file system */
-  EVENT_FILE_CREATED = 1 << 5  /* FMODE_CREATED: this open made the file */
+  EVENT_FILE_MEMFD = 1 << 0,    /* dentry "memfd:…" that is its own parent */
+  EVENT_FILE_DELETED = 1 << 1,  /* nlink 0 */
+  EVENT_FILE_UPPER = 1 << 2,    /* overlayfs, upper layer */
+  EVENT_FILE_LOWER = 1 << 3,    /* overlayfs, lower layer */
+  EVENT_FILE_READONLY = 1 << 4, /* immutable inode, or read-only mount or file system */
+  EVENT_FILE_CREATED = 1 << 5   /* FMODE_CREATED: this open made the file */
 };
 
 /* An inode. dev is the kernel's (major << 20 | minor). */
@@ -123,10 +124,10 @@ struct event_file {
   __u64 ctime_ns; /* epoch */
   __u64 mtime_ns; /* epoch */
   __u32 dev;
-  __u32 mode;     /* i_mode: type and permissions */
+  __u32 mode; /* i_mode: type and permissions */
   __u32 uid;
   __u32 gid;
-  __u32 flags;    /* enum event_file_flags */
+  __u32 flags; /* enum event_file_flags */
   __u32 reserved;
 };
 WIRE_ASSERT(sizeof(struct event_file) == 48, "wire size");
@@ -134,17 +135,17 @@ WIRE_ASSERT(sizeof(struct event_file) == 48, "wire size");
 /* EXEC, FORK, TASK: a process as it is now. */
 struct event_process {
   struct event_header header;
-  __u64 parent_start_ns;   /* start_boottime of the real parent's leader */
+  __u64 parent_start_ns;     /* start_boottime of the real parent's leader */
   __u64 pidns_init_start_ns; /* start_boottime of the pid namespace's init */
   __u32 pgid;
-  __u32 vpid;  /* in the task's own pid namespace, as vpgid */
+  __u32 vpid; /* in the task's own pid namespace, as vpgid */
   __u32 vpgid;
-  __u32 args_total; /* true length of the argument area in bytes */
+  __u32 args_total;      /* true length of the argument area in bytes */
   struct event_file exe; /* bprm->file's successor mm->exe_file; zero for kernel threads */
   char comm[16];         /* NUL-padded, as set by exec */
   struct blob exe_path;  /* seen from the task's root; "memfd:NAME" for memfds; no " (deleted)" */
   struct blob cwd;
-  struct blob args;      /* EXEC: argv, each ended by NUL, at most ARGS_BYTES_MAX; TASK: empty, see /proc */
+  struct blob args; /* EXEC: argv, each ended by NUL, at most ARGS_BYTES_MAX; TASK: empty, see /proc */
 };
 WIRE_ASSERT(sizeof(struct event_process) == 104 + 32 + 48 + 16 + 24, "wire size");
 
@@ -158,18 +159,18 @@ WIRE_ASSERT(sizeof(struct event_exit) == 112, "wire size");
 /* open, openat, openat2, creat. */
 struct event_open {
   struct event_header header;
-  __s64 ret;       /* fd, or negative errno */
-  __u64 open_flags;/* as passed (openat2: struct open_how, user memory) */
-  __u64 resolve;   /* openat2 only */
-  __u32 open_mode; /* as passed */
-  __s32 dirfd;     /* AT_FDCWD for open and creat */
-  __u32 fmode;     /* file->f_mode & (FMODE_READ | FMODE_WRITE); 0 for failures and O_PATH */
+  __s64 ret;        /* fd, or negative errno */
+  __u64 open_flags; /* as passed (openat2: struct open_how, user memory) */
+  __u64 resolve;    /* openat2 only */
+  __u32 open_mode;  /* as passed */
+  __s32 dirfd;      /* AT_FDCWD for open and creat */
+  __u32 fmode;      /* file->f_mode & (FMODE_READ | FMODE_WRITE); 0 for failures and O_PATH */
   __u32 reserved;
   struct event_file file; /* zero when ret < 0 */
-  struct blob path;   /* ret >= 0: the kernel's path of the file, seen from the task's root. Empty otherwise */
-  struct blob name;   /* user memory: the name as passed */
-  struct blob base;   /* directory a relative `name` starts at (cwd or dirfd); only when ret < 0 and name is relative */
-  struct blob cwd;    /* only if CAPTURE_CWD */
+  struct blob path;       /* ret >= 0: the kernel's path of the file, seen from the task's root. Empty otherwise */
+  struct blob name;       /* user memory: the name as passed */
+  struct blob base;       /* directory a relative `name` starts at (cwd or dirfd); only when ret < 0 and name is relative */
+  struct blob cwd;        /* only if CAPTURE_CWD */
 };
 WIRE_ASSERT(sizeof(struct event_open) == 104 + 40 + 48 + 32, "wire size");
 
@@ -181,17 +182,18 @@ struct event_connect {
   __u16 protocol;    /* sk_protocol: IPPROTO_TCP, … */
   __u8 local_ip[16]; /* IPv4 in the first 4 bytes; network order */
   __u8 remote_ip[16];
-  __u16 local_port;  /* host order */
-  __u16 remote_port; /* host order */
-  __u16 remote_family; /* of the address: user memory if the kernel's socket has none (failed connect) */
-  __u16 socket_type; /* SOCK_STREAM, … */
+  __u16 local_port;      /* host order */
+  __u16 remote_port;     /* host order */
+  __u16 remote_family;   /* of the address: user memory if the kernel's socket has none (failed connect) */
+  __u16 socket_type;     /* SOCK_STREAM, … */
   struct blob unix_path; /* AF_UNIX: peer's path; abstract names begin with NUL */
   struct blob cwd;       /* only if CAPTURE_CWD */
 };
 WIRE_ASSERT(sizeof(struct event_connect) == 104 + 16 + 32 + 8 + 16, "wire size");
 
 /* symlink(at): first = target text, second = link path, dirfds[1] = linkdirfd. link(at): first = oldpath, second = newpath.
- * failed execve(at): first = filename, dirfds[0]. A base is the directory a relative name starts at, empty for absolute names. All names: user memory. */
+ * failed execve(at): first = filename, dirfds[0]. A base is the directory a relative name starts at, empty for absolute names.
+ * All names: user memory. */
 struct event_paths {
   struct event_header header;
   __s64 ret;
@@ -220,7 +222,7 @@ WIRE_ASSERT(sizeof(struct event_ptrace) == 104 + 48, "wire size");
 
 /* Per CPU and hook. produced = delivered + lost_ring_full + lost_no_scratch, exactly, once the rings are drained. */
 struct hook_counters {
-  __u64 produced;        /* records begun */
+  __u64 produced; /* records begun */
   __u64 lost_ring_full;
   __u64 lost_no_scratch; /* every scratch buffer of this CPU was in use (nested or preempted programs) */
   __u64 user_unread;     /* records with EVENT_FLAG_USER_UNREAD: not lost, but poorer */

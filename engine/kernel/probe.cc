@@ -59,7 +59,10 @@ Finding check_btf(const Btf& kernel) {
 int try_load(bpf_prog_type type, bpf_attach_type attach, int btf_id) {
   const bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
                            {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
-  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = attach, .attach_btf_id = static_cast<__u32>(btf_id));
+  bpf_prog_load_opts options{};
+  options.sz = sizeof(options);
+  options.expected_attach_type = attach;
+  options.attach_btf_id = static_cast<__u32>(btf_id);
   const UniqueFd fd(bpf_prog_load(type, "shrike_probe", "GPL", code, std::size(code), &options));
   return fd ? 0 : errno;
 }
