@@ -123,7 +123,9 @@ TEST_F(TpSysExit, PathsAreThoseOfTheTasksRoot) {
   ASSERT_EQ(escaped.exit_code, 0);
   record = open_of(escaped, "outside");
   ASSERT_NE(record, nullptr);
-  EXPECT_EQ(record->text(record->as<event_open>().path), path("outside")) << "the host's";
+  // The whole mount tree's: longer than ours if this test itself runs in a chroot.
+  EXPECT_TRUE(record->text(record->as<event_open>().path).ends_with(path("outside")))
+      << record->text(record->as<event_open>().path);
   EXPECT_EQ(record->header().flags, static_cast<std::uint32_t>(EVENT_FLAG_PATH_UNREACHABLE));
 }
 

@@ -313,7 +313,8 @@ const TextRow kTexts[] = {
     {"key twice", "- list: a\n  items: [b]\n  items: [c]\n",
      "shrike: r.yaml:3:3: error: key \"items\" stands twice in one mapping\n  3 |   items: [c]\n    |   ^\n  hint: keep one of "
      "the two\n"},
-    {"broken YAML", "- list: a\n  items: [b\n", "shrike: r.yaml:3:1: error: not valid YAML: end of sequence flow not found\n"},
+    {"broken YAML", "- list: a\n  items: [b\n",
+     "shrike: r.yaml:2:12: error: not valid YAML: end of sequence flow not found\n  2 |   items: [b\n    |            ^\n"},
     {"a NUL byte", std::string("- list: a\0b\n", 12),
      "shrike: r.yaml:1:10: error: a NUL byte\n  1 | - list: a.b\n    |          ^\n  hint: rule files are UTF-8 text\n"},
     {"bad UTF-8", "- list: a\n  items: [\"\xC3(\"]\n",
