@@ -77,7 +77,7 @@ int Daemon::run() {
     return kUsage;
   }
   LoadedRules loaded = load_rules(rule_paths_, compile_options_);
-  print_diagnostics(loaded.diagnostics, false);
+  print_diagnostics(loaded.diagnostics, true);
   if (loaded.diagnostics.has_errors()) return kNo;
   program_ = std::make_unique<program::Program>(std::move(loaded.program));
   compile::assess(*program_, capabilities_);
@@ -248,7 +248,7 @@ void Daemon::reload() {
                                      context_.hostname));
   };
   LoadedRules loaded = load_rules(rule_paths_, compile_options_);
-  print_diagnostics(loaded.diagnostics, false);
+  print_diagnostics(loaded.diagnostics, true);
   if (loaded.diagnostics.has_errors()) {
     log_->error("reload: the rule files are not valid: the old {} rules stay in force", program_->rules.size());
     notice("Rules not reloaded: the old ones stay in force",

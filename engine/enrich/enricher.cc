@@ -8,7 +8,7 @@ using event::ProcessChange;
 void Enricher::enrich(event::Event& event) {
   if (const auto* change = std::get_if<ProcessChange>(&event.payload)) {
     if (change->kind == ProcessChange::Kind::kExisting) {
-      ProcReader::Arguments arguments = proc_.arguments(event.pid);
+      ProcReader::Arguments arguments = proc_.arguments(event.pid, event.start_ns);
       event.process = table_.apply(event, std::move(arguments.bytes), arguments.total);
     } else {
       event.process = table_.apply(event, std::string(change->args), change->args_total);
@@ -25,7 +25,7 @@ void Enricher::enrich(event::Event& event) {
 }
 
 const event::Process* Enricher::recover(const event::Event& event) {
-  ProcReader::Snapshot snapshot = proc_.snapshot(event.pid);
+  ProcReader::Snapshot snapshot = proc_.snapshot(event.pid, event.start_ns);
   if (snapshot.comm.empty()) return nullptr;  // gone
   ++counters_.recovered;
   event::Event found = event;

@@ -2,6 +2,7 @@
 #include "engine/enrich/proc_reader.h"
 
 #include <array>
+#include <charconv>
 #include <climits>
 #include <fcntl.h>
 #include <unistd.h>
@@ -39,14 +40,33 @@ std::string read_link(const std::string& path) {
 
 std::string ProcReader::path(std::uint32_t pid, const char* file) const { return root_ + '/' + std::to_string(pid) + '/' + file; }
 
-ProcReader::Arguments ProcReader::arguments(std::uint32_t pid) const {
+bool ProcReader::is(std::uint32_t pid, std::uint64_t start_ns) const {
+  static constexpr std::size_t kStartTime = 22;  // proc(5): since boot, in clock ticks
+  std::uint32_t total = 0;
+  const std::string stat = read_file(path(pid, "stat"), 4096, total);
+  // comm may hold blanks and parentheses; what follows the last one is plain: field 3 on.
+  std::size_t at = stat.rfind(')');
+  if (at == std::string::npos) return false;
+  for (std::size_t field = 2; field < kStartTime; ++field) {
+    at = stat.find(' ', at + 1);
+    if (at == std::string::npos) return false;
+  }
+  std::uint64_t ticks = 0;
+  const auto [end, error] = std::from_chars(stat.data() + at + 1, stat.data() + stat.size(), ticks);
+  if (error != std::errc()) return false;
+  return ticks == start_ns / (1'000'000'000 / static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK)));
+}
+
+ProcReader::Arguments ProcReader::arguments(std::uint32_t pid, std::uint64_t start_ns) const {
   Arguments arguments;
+  if (!is(pid, start_ns)) return arguments;
   arguments.bytes = read_file(path(pid, "cmdline"), kArgumentsMax, arguments.total);
   return arguments;
 }
 
-ProcReader::Snapshot ProcReader::snapshot(std::uint32_t pid) const {
+ProcReader::Snapshot ProcReader::snapshot(std::uint32_t pid, std::uint64_t start_ns) const {
   Snapshot snapshot;
+  if (!is(pid, start_ns)) return snapshot;
   std::uint32_t total = 0;
   snapshot.comm = read_file(path(pid, "comm"), 16, total);
   if (snapshot.comm.ends_with('\n')) snapshot.comm.pop_back();
@@ -54,7 +74,7 @@ ProcReader::Snapshot ProcReader::snapshot(std::uint32_t pid) const {
   static constexpr std::string_view kDeleted = " (deleted)";
   if (snapshot.exe_path.ends_with(kDeleted)) snapshot.exe_path.resize(snapshot.exe_path.size() - kDeleted.size());
   snapshot.cwd = read_link(path(pid, "cwd"));
-  snapshot.arguments = arguments(pid);
+  snapshot.arguments = arguments(pid, start_ns);
   return snapshot;
 }
 

@@ -22,14 +22,18 @@ class ProcReader {
 
   explicit ProcReader(std::string root = "/proc") : root_(std::move(root)) {}
 
+  // `start_ns`: start_boottime, with pid the process's identity. What /proc shows under the pid counts only if it is that
+  // process: the pid may be another's by now, or be counted in another pid namespace than ours.
+  //
   // Empty if the process is gone or has none (kernel thread).
-  Arguments arguments(std::uint32_t pid) const;
+  Arguments arguments(std::uint32_t pid, std::uint64_t start_ns) const;
 
   // Whatever is still there.
-  Snapshot snapshot(std::uint32_t pid) const;
+  Snapshot snapshot(std::uint32_t pid, std::uint64_t start_ns) const;
 
  private:
   std::string path(std::uint32_t pid, const char* file) const;
+  bool is(std::uint32_t pid, std::uint64_t start_ns) const;
   std::string root_;
 };
 

@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -106,6 +107,21 @@ Finding check_lsm_list() {
   return finding;
 }
 
+// The programs count pids as the host does; /proc of another namespace would name other processes.
+Finding check_pid_namespace() {
+  static constexpr ino_t kInitial = 0xEFFFFFFC;  // PROC_PID_INIT_INO, include/linux/proc_ns.h
+  struct stat self{};
+  Finding finding{.name = "host pid namespace",
+                  .ok = stat("/proc/self/ns/pid", &self) == 0 && self.st_ino == kInitial,
+                  .required = false,
+                  .detail = {},
+                  .remedy = {}};
+  finding.detail =
+      finding.ok ? "this process is in it" : "this process is in another: programs that ran before Shrike have no arguments";
+  if (!finding.ok) finding.remedy = "run on the host, or in a container with the host's pid namespace (hostPID, --pid=host)";
+  return finding;
+}
+
 Finding check_cgroup2() {
   std::string mounted;
   std::ifstream mounts("/proc/self/mounts");
@@ -140,6 +156,7 @@ HostSupport probe_host() {
   host.findings.push_back(check_program(kernel, "LSM programs", false, BPF_PROG_TYPE_LSM, BPF_LSM_MAC, "bpf_lsm_file_open",
                                         BTF_KIND_FUNC, "a kernel that allows BPF LSM programs (CONFIG_BPF_LSM=y)"));
   host.findings.push_back(check_lsm_list());
+  host.findings.push_back(check_pid_namespace());
   host.findings.push_back(check_cgroup2());
   libbpf_set_print(previous);
 
