@@ -136,18 +136,21 @@ WIRE_ASSERT(sizeof(struct event_file) == 48, "wire size");
 struct event_process {
   struct event_header header;
   __u64 parent_start_ns;     /* start_boottime of the real parent's leader */
+  __u64 forker_start_ns;     /* FORK: who called fork, which CLONE_PARENT keeps from being the parent */
   __u64 pidns_init_start_ns; /* start_boottime of the pid namespace's init */
   __u32 pgid;
   __u32 vpid; /* in the task's own pid namespace, as vpgid */
   __u32 vpgid;
-  __u32 args_total;      /* true length of the argument area in bytes */
+  __u32 args_total; /* true length of the argument area in bytes */
+  __u32 forker_tgid;
+  __u32 reserved;
   struct event_file exe; /* bprm->file's successor mm->exe_file; zero for kernel threads */
   char comm[16];         /* NUL-padded, as set by exec */
   struct blob exe_path;  /* seen from the task's root; "memfd:NAME" for memfds; no " (deleted)" */
   struct blob cwd;
   struct blob args; /* EXEC: argv, each ended by NUL, at most ARGS_BYTES_MAX; TASK: empty, see /proc */
 };
-WIRE_ASSERT(sizeof(struct event_process) == 104 + 32 + 48 + 16 + 24, "wire size");
+WIRE_ASSERT(sizeof(struct event_process) == 104 + 48 + 48 + 16 + 24, "wire size");
 
 struct event_exit {
   struct event_header header;

@@ -9,7 +9,11 @@ int tp_sched_process_fork(__u64* ctx) {
   struct scratch* scratch = record__begin(HOOK_SCHED_PROCESS_FORK, EVENT_KIND_FORK, sizeof(struct event_process));
   if (!scratch) return 0; /* counted by record__begin */
   event_header__fill(scratch, child);
-  event_process__fill((struct event_process*)scratch->record, child);
+  struct event_process* event = (struct event_process*)scratch->record;
+  event_process__fill(event, child);
+  struct task_struct* forker = (struct task_struct*)ctx[0];
+  event->forker_tgid = forker->tgid;
+  event->forker_start_ns = forker->group_leader->start_boottime;
   record__submit(scratch, HOOK_SCHED_PROCESS_FORK, &processes, processes_wakeup_bytes);
   return 0;
 }

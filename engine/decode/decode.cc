@@ -74,7 +74,9 @@ Result<void> decode_process(std::span<const std::byte> record, std::uint16_t kin
   change.kind = kind == EVENT_KIND_EXEC   ? event::ProcessChange::Kind::kExec
                 : kind == EVENT_KIND_FORK ? event::ProcessChange::Kind::kFork
                                           : event::ProcessChange::Kind::kExisting;
-  change.parent_start_ns = wire.parent_start_ns;
+  const bool fork = kind == EVENT_KIND_FORK;
+  change.parent_pid = fork ? wire.forker_tgid : wire.header.ppid;
+  change.parent_start_ns = fork ? wire.forker_start_ns : wire.parent_start_ns;
   change.pidns_init_start_ns = wire.pidns_init_start_ns;
   change.pgid = wire.pgid;
   change.vpid = wire.vpid;

@@ -10,6 +10,9 @@ void Enricher::enrich(event::Event& event) {
     if (change->kind == ProcessChange::Kind::kExisting) {
       ProcReader::Arguments arguments = proc_.arguments(event.pid, event.start_ns);
       event.process = table_.apply(event, std::move(arguments.bytes), arguments.total);
+    } else if (change->kind == ProcessChange::Kind::kFork && table_.find(change->parent_pid, change->parent_start_ns) == nullptr) {
+      event.process = recover(event);
+      if (event.process == nullptr) event.process = table_.apply(event, {}, 0);
     } else {
       event.process = table_.apply(event, std::string(change->args), change->args_total);
     }
@@ -31,6 +34,8 @@ const event::Process* Enricher::recover(const event::Event& event) {
   event::Event found = event;
   ProcessChange change;
   change.kind = ProcessChange::Kind::kExisting;
+  change.parent_pid = event.ppid;
+  if (const event::Process* parent = table_.find(event.ppid); parent != nullptr) change.parent_start_ns = parent->start_ns;
   change.comm = snapshot.comm;
   change.exe_path = snapshot.exe_path;
   change.cwd = snapshot.cwd;

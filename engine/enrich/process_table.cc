@@ -35,7 +35,7 @@ const Process* ProcessTable::apply(const event::Event& event, std::string args, 
   process.loginuid = event.creds.loginuid;
   // Ancestry is as recorded at fork: a later reparenting does not change it.
   if (process.parent_node == nullptr) {
-    process.ppid = event.ppid;
+    process.ppid = change->parent_pid;
     process.parent_start_ns = change->parent_start_ns;
     link(process);
     if (change->kind == ProcessChange::Kind::kFork && process.parent_node == nullptr) ++counters_.parent_unknown;
@@ -43,7 +43,8 @@ const Process* ProcessTable::apply(const event::Event& event, std::string args, 
 
   switch (change->kind) {
     case ProcessChange::Kind::kFork:
-      if (is_new && process.parent_node != nullptr && process.parent_node->image->comm() == change->comm) {
+      // The child runs what its parent runs, whatever name the forking thread gave itself.
+      if (is_new && process.parent_node != nullptr) {
         process.image = process.parent_node->image;
         break;
       }
@@ -51,15 +52,14 @@ const Process* ProcessTable::apply(const event::Event& event, std::string args, 
       [[fallthrough]];
     case ProcessChange::Kind::kExec:
     case ProcessChange::Kind::kExisting:
-      if (change->kind == ProcessChange::Kind::kExisting && !is_new && process.image->file() == change->file &&
-          process.image->comm() == change->comm) {
-        break;  // a rescan that says nothing new
-      }
-      process.image = std::make_shared<const Image>(std::string(change->comm), std::string(change->exe_path), std::move(args),
-                                                    args_total, std::string(change->cwd), change->file);
+      // A rescan that finds the same executable says nothing new: name and arguments are the process's to change by now.
+      if (change->kind == ProcessChange::Kind::kExisting && !is_new && process.image->file() == change->file) break;
+      set_image(process, std::make_shared<const Image>(std::string(change->comm), std::string(change->exe_path), std::move(args),
+                                                       args_total, std::string(change->cwd), change->file));
       break;
   }
-  if (nodes_.size() > options_.max_processes) evict();
+  if (change->kind == ProcessChange::Kind::kFork && is_new) cut_beyond_reach(process);
+  if (nodes_.size() > options_.max_processes || image_bytes_ > options_.max_image_bytes) evict();
   return node(event.pid, event.start_ns);
 }
 
@@ -93,7 +93,7 @@ ProcessTable::Node& ProcessTable::insert(Identity id) {
   process.pid = id.pid;
   process.start_ns = id.start_ns;
   static const auto kUnknown = std::make_shared<const Image>("<NA>", "", "", 0, "", event::FileIdentity{});
-  process.image = kUnknown;
+  process.image = kUnknown;  // shared by all, counted by none
   nodes_.emplace(id, std::move(owned));
   living_[id.pid] = &process;
   return process;
@@ -101,12 +101,8 @@ ProcessTable::Node& ProcessTable::insert(Identity id) {
 
 void ProcessTable::link(Node& child) {
   Node* parent = node(child.ppid, child.parent_start_ns);
-  if (parent == nullptr || parent == &child) return;
-  // No cycles: a chain that leads back to the child is a lie of the records.
-  int steps = 0;
-  for (const Node* up = parent; up != nullptr; up = up->parent_node) {
-    if (up == &child || ++steps > 4096) return;
-  }
+  // A parent is older than its child; so no chain can lead back to where it began.
+  if (parent == nullptr || parent->start_ns >= child.start_ns) return;
   child.parent_node = parent;
   child.parent = parent;
   child.next_sibling = parent->first_child;
@@ -124,6 +120,28 @@ void ProcessTable::unlink(Node& child) {
   child.next_sibling = child.previous_sibling = nullptr;
 }
 
+// Rules look at kMaxAncestors at most. A longer line of the dead is of no use, and a process that forks and ends, over and over, would
+// make it longer for ever.
+void ProcessTable::cut_beyond_reach(Node& youngest) {
+  Node* at = &youngest;
+  for (int level = 0; level < event::kMaxAncestors; ++level) {
+    at = at->parent_node;
+    if (at == nullptr) return;
+  }
+  Node* beyond = at->parent_node;
+  if (beyond == nullptr || !beyond->dead) return;
+  ++counters_.evicted;
+  unlink(*at);
+  if (beyond->first_child == nullptr && !beyond->recent) erase(*beyond);
+}
+
+// Counts the image's bytes with its first owner, and takes them back with its last.
+void ProcessTable::set_image(Node& owner, std::shared_ptr<const Image> image) {
+  if (owner.image != nullptr && owner.image.use_count() == 1) image_bytes_ -= owner.image->bytes();
+  if (image != nullptr) image_bytes_ += image->bytes();
+  owner.image = std::move(image);
+}
+
 void ProcessTable::kill(Node& ended) {
   ended.dead = true;
   ended.recent = true;
@@ -139,6 +157,7 @@ void ProcessTable::erase(Node& node_to_erase) {
     unlink(*at);
     while (at->first_child != nullptr) unlink(*at->first_child);
     if (const auto found = living_.find(at->pid); found != living_.end() && found->second == at) living_.erase(found);
+    set_image(*at, nullptr);
     nodes_.erase({at->pid, at->start_ns});
     at = up != nullptr && up->dead && !up->recent && up->first_child == nullptr ? up : nullptr;
   }
@@ -168,7 +187,7 @@ void ProcessTable::reap() {
 
 void ProcessTable::evict() {
   const auto take = [&](std::deque<Identity>& from) {
-    while (nodes_.size() > options_.max_processes && !from.empty()) {
+    while ((nodes_.size() > options_.max_processes || image_bytes_ > options_.max_image_bytes) && !from.empty()) {
       const Identity id = from.front();
       from.pop_front();
       Node* entry = node(id.pid, id.start_ns);

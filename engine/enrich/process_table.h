@@ -23,7 +23,8 @@ namespace shrike::enrich {
 class ProcessTable final : public event::Processes {
  public:
   struct Options {
-    std::size_t max_processes = 262'144;  // Falco's thread table holds as many; about 1 KiB each
+    std::size_t max_processes = 262'144;              // Falco's thread table holds as many
+    std::size_t max_image_bytes = std::size_t{256} << 20U;  // paths and arguments of all of them; the dead go when it is more
     std::size_t recent_dead = 1'024;      // ended processes kept for records that come late
   };
 
@@ -79,11 +80,14 @@ class ProcessTable final : public event::Processes {
   void erase(Node& node);
   void reap();
   void evict();
+  void cut_beyond_reach(Node& youngest);
+  void set_image(Node& owner, std::shared_ptr<const event::Image> image);
   Node* node(std::uint32_t pid, std::uint64_t start_ns) const;
 
   Options options_;
   Counters counters_;
   std::uint64_t scan_ = 0;
+  std::size_t image_bytes_ = 0;
   std::unordered_map<Identity, std::unique_ptr<Node>, IdentityHash> nodes_;
   std::unordered_map<std::uint32_t, Node*> living_;
   std::deque<Identity> recent_dead_;   // oldest first

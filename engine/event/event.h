@@ -28,6 +28,7 @@ struct Credentials {
 struct ProcessChange {
   enum class Kind : std::uint8_t { kExisting, kExec, kFork };
   Kind kind = Kind::kExec;
+  std::uint32_t parent_pid = 0;  // fork: who called it, be the child handed to another parent at once (CLONE_PARENT)
   std::uint64_t parent_start_ns = 0;
   std::uint64_t pidns_init_start_ns = 0;
   std::uint32_t pgid = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/event/process.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace shrike::event {
@@ -10,28 +11,32 @@ Image::Image(std::string comm, std::string exe_path, std::string args, std::uint
     : comm_(std::move(comm)),
       exe_path_(std::move(exe_path)),
       cwd_(std::move(cwd)),
-      raw_args_(std::move(args)),
-      args_truncated_(args_total > raw_args_.size()),
+      args_truncated_(args_total > args.size()),
       file_(file) {
   if (!cwd_.empty() && cwd_.back() != '/') cwd_ += '/';
+  const std::size_t exe_end = std::min(args.find('\0'), args.size());
+  exe_ = args.substr(0, exe_end);
+
+  // The arguments stand once in memory, blank-joined behind comm; the list borrows from there.
   cmdline_ = comm_;
   args_at_ = cmdline_.size();
-  std::string_view rest = raw_args_;
-  bool first = true;
-  while (!rest.empty()) {
-    const std::size_t end = rest.find('\0');
-    const std::string_view argument = rest.substr(0, end);
-    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
-    if (first) {
-      exe_ = argument;
-      first = false;
-      continue;
-    }
-    arguments_.push_back(argument);
+  std::vector<std::pair<std::size_t, std::size_t>> places;
+  for (std::size_t at = exe_end + 1; at < args.size();) {
+    const std::size_t end = std::min(args.find('\0', at), args.size());
     cmdline_ += ' ';
-    if (arguments_.size() == 1) args_at_ = cmdline_.size();
-    cmdline_ += argument;
+    if (places.empty()) args_at_ = cmdline_.size();
+    places.emplace_back(cmdline_.size(), end - at);
+    cmdline_.append(args, at, end - at);
+    at = end + 1;
   }
+  cmdline_.shrink_to_fit();
+  arguments_.reserve(places.size());
+  for (const auto& [start, size] : places) arguments_.push_back(std::string_view(cmdline_).substr(start, size));
+}
+
+std::size_t Image::bytes() const {
+  return sizeof(Image) + comm_.capacity() + exe_path_.capacity() + cwd_.capacity() + exe_.capacity() + cmdline_.capacity() +
+         arguments_.capacity() * sizeof(std::string_view);
 }
 
 }  // namespace shrike::event

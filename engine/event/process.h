@@ -47,12 +47,12 @@ class Image {
   const std::vector<std::string_view>& arguments() const { return arguments_; }          // after argv[0]
   bool args_truncated() const { return args_truncated_; }
   const FileIdentity& file() const { return file_; }
+  std::size_t bytes() const;  // of memory, about
 
  private:
-  std::string comm_, exe_path_, cwd_, raw_args_;
+  std::string comm_, exe_path_, cwd_, exe_;
   std::string cmdline_;
   std::size_t args_at_ = 0;
-  std::string_view exe_;
   std::vector<std::string_view> arguments_;
   bool args_truncated_ = false;
   FileIdentity file_;

@@ -21,6 +21,7 @@ class Records {
     event.ppid = ppid;
     ProcessChange change;
     change.kind = kind;
+    change.parent_pid = ppid;
     change.parent_start_ns = parent_start;
     change.comm = comm;
     event.payload = change;
@@ -65,6 +66,38 @@ TEST(ProcessTable, ForkInheritsTheImageExecReplacesIt) {
   EXPECT_EQ(table.find(1)->image, table.find(2)->image) << "shared, not copied";
   records.exec(2, 20, 1, 10, "bash");
   EXPECT_EQ(lineage(table.find(2)), "bash<systemd");
+}
+
+TEST(ProcessTable, ARenamedThreadsChildIsStillWhatItRuns) {
+  ProcessTable table;
+  Records records(table);
+  records.existing(1, 10, 0, 0, "systemd");
+  records.exec(2, 20, 1, 10, "evil");
+  records.fork(3, 30, 2, 20, "sshd");  // prctl(PR_SET_NAME), then fork
+  EXPECT_EQ(lineage(table.find(3)), "evil<evil<systemd");
+  EXPECT_EQ(table.find(3)->image, table.find(2)->image);
+}
+
+TEST(ProcessTable, ARescanDoesNotBelieveANewName) {
+  ProcessTable table;
+  Records records(table);
+  records.exec(2, 20, 0, 0, "evil");
+  table.begin_scan();
+  records.existing(2, 20, 0, 0, "sshd");  // the same executable by now calls itself so
+  table.end_scan(100);
+  EXPECT_EQ(table.find(2)->image->comm(), "evil");
+}
+
+TEST(ProcessTable, ArgumentsOfTheDeadAreBounded) {
+  ProcessTable table({.max_processes = 100'000, .max_image_bytes = 1U << 20U, .recent_dead = 2});
+  Records records(table);
+  records.existing(1, 10, 0, 0, "init");
+  for (std::uint32_t pid = 2; pid < 3000; ++pid) {  // each execs something long, forks the next and dies
+    records.fork(pid, pid * 10, pid - 1, (pid - 1) * 10, "x");
+    records.exec(pid, pid * 10, pid - 1, (pid - 1) * 10, std::string(8000, 'x'));
+    if (pid > 2) records.exit(pid - 1, (pid - 1) * 10);
+  }
+  EXPECT_LT(table.size(), 200U);
 }
 
 TEST(ProcessTable, AReusedPidIsAnotherProcess) {
@@ -140,7 +173,7 @@ TEST(ProcessTable, TheDeadGoOnceNobodyDescendsFromThem) {
 }
 
 TEST(ProcessTable, AChainOfDeadAncestorsIsBounded) {
-  ProcessTable table({.max_processes = 100, .recent_dead = 2});
+  ProcessTable table({.max_processes = 100'000, .recent_dead = 2});
   Records records(table);
   records.existing(1, 10, 0, 0, "init");
   std::uint32_t pid = 2;
@@ -154,7 +187,7 @@ TEST(ProcessTable, AChainOfDeadAncestorsIsBounded) {
   ASSERT_NE(last, nullptr);
   int depth = 0;
   for (const event::Process* p = last; p != nullptr; p = p->parent) ++depth;
-  EXPECT_GT(depth, 50) << "the nearest ancestors stay";
+  EXPECT_GE(depth, event::kMaxAncestors) << "those a rule can ask for stay";
 }
 
 TEST(ProcessTable, AFullTableOfTheLivingStaysBounded) {
