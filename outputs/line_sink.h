@@ -2,6 +2,7 @@
 // LineSink writes one line per alert to a file descriptor: standard output, or a file it appends to.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,24 +14,30 @@ namespace shrike::outputs {
 
 class LineSink final : public act::AlertSink {
  public:
+  // Asked while the reader takes nothing: true ends the wait, and the alert is an error.
+  using GiveUp = std::function<bool()>;
+
   // Standard output. Its descriptor stays open.
-  static std::unique_ptr<LineSink> to_stdout(FormatOptions options);
+  static std::unique_ptr<LineSink> to_stdout(FormatOptions options, GiveUp give_up);
 
   // Appends to `path`, made with mode 0600 if it is not there. Errors: kSystem.
-  static Result<std::unique_ptr<LineSink>> to_file(const std::string& path, FormatOptions options);
+  static Result<std::unique_ptr<LineSink>> to_file(const std::string& path, FormatOptions options, GiveUp give_up);
 
-  // One write(2) per line, so that lines of several writers do not mix; a partial write is completed. Errors: kSystem.
+  // One write(2) per line where the other side takes it whole. Waits while it takes nothing. Errors: kSystem.
   Result<void> write(const act::Alert& alert) override;
   Result<void> flush() override { return {}; }
+  // A file: opens its name anew, as after a rotation. On error the old one stays.
+  Result<void> reopen() override;
 
  private:
-  LineSink(int fd, UniqueFd owned, std::string name, FormatOptions options)
-      : fd_(fd), owned_(std::move(owned)), name_(std::move(name)), options_(options) {}
+  LineSink(UniqueFd fd, std::string path, FormatOptions options, GiveUp give_up)
+      : fd_(std::move(fd)), path_(std::move(path)), options_(options), give_up_(std::move(give_up)) {}
 
-  int fd_;
-  UniqueFd owned_;
-  std::string name_;
+  UniqueFd fd_;       // none: standard output's own
+  std::string path_;  // empty: standard output
   FormatOptions options_;
+  GiveUp give_up_;
+  bool cut_ = false;  // the last line is not whole
 };
 
 }  // namespace shrike::outputs

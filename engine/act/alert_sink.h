@@ -14,6 +14,8 @@ class AlertSink {
   virtual Result<void> write(const Alert& alert) = 0;
   // Everything written so far leaves the process.
   virtual Result<void> flush() = 0;
+  // Whatever it writes to may have been moved away: look it up again. On error it goes on as it was.
+  virtual Result<void> reopen() = 0;
 };
 
 }  // namespace shrike::act

@@ -28,6 +28,23 @@ std::string field_value_text(const FieldValue& value) {
   return std::visit(Visitor{}, value);
 }
 
+// The names of what is missing, comma-joined; empty if nothing is.
+std::string missing(const event::Event& event) {
+  std::string text;
+  const auto add = [&](bool gap, std::string_view name) {
+    if (!gap) return;
+    if (!text.empty()) text += ',';
+    text += name;
+  };
+  add(event.gaps.path, "path");
+  // The process may have got its arguments long before this event.
+  add(event.gaps.arguments || (event.process != nullptr && event.process->image->args_truncated()), "arguments");
+  add(event.gaps.user_unread, "user_unread");
+  add(event.gaps.user_cut, "user_cut");
+  add(event.gaps.fd_gone, "fd_gone");
+  return text;
+}
+
 }  // namespace
 
 Alert make_alert(const program::Program& program, const program::Rule& rule, const event::Event& event,
@@ -53,6 +70,10 @@ Alert make_alert(const program::Program& program, const program::Rule& rule, con
   alert.fields.reserve(rule.output_fields.size());
   for (const program::OutputField& field : rule.output_fields) {
     alert.fields.emplace_back(field.key, to_field_value(program.slots[field.slot], value(field.slot)));
+  }
+  if (std::string gaps = missing(event); !gaps.empty()) {
+    alert.message += " incomplete=" + gaps;
+    alert.fields.emplace_back("shrike.incomplete", std::move(gaps));
   }
   return alert;
 }

@@ -6,6 +6,7 @@
 #include <bit>
 #include <functional>
 #include <map>
+#include <set>
 
 namespace shrike::app {
 namespace {
@@ -31,8 +32,10 @@ class Reader {
   // The one table of keys drives both reading and the complaint about unknown ones.
   void map(const YAML::Node& node, const std::string& where, const Keys& keys) {
     if (!node.IsMap()) return error(node.Mark(), where + " must be a map of keys");
+    std::set<std::string> seen;
     for (const auto& entry : node) {
       const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : std::string();
+      if (!seen.insert(key).second) error(entry.first.Mark(), "key \"" + key + "\" stands twice", "keep one of the two");
       const auto found = keys.find(key);
       if (found != keys.end()) {
         found->second(entry.second);
@@ -134,8 +137,9 @@ Config read_config(const std::string& path, lang::Diagnostics& diagnostics) {
   }
   Reader reader(*file, diagnostics);
   try {
-    const YAML::Node root = YAML::Load((*file)->text);
-    if (!root.IsNull()) read(root, reader, config);
+    const std::vector<YAML::Node> documents = YAML::LoadAll((*file)->text);
+    if (documents.size() > 1) reader.error(documents[1].Mark(), "a second YAML document", "a configuration is one document");
+    if (!documents.empty() && !documents[0].IsNull()) read(documents[0], reader, config);
   } catch (const YAML::Exception& problem) {
     reader.error(problem.mark, "not valid YAML: " + problem.msg);
   }

@@ -82,7 +82,7 @@ int Daemon::run() {
   program_ = std::make_unique<program::Program>(std::move(loaded.program));
   compile::assess(*program_, capabilities_);
   report_rules();
-  if (options_.require_enforcement && enforcement_missing()) {
+  if (options_.require_enforcement && enforcement_missing(*program_)) {
     log_->error("error: --require-enforcement: this host can't enforce the rules named above");
     return kNo;
   }
@@ -92,9 +92,9 @@ int Daemon::run() {
                 : config_.json_output ? outputs::Format::kJson
                                       : outputs::Format::kText,
       .iso_time = config_.time_format_iso_8601};
-  if (config_.stdout_enabled) sinks_.push_back(outputs::LineSink::to_stdout(format));
+  if (config_.stdout_enabled) sinks_.push_back(outputs::LineSink::to_stdout(format, [this] { return told_to_stop(); }));
   if (config_.file_enabled) {
-    auto file = outputs::LineSink::to_file(config_.file_name, format);
+    auto file = outputs::LineSink::to_file(config_.file_name, format, [this] { return told_to_stop(); });
     if (!file) {
       log_->error("error: {}", file.error().message);
       return kCouldNotRun;
@@ -120,6 +120,9 @@ int Daemon::run() {
   loop();
   stop();
   print_summary((boot_time_ns() - ready_ns) / 1'000'000'000);
+  const pipeline::Counters& counters = pipeline_->counters();
+  if (counters.alerts != 0 && counters.alerts_failed >= counters.alerts * sinks_.size())
+    exit_code_ = kCouldNotRun;  // not one arrived
   return exit_code_;
 }
 
@@ -141,10 +144,13 @@ kernel::CapturePlan Daemon::plan(const program::Program& program) const {
   const event::EventSet wanted = program.wanted_events();
   for (std::size_t type = 1; type < kernel::kEventTypes; ++type) plan.events[type] = wanted.test(type);
   plan.failed_exec = program.wants_failed_exec();
-  event::EventSet but_exec = event::all_event_types();
-  but_exec.reset(event::index(event::EventType::kExecve));
-  but_exec.reset(event::index(event::EventType::kExecveat));
-  plan.working_directory = program.uses_field("proc.cwd", but_exec);
+  // An exec that succeeds has it anyway.
+  event::EventSet with_cwd = event::all_event_types();
+  if (!plan.failed_exec) {
+    with_cwd.reset(event::index(event::EventType::kExecve));
+    with_cwd.reset(event::index(event::EventType::kExecveat));
+  }
+  plan.working_directory = program.uses_field("proc.cwd", with_cwd);
   return plan;
 }
 
@@ -171,8 +177,8 @@ void Daemon::rescan() {
   processes_.end_scan(start_ns);
 }
 
-bool Daemon::enforcement_missing() const {
-  return std::ranges::any_of(program_->rules, [](const program::Rule& rule) { return rule.enabled && rule.action != "alert"; });
+bool Daemon::enforcement_missing(const program::Program& program) {
+  return std::ranges::any_of(program.rules, [](const program::Rule& rule) { return rule.enabled && rule.action != "alert"; });
 }
 
 void Daemon::report_rules() {
@@ -194,6 +200,11 @@ void Daemon::report_rules() {
         ++inactive;
         log_->warn("rule \"{}\": inactive: {}", outputs::escape(rule.name), rule.availability.reason);
         break;
+    }
+    for (const program::OutputField& field : rule.output_fields) {
+      const event::Field& named = *program_->slots[field.slot].field;
+      if (named.origin == event::Origin::kNotCaptured)
+        log_->warn("rule \"{}\": its output shows {}, which nothing captures: <NA>", outputs::escape(rule.name), named.name);
     }
     if (rule.action != "alert")
       log_->warn("rule \"{}\": not enforced: tier (action {} alerts only)", outputs::escape(rule.name), rule.action);
@@ -230,15 +241,21 @@ bool Daemon::drain(bool everything) {
   return true;
 }
 
-void Daemon::take_signals() {
+// Looks at the signals that have come, and remembers them.
+bool Daemon::told_to_stop() {
   signalfd_siginfo info{};
   while (read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {
     if (info.ssi_signo == SIGHUP) {
-      reload();
+      reload_wanted_ = true;
     } else {
       stopping_ = true;
     }
   }
+  return stopping_;
+}
+
+void Daemon::take_signals() {
+  if (!told_to_stop() && std::exchange(reload_wanted_, false)) reload();
 }
 
 void Daemon::reload() {
@@ -247,6 +264,9 @@ void Daemon::reload() {
     pipeline_->emit(act::make_notice("Shrike internal: rules reloaded", kNotice, outcome, std::move(fields), wall_time_ns(),
                                      context_.hostname));
   };
+  for (const auto& sink : sinks_) {
+    if (auto reopened = sink->reopen(); !reopened) log_->error("error: {}: the old file stays open", reopened.error().message);
+  }
   LoadedRules loaded = load_rules(rule_paths_, compile_options_);
   print_diagnostics(loaded.diagnostics, true);
   if (loaded.diagnostics.has_errors()) {
@@ -257,6 +277,12 @@ void Daemon::reload() {
   }
   auto next = std::make_unique<program::Program>(std::move(loaded.program));
   compile::assess(*next, capabilities_);
+  if (options_.require_enforcement && enforcement_missing(*next)) {
+    log_->error("reload: --require-enforcement: this host can't enforce these rules: the old {} stay in force",
+                program_->rules.size());
+    notice("Rules not reloaded: the old ones stay in force", {{"errors", std::uint64_t{1}}, {"rules", program_->rules.size()}});
+    return;
+  }
   if (auto wanted = loader_->want(plan(*next)); !wanted) {
     log_->error("reload: {}: the old {} rules stay in force", wanted.error().message, program_->rules.size());
     notice("Rules not reloaded: the old ones stay in force", {{"errors", std::uint64_t{1}}, {"rules", program_->rules.size()}});
@@ -272,7 +298,10 @@ void Daemon::reload() {
 std::vector<pipeline::HookLoss> Daemon::losses() const {
   std::vector<pipeline::HookLoss> losses;
   const auto counters = loader_->counters();
-  if (!counters) return losses;
+  if (!counters) {
+    log_->error("error: {}", counters.error().message);
+    return losses;
+  }
   for (const kernel::HookReport& hook : *counters) {
     losses.push_back({.hook = std::string(hook.name),
                       .produced = hook.counters.produced,
@@ -288,7 +317,7 @@ void Daemon::tick() {
   names_.refresh();
   pipeline_->refresh();
   const auto hooks = losses();
-  if (const auto notice = loss_monitor_.check(hooks, wall_time_ns(), context_.hostname)) {
+  if (const auto notice = loss_monitor_.check(hooks, pipeline_->counters().corrupt, wall_time_ns(), context_.hostname)) {
     pipeline_->emit(*notice);
     log_->warn("{}", outputs::escape(notice->message));
   }
@@ -309,9 +338,12 @@ void Daemon::stop() {
   for (int i = 0; i < 100; ++i) {
     drain(true);
     const auto hooks = losses();
-    const bool complete = std::ranges::all_of(
-        hooks, [](const pipeline::HookLoss& hook) { return hook.produced <= hook.delivered + hook.ring_full + hook.no_scratch; });
-    if (complete) break;
+    std::uint64_t missing = 0;
+    for (const pipeline::HookLoss& hook : hooks) {
+      const std::uint64_t known = hook.delivered + hook.ring_full + hook.no_scratch;
+      missing += hook.produced > known ? hook.produced - known : 0;
+    }
+    if (missing <= pipeline_->counters().corrupt) break;
     usleep(1000);
   }
   tick();
@@ -323,11 +355,13 @@ void Daemon::stop() {
 void Daemon::print_summary(std::uint64_t seconds) const {
   const pipeline::Counters& counters = pipeline_->counters();
   const auto hooks = losses();
-  std::uint64_t lost = 0;
+  std::uint64_t lost = counters.corrupt;
   for (const pipeline::HookLoss& hook : hooks) lost += hook.lost();
+  const std::uint64_t incomplete =
+      counters.gap_path + counters.gap_arguments + counters.gap_user_unread + counters.gap_user_cut + counters.gap_fd_gone;
   if (!options_.summary_json) {
-    log_->info("stopped: {} s, {} events, {} alerts, {} lost, {} corrupt, {} alerts not delivered", seconds, counters.events,
-               counters.alerts, lost, counters.corrupt, counters.alerts_failed);
+    log_->info("stopped: {} s, {} events, {} alerts, {} lost, {} incomplete, {} without a process, {} alerts not delivered",
+               seconds, counters.events, counters.alerts, lost, incomplete, enricher_.counters().unknown, counters.alerts_failed);
     return;
   }
   nlohmann::json by_hook = nlohmann::json::object();
@@ -346,9 +380,16 @@ void Daemon::print_summary(std::uint64_t seconds) const {
                                   {"corrupt", counters.corrupt},
                                   {"lost", lost},
                                   {"hooks", by_hook},
+                                  {"incomplete",
+                                   {{"path", counters.gap_path},
+                                    {"arguments", counters.gap_arguments},
+                                    {"user_unread", counters.gap_user_unread},
+                                    {"user_cut", counters.gap_user_cut},
+                                    {"fd_gone", counters.gap_fd_gone}}},
                                   {"processes",
                                    {{"known", processes_.size()},
                                     {"evicted", processes_.counters().evicted},
+                                    {"parent_unknown", processes_.counters().parent_unknown},
                                     {"recovered", enricher_.counters().recovered},
                                     {"unknown", enricher_.counters().unknown}}}};
   std::fprintf(stderr, "%s\n", summary.dump().c_str());

@@ -38,8 +38,9 @@ class Daemon {
  private:
   Result<void> start_capture();
   void report_rules();
-  bool enforcement_missing() const;
+  static bool enforcement_missing(const program::Program& program);
   void loop();
+  bool told_to_stop();
   void take_signals();
   void reload();
   void tick();
@@ -73,6 +74,7 @@ class Daemon {
   std::unique_ptr<kernel::RingSource> source_;
   UniqueFd signals_;
   bool stopping_ = false;
+  bool reload_wanted_ = false;
   int exit_code_ = kDone;
   std::uint64_t sink_error_ns_ = 0;   // when a failed sink was last reported
   std::uint64_t lifecycle_lost_ = 0;  // of the process hooks, at the last rescan

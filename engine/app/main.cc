@@ -1,8 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "engine/app/commands.h"
 #include "engine/app/options.h"
 
+namespace {
+
+// A standard descriptor that is closed would be the next file we open, and take what is printed.
+void open_standard_descriptors() {
+  int fd = open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO) fd = open("/dev/null", O_RDWR);
+  if (fd >= 0) close(fd);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  open_standard_descriptors();
   using namespace shrike::app;  // NOLINT(google-build-using-namespace): one function
   const auto options = parse_options(argc, argv);
   if (!options) return options.error();

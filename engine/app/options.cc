@@ -3,6 +3,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cmath>
+#include <cstdlib>
+
 namespace shrike::app {
 namespace {
 
@@ -20,7 +23,11 @@ void add_run(CLI::App& app, Options& options) {
       ->capture_default_str();
   run->add_flag("--require-enforcement", options.require_enforcement, "Exit 1 if a block or kill rule can't be enforced here");
   add_format(run, options, {"text", "json"});
-  run->add_option("--duration", options.duration_s, "Stop after so many seconds, counted from ready")->check(CLI::PositiveNumber);
+  run->add_option("--duration", options.duration_s, "Stop after so many seconds, counted from ready")
+      ->check(CLI::Range(0.001, 1e9))
+      ->check([](const std::string& text) {
+        return std::isnan(std::strtod(text.c_str(), nullptr)) ? "not a number" : std::string();
+      });
   run->add_option("--summary", "Counters at exit as JSON")
       ->check(CLI::IsMember({"json", "text"}))
       ->each([&](const std::string& value) { options.summary_json = value == "json"; });

@@ -4,6 +4,7 @@
 
 #include "engine/app/commands.h"
 #include "engine/app/load_rules.h"
+#include "outputs/format.h"
 
 namespace shrike::app {
 namespace {
@@ -76,9 +77,9 @@ int rules_list(const Options& options) {
     }
     std::string names;
     for (const json& name : events) names += (names.empty() ? "" : ",") + name.get<std::string>();
-    std::printf("%-50s %-13s %-8s %-5s %-7s %s\n", rule.name.c_str(), std::string(program::priority_name(rule.priority)).c_str(),
-                rule.enabled ? "enabled" : "disabled", rule.action.c_str(), rule.mode.empty() ? "host" : rule.mode.c_str(),
-                names.empty() ? "none" : names.c_str());
+    std::printf("%-50s %-13s %-8s %-5s %-7s %s\n", outputs::escape(rule.name).c_str(),
+                std::string(program::priority_name(rule.priority)).c_str(), rule.enabled ? "enabled" : "disabled",
+                rule.action.c_str(), rule.mode.empty() ? "host" : rule.mode.c_str(), names.empty() ? "none" : names.c_str());
   }
   if (options.format == "json") print({{"rules", list}});
   return kDone;

@@ -191,7 +191,11 @@ Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) 
   event.cpu = header.cpu;
   event.hook = header.hook;
   event.seq = header.seq;
-  event.flags = header.flags;
+  event.gaps = {.path = (header.flags & EVENT_FLAG_PATH_TRUNCATED) != 0,
+                .arguments = (header.flags & EVENT_FLAG_ARGS_TRUNCATED) != 0,
+                .user_unread = (header.flags & EVENT_FLAG_USER_UNREAD) != 0,
+                .user_cut = (header.flags & EVENT_FLAG_USER_TRUNCATED) != 0,
+                .fd_gone = (header.flags & EVENT_FLAG_FD_GONE) != 0};
   event.creds = {.uid = header.creds.uid,
                  .gid = header.creds.gid,
                  .loginuid = header.creds.loginuid,

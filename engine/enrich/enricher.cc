@@ -10,7 +10,8 @@ void Enricher::enrich(event::Event& event) {
     if (change->kind == ProcessChange::Kind::kExisting) {
       ProcReader::Arguments arguments = proc_.arguments(event.pid, event.start_ns);
       event.process = table_.apply(event, std::move(arguments.bytes), arguments.total);
-    } else if (change->kind == ProcessChange::Kind::kFork && table_.find(change->parent_pid, change->parent_start_ns) == nullptr) {
+    } else if (change->kind == ProcessChange::Kind::kFork &&
+               table_.find(change->parent_pid, change->parent_start_ns) == nullptr) {
       event.process = recover(event);
       if (event.process == nullptr) event.process = table_.apply(event, {}, 0);
     } else {

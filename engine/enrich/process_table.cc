@@ -120,8 +120,8 @@ void ProcessTable::unlink(Node& child) {
   child.next_sibling = child.previous_sibling = nullptr;
 }
 
-// Rules look at kMaxAncestors at most. A longer line of the dead is of no use, and a process that forks and ends, over and over, would
-// make it longer for ever.
+// Rules look at kMaxAncestors at most. A longer line of the dead is of no use, and a process that forks and ends, over and over,
+// would make it longer for ever.
 void ProcessTable::cut_beyond_reach(Node& youngest) {
   Node* at = &youngest;
   for (int level = 0; level < event::kMaxAncestors; ++level) {

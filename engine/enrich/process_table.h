@@ -23,9 +23,9 @@ namespace shrike::enrich {
 class ProcessTable final : public event::Processes {
  public:
   struct Options {
-    std::size_t max_processes = 262'144;              // Falco's thread table holds as many
+    std::size_t max_processes = 262'144;                    // Falco's thread table holds as many
     std::size_t max_image_bytes = std::size_t{256} << 20U;  // paths and arguments of all of them; the dead go when it is more
-    std::size_t recent_dead = 1'024;      // ended processes kept for records that come late
+    std::size_t recent_dead = 1'024;                        // ended processes kept for records that come late
   };
 
   struct Counters {

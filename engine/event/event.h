@@ -88,6 +88,17 @@ struct Ptrace {
 
 using Payload = std::variant<std::monostate, ProcessChange, ProcessExit, Open, Connect, Paths, Ptrace>;
 
+// What the record could not say.
+struct Gaps {
+  bool path = false;         // a kernel path was too long: its front is missing
+  bool arguments = false;    // argv was longer than what is kept
+  bool user_unread = false;  // user memory could not be read: a name is empty
+  bool user_cut = false;     // a name in user memory was longer than PATH_MAX
+  bool fd_gone = false;      // the fd was closed by another thread before it could be looked up
+
+  bool operator==(const Gaps&) const = default;
+};
+
 struct Event {
   std::uint64_t number = 0;  // evt.num: counts what rules are asked about, from 1
   EventType type = EventType::kNone;
@@ -100,9 +111,9 @@ struct Event {
   std::uint64_t cgroup_id = 0;
   std::uint32_t sid = 0;
   std::uint16_t cpu = 0;
-  std::uint8_t hook = 0;    // enum hook of bpf/abi/event.h
-  std::uint64_t seq = 0;    // per CPU and hook
-  std::uint32_t flags = 0;  // enum event_flags of bpf/abi/event.h
+  std::uint8_t hook = 0;  // enum hook of bpf/abi/event.h
+  std::uint64_t seq = 0;  // per CPU and hook
+  Gaps gaps;
   Credentials creds;
   std::string_view cwd;  // if the record carries it
   Payload payload;

@@ -77,7 +77,9 @@ std::optional<ParamText> connect_param(const Connect& connect, std::string_view 
   return std::nullopt;
 }
 
-std::optional<ParamText> paths_param(const Event& event, const Paths& paths, std::string_view name) {
+std::optional<ParamText> exec_param(const Event& event, const Context& context, std::string_view name);
+
+std::optional<ParamText> paths_param(const Event& event, const Context& context, const Paths& paths, std::string_view name) {
   if (name == "res") return result_param(paths.ret);
   if (name == "target") return ParamText{std::string(paths.first), {}};
   if (name == "oldpath") return path_param(paths.first_base, paths.first);
@@ -91,6 +93,8 @@ std::optional<ParamText> paths_param(const Event& event, const Paths& paths, std
     if ((paths.flags & AT_EMPTY_PATH) != 0) names += names.empty() ? "AT_EMPTY_PATH" : "|AT_EMPTY_PATH";
     return flags_param(paths.flags, std::move(names));
   }
+  // An exec that failed left the caller as it was: the rest is the caller's.
+  if (event.type == EventType::kExecve || event.type == EventType::kExecveat) return exec_param(event, context, name);
   return std::nullopt;
 }
 
@@ -115,7 +119,7 @@ std::string vector_text(const Image& image) {
   return text;
 }
 
-// exec that succeeded: parameters are the new image's.
+// What the process runs: of an exec that succeeded the new image.
 std::optional<ParamText> exec_param(const Event& event, const Context& context, std::string_view name) {
   const Process* process = event.process;
   if (name == "res") return ParamText{"0", {}};
@@ -182,7 +186,7 @@ bool exe_writable(const Event& event) {
 std::optional<ParamText> param_text(const Event& event, const Context& context, const Param& param) {
   if (const auto* open = std::get_if<Open>(&event.payload)) return open_param(*open, param.name);
   if (const auto* connect = std::get_if<Connect>(&event.payload)) return connect_param(*connect, param.name);
-  if (const auto* paths = std::get_if<Paths>(&event.payload)) return paths_param(event, *paths, param.name);
+  if (const auto* paths = std::get_if<Paths>(&event.payload)) return paths_param(event, context, *paths, param.name);
   if (const auto* ptrace = std::get_if<Ptrace>(&event.payload)) return ptrace_param(event, context, *ptrace, param.name);
   if (std::holds_alternative<ProcessChange>(event.payload)) return exec_param(event, context, param.name);
   return std::nullopt;

@@ -197,7 +197,11 @@ std::string absolute_path(std::string_view base, std::string_view name) {
       }
     }
   };
-  if (!name.starts_with('/')) add(base);
+  if (!name.starts_with('/')) {
+    // Where it starts is not known: an invented root would name another file.
+    if (base.empty()) return std::string(name);
+    add(base);
+  }
   add(name);
   std::string path;
   for (const std::string_view component : components) (path += '/') += component;

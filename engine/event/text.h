@@ -26,7 +26,8 @@ std::string_view ptrace_request_name(std::uint64_t request);
 // "AF_INET"; empty if unknown. Kernel: include/linux/socket.h.
 std::string_view address_family_name(std::uint64_t family);
 
-// `name` made absolute against `base`, with ".", ".." and double slashes folded, as text; no symlink is followed.
+// `name` made absolute against `base`, with ".", ".." and double slashes folded, as text; no symlink is followed. A relative name
+// without a base stays as it is.
 std::string absolute_path(std::string_view base, std::string_view name);
 
 // `text` with control characters (and DEL) as '.', what is not UTF-8 kept.

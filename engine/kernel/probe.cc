@@ -168,6 +168,7 @@ HostSupport probe_host() {
       "this version has the tracing tier only: nothing is refused, block and kill rules alert",
       "opens through io_uring and open_by_handle_at are not seen",
       "containers are not told apart: container.* has a host process's values, rules that hold only in containers are inactive",
+      "execveat of an absolute name, or with AT_FDCWD, is told as execve",
       "an fd that another thread closes before its open returns to user space has no name but the one passed",
       "connect through the 32-bit socketcall multiplexer reads its arguments from user memory",
   };

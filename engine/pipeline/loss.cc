@@ -5,10 +5,10 @@
 
 namespace shrike::pipeline {
 
-std::optional<act::Alert> LossMonitor::check(std::span<const HookLoss> hooks, std::uint64_t time_ns,
+std::optional<act::Alert> LossMonitor::check(std::span<const HookLoss> hooks, std::uint64_t corrupt, std::uint64_t time_ns,
                                              const std::string& hostname) {
   static constexpr std::uint8_t kCritical = 2;
-  std::uint64_t lost = 0;
+  std::uint64_t lost = corrupt;
   for (const HookLoss& hook : hooks) lost += hook.lost();
   if (lost <= reported_) return std::nullopt;
 
@@ -21,6 +21,7 @@ std::optional<act::Alert> LossMonitor::check(std::span<const HookLoss> hooks, st
     fields.emplace_back(hook.hook + ".lost_no_scratch", hook.no_scratch);
     fields.emplace_back(hook.hook + ".missed", hook.missed);
   }
+  if (corrupt != 0) fields.emplace_back("corrupt", corrupt);
   act::Alert notice =
       act::make_notice("Shrike internal: events lost", kCritical, std::to_string(lost - reported_) + " events were lost",
                        std::move(fields), time_ns, hostname);

@@ -27,7 +27,9 @@ struct HookLoss {
 class LossMonitor {
  public:
   // A notice if more was lost since the last call, with the figures of every hook that lost and the totals since start.
-  std::optional<act::Alert> check(std::span<const HookLoss> hooks, std::uint64_t time_ns, const std::string& hostname);
+  // `corrupt`: records that arrived and could not be decoded; each is a lost event too.
+  std::optional<act::Alert> check(std::span<const HookLoss> hooks, std::uint64_t corrupt, std::uint64_t time_ns,
+                                  const std::string& hostname);
 
  private:
   std::uint64_t reported_ = 0;

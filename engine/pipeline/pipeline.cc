@@ -25,6 +25,7 @@ void Pipeline::process(std::span<const std::byte> record) {
     return;
   }
   ++counters_.delivered[event->hook % kHooksMax];
+  count_gaps(event->gaps);
   parts_.enricher.enrich(*event);
   if (event->type == event::EventType::kNone || matcher_ == nullptr) return;
   event->number = ++counters_.events;
@@ -32,6 +33,17 @@ void Pipeline::process(std::span<const std::byte> record) {
     emit(act::make_alert(*program_, program_->rules[rule], *event, parts_.context,
                          [&](std::uint32_t slot) -> const event::Value& { return matcher_->value(slot); }));
   }
+}
+
+void Pipeline::count_gaps(const event::Gaps& gaps) {
+  if (gaps == event::Gaps{}) [[likely]] {
+    return;
+  }
+  counters_.gap_path += gaps.path ? 1 : 0;
+  counters_.gap_arguments += gaps.arguments ? 1 : 0;
+  counters_.gap_user_unread += gaps.user_unread ? 1 : 0;
+  counters_.gap_user_cut += gaps.user_cut ? 1 : 0;
+  counters_.gap_fd_gone += gaps.fd_gone ? 1 : 0;
 }
 
 void Pipeline::emit(const act::Alert& alert) {

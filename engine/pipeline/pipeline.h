@@ -32,6 +32,8 @@ struct Counters {
   std::uint64_t alerts = 0;
   std::uint64_t alerts_failed = 0;                   // a sink did not take it, per sink
   std::array<std::uint64_t, kHooksMax> delivered{};  // records per hook
+  // Records that could not say all, by event::Gaps.
+  std::uint64_t gap_path = 0, gap_arguments = 0, gap_user_unread = 0, gap_user_cut = 0, gap_fd_gone = 0;
 };
 
 class Pipeline {
@@ -62,6 +64,8 @@ class Pipeline {
   const Counters& counters() const { return counters_; }
 
  private:
+  void count_gaps(const event::Gaps& gaps);
+
   Parts parts_;
   WallClock clock_;
   const program::Program* program_ = nullptr;

@@ -73,6 +73,13 @@ class CommandLine(WithFiles):
         self.assertIn(f'{config}:2:1: error: unknown key "rules_flies"', result.stderr)
         self.assertIn("did you mean rules_files?", result.stderr)
         self.assertEqual(run("run", "--config", self.dir / "none.yaml").returncode, 2)
+        for text, message in {"priority: info\npriority: debug\n": "stands twice", "priority: info\n---\nx: y\n": "a second YAML document",
+                              "capture: {events_ring_bytes: 7}\n": "not a size of a ring"}.items():
+            result = run("run", "--config", self.file("wrong.yaml", text))
+            self.assertEqual(result.returncode, 2)
+            self.assertIn(message, result.stderr)
+        for duration in ("0", "-1", "1e300", "nan"):
+            self.assertEqual(run("run", "--duration", duration).returncode, 2, duration)
 
     def test_every_verb_has_help_with_an_example(self):
         for verb in (["run"], ["rules", "check"], ["rules", "list"], ["fields"], ["doctor"]):
@@ -222,6 +229,69 @@ class Daemon(WithFiles):
         daemon.stderr.close()
         self.assertIn("alert not delivered: write to standard output: Broken pipe", log)
         self.assertEqual(json.loads(log.splitlines()[-1])["alerts_failed"], 1)
+
+    def test_a_reader_that_sleeps_can_not_keep_it_from_stopping(self):
+        mark = token()
+        rules = self.file("rules.yaml", EXEC_RULE.format(mark=mark))
+        daemon = subprocess.Popen([harness.BINARY, "run", "--rules", rules, "--summary", "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: daemon.poll() is None and daemon.kill())
+        while not daemon.stderr.readline().startswith("shrike: ready"):
+            self.assertIsNone(daemon.poll())
+        for _ in range(30):
+            quiet("true", mark, "x" * 5000)  # more than the pipe takes
+        time.sleep(1)
+        daemon.send_signal(signal.SIGTERM)
+        self.assertEqual(daemon.wait(20), 0)
+        daemon.stdout.close()
+        daemon.stderr.close()
+
+    def test_closed_standard_output_is_no_other_file(self):
+        rules = self.file("rules.yaml", EXEC_RULE.format(mark=token()))
+        result = subprocess.run(["sh", "-c", f"exec {harness.BINARY} run --rules {rules} --duration 0.5 >&-"], capture_output=True, text=True, check=False)
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_cut_arguments_are_said(self):
+        mark = token()
+        rules = self.file("rules.yaml", EXEC_RULE.format(mark=mark))
+        daemon = self.start("--rules", rules, "--summary", "json")
+        quiet("true", mark, "x" * 9000)
+        quiet("true", mark, "whole")
+        self.assertTrue(wait_for(lambda: len(daemon.find("Marked program", mark)) == 2))
+        cut, whole = daemon.find("Marked program", mark)
+        self.assertEqual(cut["output_fields"]["shrike.incomplete"], "arguments")
+        self.assertIn(" incomplete=arguments", cut["output"])
+        self.assertNotIn("shrike.incomplete", whole["output_fields"])
+        daemon.stop()
+        self.assertGreaterEqual(json.loads(daemon.log[-1])["incomplete"]["arguments"], 1)
+
+    def test_a_rename_and_a_fork_hide_nothing(self):
+        mark = token()
+        rules = self.file("rules.yaml", OPEN_RULE.format(mark=mark).replace("output: opened", "output: n=%proc.name e=%proc.exepath c=%proc.cmdline opened"))
+        (self.dir / mark).write_text("x")
+        daemon = self.start("--rules", rules)
+        deed = ("import ctypes, os\nctypes.CDLL(None).prctl(15, b'sshd', 0, 0, 0)\n"
+                f"pid = os.fork()\nif pid == 0:\n  open('{self.dir / mark}')\n  os._exit(0)\nos.waitpid(pid, 0)")
+        quiet("python3", "-c", deed)
+        self.assertTrue(wait_for(lambda: daemon.find("Marked file", mark)))
+        fields = daemon.find("Marked file", mark)[0]["output_fields"]
+        self.assertTrue(fields["proc.name"].startswith("python3"), fields)
+        self.assertTrue(fields["proc.exepath"].split("/")[-1].startswith("python3"), fields)
+        self.assertIn("prctl", fields["proc.cmdline"])
+
+    def test_the_file_is_opened_anew_after_a_rotation(self):
+        mark = token()
+        out = self.dir / "alerts.log"
+        config = self.file("shrike.yaml", f"stdout_output: {{enabled: false}}\nfile_output: {{enabled: true, filename: {out}}}\n")
+        rules = self.file("rules.yaml", EXEC_RULE.format(mark=mark))
+        daemon = self.start("--config", config, "--rules", rules)
+        quiet("true", mark, "before")
+        self.assertTrue(wait_for(lambda: "before" in out.read_text()))
+        out.rename(self.dir / "alerts.log.1")
+        daemon.process.send_signal(signal.SIGHUP)
+        self.assertTrue(daemon.wait_log("reload: 1 rules in force"))
+        quiet("true", mark, "after")
+        self.assertTrue(wait_for(lambda: out.exists() and "after" in out.read_text()))
+        self.assertNotIn("after", (self.dir / "alerts.log.1").read_text())
 
     def test_enforcement_that_can_not_be_had(self):
         rules = self.file("rules.yaml", EXEC_RULE.format(mark=token()) + "  action: block\n")
