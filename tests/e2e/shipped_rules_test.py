@@ -691,7 +691,7 @@ class ShippedRules(LiveTest):
                            ("/etc/profile2", "/etc/profile.dx/a.sh", "/etc/bash.bashrc~"), "Notice", "T1546.004")
 
     def test_system_program_overwritten(self):
-        alerts = self.check_written("System program overwritten",
+        self.check_written("System program overwritten",
                            ("/usr/bin/a", "/usr/sbin/a", "/bin/a", "/sbin/a", "/usr/lib/x86_64-linux-gnu/security/pam_unix.so",
                             "/usr/lib/x86_64-linux-gnu/libc.so.6"),
                            ("/usr/binx/a", "/usr/local/bin/a", "/usr/local/sbin/a", "/usr/lib/x86_64-linux-gnu/libc.so.7"), "Warning", "T1554",
