@@ -26,6 +26,11 @@ static __always_inline void event_creds__fill(struct event_creds* creds, struct 
   creds->cap_inheritable = capabilities__read(&cred->cap_inheritable);
 }
 
+/* A task's struct pid of one kind, as a plain number: 6.1 allows no arithmetic with a level on a typed pointer. */
+static __always_inline struct pid* task__pid(struct task_struct* task, int kind) {
+  return BPF_CORE_READ(task, signal, pids[kind]);
+}
+
 /* The number of `pid` at `level` of pid namespaces; 0 is the initial one. */
 static __always_inline struct upid* pid__at(struct pid* pid, __u32 level) {
   return (struct upid*)((char*)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid));
@@ -43,7 +48,7 @@ static __always_inline void event_header__fill(struct scratch* scratch, struct t
   header->tgid = task->tgid;
   header->tid = task->pid;
   header->ppid = leader->real_parent->tgid;
-  header->sid = pid__number(task->signal->pids[PIDTYPE_SID], 0);
+  header->sid = pid__number(task__pid(task, PIDTYPE_SID), 0);
   event_creds__fill(&header->creds, task);
 }
 
@@ -66,9 +71,8 @@ static __always_inline void cwd__append(struct scratch* scratch, struct blob* bl
 
 /* ids and pid namespace; header apart */
 static __always_inline void event_process__fill(struct event_process* event, struct task_struct* task) {
-  struct signal_struct* signal = task->signal;
-  struct pid* pid = signal->pids[PIDTYPE_TGID];
-  struct pid* group = signal->pids[PIDTYPE_PGID];
+  struct pid* pid = task__pid(task, PIDTYPE_TGID);
+  struct pid* group = task__pid(task, PIDTYPE_PGID);
   event->parent_start_ns = task->group_leader->real_parent->group_leader->start_boottime;
   event->pgid = pid__number(group, 0);
   if (pid) {
