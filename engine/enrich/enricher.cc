@@ -8,8 +8,8 @@ using event::ProcessChange;
 void Enricher::enrich(event::Event& event) {
   if (const auto* change = std::get_if<ProcessChange>(&event.payload)) {
     if (change->kind == ProcessChange::Kind::kExisting) {
-      ProcReader::Arguments arguments = proc_.arguments(event.pid, event.start_ns);
-      event.process = table_.apply(event, std::move(arguments.bytes), arguments.total);
+      const ProcReader::Arguments arguments = proc_.arguments(event.pid, event.start_ns);
+      event.process = table_.apply(event, arguments.bytes, arguments.total);
     } else if (change->kind == ProcessChange::Kind::kFork &&
                table_.find(change->parent_pid, change->parent_start_ns) == nullptr) {
       event.process = recover(event);
@@ -29,7 +29,7 @@ void Enricher::enrich(event::Event& event) {
 }
 
 const event::Process* Enricher::recover(const event::Event& event) {
-  ProcReader::Snapshot snapshot = proc_.snapshot(event.pid, event.start_ns);
+  const ProcReader::Snapshot snapshot = proc_.snapshot(event.pid, event.start_ns);
   if (snapshot.comm.empty()) return nullptr;  // gone
   ++counters_.recovered;
   event::Event found = event;
@@ -41,7 +41,7 @@ const event::Process* Enricher::recover(const event::Event& event) {
   change.exe_path = snapshot.exe_path;
   change.cwd = snapshot.cwd;
   found.payload = change;
-  return table_.apply(found, std::move(snapshot.arguments.bytes), snapshot.arguments.total);
+  return table_.apply(found, snapshot.arguments.bytes, snapshot.arguments.total);
 }
 
 }  // namespace shrike::enrich

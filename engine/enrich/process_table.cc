@@ -13,7 +13,7 @@ using event::ProcessChange;
 ProcessTable::ProcessTable(Options options) : options_(options) {}
 ProcessTable::~ProcessTable() = default;
 
-const Process* ProcessTable::apply(const event::Event& event, std::string args, std::uint32_t args_total) {
+const Process* ProcessTable::apply(const event::Event& event, const std::string& args, std::uint32_t args_total) {
   if (std::holds_alternative<event::ProcessExit>(event.payload)) {
     Node* ended = node(event.pid, event.start_ns);
     if (ended != nullptr && !ended->dead) kill(*ended);
@@ -54,8 +54,8 @@ const Process* ProcessTable::apply(const event::Event& event, std::string args, 
     case ProcessChange::Kind::kExisting:
       // A rescan that finds the same executable says nothing new: name and arguments are the process's to change by now.
       if (change->kind == ProcessChange::Kind::kExisting && !is_new && process.image->file() == change->file) break;
-      set_image(process, std::make_shared<const Image>(std::string(change->comm), std::string(change->exe_path), std::move(args),
-                                                       args_total, std::string(change->cwd), change->file));
+      set_image(process, std::make_shared<const Image>(std::string(change->comm), std::string(change->exe_path), args, args_total,
+                                                       std::string(change->cwd), change->file));
       break;
   }
   if (change->kind == ProcessChange::Kind::kFork && is_new) cut_beyond_reach(process);

@@ -39,7 +39,7 @@ class ProcessTable final : public event::Processes {
 
   // Applies a ProcessChange or ProcessExit and returns the process it is about; null for other events and unknown exits.
   // `args` replaces the record's arguments (a task that was there before us: from /proc).
-  const event::Process* apply(const event::Event& event, std::string args, std::uint32_t args_total);
+  const event::Process* apply(const event::Event& event, const std::string& args, std::uint32_t args_total);
 
   const event::Process* find(std::uint32_t pid) const override;
   const event::Process* find(std::uint32_t pid, std::uint64_t start_ns) const;

@@ -6,7 +6,7 @@
 
 namespace shrike::event {
 
-Image::Image(std::string comm, std::string exe_path, std::string args, std::uint32_t args_total, std::string cwd,
+Image::Image(std::string comm, std::string exe_path, const std::string& args, std::uint32_t args_total, std::string cwd,
              const FileIdentity& file)
     : comm_(std::move(comm)),
       exe_path_(std::move(exe_path)),

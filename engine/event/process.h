@@ -33,7 +33,7 @@ struct FileIdentity {
 class Image {
  public:
   // `args`: argv, each ended by NUL (the last may lack it when cut). `args_total`: the true length.
-  Image(std::string comm, std::string exe_path, std::string args, std::uint32_t args_total, std::string cwd,
+  Image(std::string comm, std::string exe_path, const std::string& args, std::uint32_t args_total, std::string cwd,
         const FileIdentity& file);
   Image(const Image&) = delete;  // views into itself
   Image& operator=(const Image&) = delete;

@@ -152,7 +152,7 @@ Result<std::shared_ptr<const SourceFile>> load_source(const std::string& path) {
   return file;
 }
 
-void read_rule_file(std::shared_ptr<const SourceFile> file, RuleSet& set, Diagnostics& diagnostics) {
+void read_rule_file(const std::shared_ptr<const SourceFile>& file, RuleSet& set, Diagnostics& diagnostics) {
   if (file->text.size() > kMaxFileBytes) {
     diagnostics.add({Severity::kError,
                      "LOAD_ERR_FILE_READ",

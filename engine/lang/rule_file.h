@@ -133,6 +133,6 @@ Result<std::shared_ptr<const SourceFile>> load_source(const std::string& path);
 
 // Adds what `file` defines to `set`. Reading stops at the first error in the file, as upstream does; `set` may then be
 // half changed: the caller keeps a copy if it wants to go on. Codes as in rule-language.md 1.12.
-void read_rule_file(std::shared_ptr<const SourceFile> file, RuleSet& set, Diagnostics& diagnostics);
+void read_rule_file(const std::shared_ptr<const SourceFile>& file, RuleSet& set, Diagnostics& diagnostics);
 
 }  // namespace shrike::lang
