@@ -339,10 +339,7 @@ void Daemon::stop() {
     drain(true);
     const auto hooks = losses();
     std::uint64_t missing = 0;
-    for (const pipeline::HookLoss& hook : hooks) {
-      const std::uint64_t known = hook.delivered + hook.ring_full + hook.no_scratch;
-      missing += hook.produced > known ? hook.produced - known : 0;
-    }
+    for (const pipeline::HookLoss& hook : hooks) missing += hook.waiting();
     if (missing <= pipeline_->counters().corrupt) break;
     usleep(1000);
   }

@@ -19,6 +19,7 @@ std::optional<act::Alert> LossMonitor::check(std::span<const HookLoss> hooks, st
     fields.emplace_back(hook.hook + ".delivered", hook.delivered);
     fields.emplace_back(hook.hook + ".lost_ring_full", hook.ring_full);
     fields.emplace_back(hook.hook + ".lost_no_scratch", hook.no_scratch);
+    fields.emplace_back(hook.hook + ".waiting", hook.waiting());
     fields.emplace_back(hook.hook + ".missed", hook.missed);
   }
   if (corrupt != 0) fields.emplace_back("corrupt", corrupt);

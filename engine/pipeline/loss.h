@@ -22,6 +22,11 @@ struct HookLoss {
   std::uint64_t missed = 0;  // runs the kernel skipped because the program was active on that CPU: never produced
 
   std::uint64_t lost() const { return ring_full + no_scratch + missed; }
+  // Produced, and neither delivered nor lost: still in a ring. 0 once they are drained.
+  std::uint64_t waiting() const {
+    const std::uint64_t known = delivered + ring_full + no_scratch;
+    return produced > known ? produced - known : 0;
+  }
 };
 
 class LossMonitor {

@@ -170,6 +170,8 @@ class Daemon(WithFiles):
         notice = [a for a in daemon.alerts if a["rule"] == "Shrike internal: events lost"][0]
         self.assertEqual(notice["source"], "internal")
         self.assertEqual(notice["priority"], "Critical")
+        said = {key.split(".")[1]: value for key, value in notice["output_fields"].items() if key.startswith("sys_exit.")}
+        self.assertEqual(said["produced"], said["delivered"] + said["lost_ring_full"] + said["lost_no_scratch"] + said["waiting"], said)
         self.assertEqual(daemon.stop(), 0)
         summary = json.loads(daemon.log[-1])
         hook = summary["hooks"]["sys_exit"]
