@@ -205,9 +205,6 @@ class ShippedRules(LiveTest):
             self.place(setup, f": > {path}\n".encode())
             into = neighbours if first_boot and setup == "/usr/bin/cloud-init" else triggers
             into[setup] = lambda m, setup=setup: self.run_in_root(python, setup, m)
-        if path.startswith("/usr/bin/"):
-            triggers.pop("below dpkg", None)
-        self.folder("/etc")
         alerts = self.check(rule, triggers, neighbours, priority, tag)
         for name in paths:
             self.assertEqual(alerts[f"> {name}"]["output_fields"]["fd.name"], name)
@@ -265,7 +262,7 @@ class ShippedRules(LiveTest):
                     fcntl.ioctl(control, 0x8914, struct.pack("16sh14x", name, flags))
 
                 set_up(b"lo")
-                for index, address in enumerate(("203.0.113.1", "10.0.0.1", "172.31.0.1", "172.32.0.1", "100.64.0.1")):
+                for index, address in enumerate(("203.0.113.1", "10.0.0.1", "172.31.0.1", "172.32.0.1", "172.15.0.1", "100.64.0.1")):
                     name = b"lo:%d" % index
                     fcntl.ioctl(control, 0x8916, struct.pack("16sHH4s8x", name, socket.AF_INET, 0, socket.inet_aton(address)))
                     set_up(name)
@@ -329,9 +326,11 @@ class ShippedRules(LiveTest):
         for name in ("/tmp/dropped", "/var/tmp/a/dropped", "/dev/shmem/dropped", "/tmpx/dropped", "/var/dropped"):
             self.bash_as(name)
         triggers = {"/tmp": dial("/tmp/dropped", "203.0.113.1"), "/var/tmp": dial("/var/tmp/a/dropped", "203.0.113.1"),
-                    "past the private": dial("/tmp/dropped", "172.32.0.1"), "does not block": lambda m: self.dial_without_waiting(m, net),
+                    "past the private": dial("/tmp/dropped", "172.32.0.1"), "before the private": dial("/tmp/dropped", "172.15.0.1"),
+                    "does not block": lambda m: self.dial_without_waiting(m, net),
                     "from memory": lambda m: self.dial_from_memory(m, net)}
-        near = {"this host": dial("/tmp/dropped", "127.0.0.1"), "10/8": dial("/tmp/dropped", "10.0.0.1"), "172.16/12": dial("/tmp/dropped", "172.31.0.1"),
+        near = {"this host": dial("/tmp/dropped", "127.0.0.1"), "10/8": dial("/tmp/dropped", "10.0.0.1"),
+                "172.16/12": dial("/tmp/dropped", "172.31.0.1"),
                 "100.64/10": dial("/tmp/dropped", "100.64.0.1"), "udp": dial("/tmp/dropped", "203.0.113.1", protocol="udp"),
                 "refused": dial("/tmp/dropped", "203.0.113.1", 9), "/tmpx": dial("/tmpx/dropped", "203.0.113.1"),
                 "/var": dial("/var/dropped", "203.0.113.1"), "/dev/shmem": dial("/dev/shmem/dropped", "203.0.113.1")}
@@ -455,8 +454,8 @@ class ShippedRules(LiveTest):
             if pid == 0:
                 try:
                     os.chroot(self.root)
-                    os.chdir("/etc")
-                    os.link("shadow", "/links/" + mark)
+                    os.chdir("/")
+                    os.link("shadow", "/links/" + mark, src_dir_fd=os.open("/etc", os.O_RDONLY))
                 finally:
                     os._exit(0)
             os.waitpid(pid, 0)
@@ -477,7 +476,7 @@ class ShippedRules(LiveTest):
         memory = f"/proc/{other.pid}/mem"
         for name in ("/proc/4711/mem", "/proc/4711/maps", "/proc/pressure/mem"):
             self.place(name)
-        for name in ("/usr/bin/gdb", "/opt/gdb"):
+        for name in ("/usr/bin/gdb", "/opt/gdb", "/usr/lib/systemd/systemd-coredump"):
             self.bash_as(name)
 
         def on_host(text):
@@ -490,7 +489,8 @@ class ShippedRules(LiveTest):
                     ">>": on_host(f": >> {memory}")}
         near = {"its own": on_host(": < /proc/self/mem"), "its thread's": on_host(": < /proc/thread-self/mem"),
                 "maps": on_host(f": < /proc/{other.pid}/maps"), "gone": on_host(": < /proc/4194305/mem"),
-                "gdb": read("/proc/4711/mem", "/usr/bin/gdb"), "no process": read("/proc/pressure/mem", "/opt/gdb")}
+                "gdb": read("/proc/4711/mem", "/usr/bin/gdb"),
+                "coredump": read("/proc/4711/mem", "/usr/lib/systemd/systemd-coredump"), "no process": read("/proc/pressure/mem", "/opt/gdb")}
         alerts = self.check("Memory of another process opened", triggers, near, "Warning", "T1055.009")
         self.assertEqual(alerts["<"]["output_fields"]["fd.name"], memory)
         self.assertIn("O_RDONLY", alerts["<"]["output_fields"]["evt.arg.flags"])
@@ -503,7 +503,6 @@ class ShippedRules(LiveTest):
         logs = ("/var/log/syslog", "/var/log/wtmp", "/var/log/audit/audit.log", "/var/log/journal/a/system.journal")
         for name in (*logs, "/var/log/syslog.1", "/var/log/auditd.log"):
             self.place(name)
-        self.folder("/new/var/log")
         for name in (*INSTALLERS, "/opt/dpkg"):
             self.bash_as(name)
         triggers = {f"> {name}": lambda m, name=name: self.script(f": > {name}", m) for name in logs}
@@ -624,7 +623,7 @@ class ShippedRules(LiveTest):
         """A rule about shells below a server, which is told by its path or its name."""
         for name in (*paths, *names, *near):
             self.bash_as(name)
-        for name in ("/opt/worker", "/bin/bashful"):
+        for name in ("/opt/worker", "/opt/ash", "/bin/bashful"):
             self.bash_as(name)
 
         def below(server, shell="/bin/sh"):
@@ -633,6 +632,8 @@ class ShippedRules(LiveTest):
         triggers = {name: below(name) for name in (*paths, *names)}
         server = paths[0]
         triggers["bash"] = below(server, "/bin/bash")
+        triggers["a shell by name only"] = below(server, "/opt/ash")
+        triggers["which starts what is not there"] = lambda m: self.script(f"/bin/sh -c '/opt/absent; : {m}'", m, server)
         triggers["further down"] = lambda m: self.script(f"/opt/worker -c \"/bin/sh -c ': {m}'; : {m}\"", m, server)
         neighbours = {name: below(name) for name in near}
         neighbours["no shell"] = below(server, "/bin/bashful")
@@ -650,7 +651,8 @@ class ShippedRules(LiveTest):
 
     def test_shell_below_a_database_server(self):
         self.check_below("Shell below a database server", ("/usr/sbin/mariadbd", "/usr/bin/redis-check-rdb", "/usr/bin/mongod"),
-                         ("/srv/mysqld", "/srv/redis-server"), ("/srv/mysqle", "/usr/lib/postgresql/15/bin/postgres", "/srv/redis-check-rdb"), "T1190")
+                         ("/srv/mysqld", "/srv/redis-server"), ("/srv/mysqle", "/usr/lib/postgresql/15/bin/postgres", "/srv/redis-check-rdb"),
+                         "T1190")
 
     # ------------------------------------------------------------------------------------------- persistence and privilege escalation
 
