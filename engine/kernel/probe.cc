@@ -167,6 +167,7 @@ HostSupport probe_host() {
   host.limits = {
       "this version has the tracing tier only: nothing is refused, block and kill rules alert",
       "opens through io_uring and open_by_handle_at are not seen",
+      "a hard link, or a bind mount, is known by its own name only: a rule on the file's other name does not see it",
       "containers are not told apart: container.* has a host process's values, rules that hold only in containers are inactive",
       "execveat of an absolute name, or with AT_FDCWD, is told as execve",
       "an fd that another thread closes before its open returns to user space has no name but the one passed",
