@@ -7,7 +7,7 @@
 
 #define NSEC_PER_SEC 1000000000ULL
 
-/* 6.13 (4e40eff0b573): "somebody asked for this ctime", kept in the highest bit of i_ctime_nsec. include/linux/fs.h:
+/* 6.13: "somebody asked for this ctime", kept in the highest bit of i_ctime_nsec. include/linux/fs.h:
  * I_CTIME_QUERIED */
 #define CTIME_QUERIED (1U << 31)
 
@@ -23,12 +23,12 @@ struct inode___timespec { /* until 6.5 both, in 6.6 only i_mtime */
   struct timespec64 i_mtime;
 };
 
-struct inode___underscored { /* 6.6: __i_ctime (13bc24457850); 6.7: __i_mtime too (12cd44023651). Until 6.10 */
+struct inode___underscored { /* 6.6: __i_ctime; 6.7: __i_mtime too. Until 6.10 */
   struct timespec64 __i_ctime;
   struct timespec64 __i_mtime;
 };
 
-struct inode___split { /* 6.11 (3aa63a569c64): seconds and nanoseconds apart */
+struct inode___split { /* 6.11: seconds and nanoseconds apart */
   __s64 i_ctime_sec;
   __s64 i_mtime_sec;
   __u32 i_ctime_nsec;
@@ -64,7 +64,7 @@ static __always_inline __u64 inode__mtime_ns(const void* inode) {
   return 0;
 }
 
-/* A kernel_cap_t is two __u32, low word first, until 6.2, and one __u64 since 6.3 (f122a08b197d): on x86 the same 8 bytes. */
+/* A kernel_cap_t is two __u32, low word first, until 6.2, and one __u64 since 6.3: on x86 the same 8 bytes. */
 static __always_inline __u64 capabilities__read(const kernel_cap_t* capabilities) {
   __u64 bits = 0;
   bpf_probe_read_kernel(&bits, sizeof(bits), capabilities);
