@@ -15,7 +15,7 @@
 #define WIRE_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
 
-enum { ABI_VERSION = 1 };
+enum { ABI_VERSION = 2 };
 
 /* The layout of a record. */
 enum event_kind {
@@ -24,9 +24,10 @@ enum event_kind {
   EVENT_KIND_FORK,     /* struct event_process; header and fields describe the child; no paths, no args */
   EVENT_KIND_EXIT,     /* struct event_exit */
   EVENT_KIND_OPEN,     /* struct event_open */
-  EVENT_KIND_CONNECT,  /* struct event_connect */
+  EVENT_KIND_CONNECT,  /* struct event_connect: connect; with a verdict also sends to an address, and bind */
   EVENT_KIND_PATHS,    /* struct event_paths: symlink, symlinkat, link, linkat, failed execve and execveat */
   EVENT_KIND_PTRACE,   /* struct event_ptrace */
+  EVENT_KIND_EXEC_CHECK, /* struct event_process of the program that is to run; header: its caller. Only with a verdict */
   EVENT_KIND_COUNT
 };
 
@@ -45,6 +46,11 @@ enum event_type {
   EVENT_TYPE_LINK,
   EVENT_TYPE_LINKAT,
   EVENT_TYPE_PTRACE,
+  EVENT_TYPE_OPEN_BY_HANDLE_AT, /* from here on: seen by LSM and cgroup programs only */
+  EVENT_TYPE_SENDTO,
+  EVENT_TYPE_SENDMSG,
+  EVENT_TYPE_SENDMMSG,
+  EVENT_TYPE_BIND,
   EVENT_TYPE_COUNT
 };
 
@@ -55,6 +61,15 @@ enum hook {
   HOOK_SCHED_PROCESS_EXIT,
   HOOK_SYS_EXIT,
   HOOK_ITER_TASK,
+  HOOK_BPRM_CREDS_FROM_FILE, /* LSM: the full tier */
+  HOOK_FILE_OPEN,
+  HOOK_PATH_MKNOD,
+  HOOK_SOCKET_CONNECT,
+  HOOK_SOCKET_SENDMSG,
+  HOOK_SOCKET_BIND,
+  HOOK_CGROUP_CONNECT, /* cgroup programs: what the tracing tier can refuse */
+  HOOK_CGROUP_SENDMSG,
+  HOOK_CGROUP_BIND,
   HOOK_COUNT
 };
 
@@ -68,7 +83,10 @@ enum event_flags {
   EVENT_FLAG_USER_UNREAD = 1 << 4,      /* user memory could not be read (page not resident): the blob is empty */
   EVENT_FLAG_USER_TRUNCATED = 1 << 5,   /* a user string was longer than USER_PATH_MAX */
   EVENT_FLAG_FD_GONE = 1 << 6,          /* the returned fd no longer leads to a file: another thread closed it */
-  EVENT_FLAG_NO_PROCESS_PATHS = 1 << 7  /* mm or exe file missing (kernel thread, dying task) */
+  EVENT_FLAG_NO_PROCESS_PATHS = 1 << 7, /* mm or exe file missing (kernel thread, dying task) */
+  EVENT_FLAG_NAMES_TRUNCATED = 1 << 8,  /* the object has more names than EVENT_NAMES_MAX */
+  EVENT_FLAG_VERDICT_ONLY = 1 << 9,     /* sys_exit or sched_process_exec tells the event itself: alert rules wait for that */
+  EVENT_FLAG_ASSUMED = 1 << 10          /* ret is not the call's: every LSM allowed it, so success is assumed */
 };
 
 struct blob {
@@ -105,8 +123,42 @@ struct event_header {
   __u32 flags; /* enum event_flags */
   __u32 sid;
   struct event_creds creds;
+  struct blob verdict; /* struct event_verdict, or empty */
 };
-WIRE_ASSERT(sizeof(struct event_header) == 104, "wire size");
+WIRE_ASSERT(sizeof(struct event_header) == 112, "wire size");
+
+/* event_verdict.flags */
+enum event_verdict_flags {
+  EVENT_VERDICT_REFUSED = 1 << 0, /* the call fails with -EPERM */
+  EVENT_VERDICT_KILLED = 1 << 1,  /* SIGKILL was sent */
+  EVENT_VERDICT_UNSURE = 1 << 2   /* a field could not be told and fell as docs/threat_model.md says */
+};
+
+/* What the policy made of this action: every block and kill rule it hits, in definition order. */
+struct event_verdict {
+  __u32 generation; /* of the policy */
+  __u32 decider;    /* rule that decided, policy-local number; ~0: none enforces, nothing was done */
+  __u16 operation;  /* enum policy_operation */
+  __u16 flags;      /* enum event_verdict_flags */
+  __u32 rule_count; /* how many hit; those beyond EVENT_VERDICT_RULES_MAX are counted only */
+  __u32 rules[EVENT_VERDICT_RULES_MAX]; /* policy-local numbers */
+};
+WIRE_ASSERT(sizeof(struct event_verdict) == 16 + 4 * EVENT_VERDICT_RULES_MAX, "wire size");
+
+/* One name under which loaded rules know the object at hand: row `text` of the policy's texts, and how many components of the
+ * object's own path follow it (0: the text is the whole name). */
+struct event_name {
+  __u32 text;
+  __u32 below;
+};
+
+/* Names by which the object is known besides its path: hard links, bind mounts, other roots. */
+struct event_names {
+  __u32 generation; /* of the policy whose texts these are */
+  __u32 count;      /* at most EVENT_NAMES_MAX */
+  struct event_name names[EVENT_NAMES_MAX];
+};
+WIRE_ASSERT(sizeof(struct event_names) == 8 + 8 * EVENT_NAMES_MAX, "wire size");
 
 /* struct event_file.flags */
 enum event_file_flags {
@@ -149,17 +201,19 @@ struct event_process {
   struct blob exe_path;  /* seen from the task's root; "memfd:NAME" for memfds; no " (deleted)" */
   struct blob cwd;
   struct blob args; /* EXEC: argv, each ended by NUL, at most ARGS_BYTES_MAX; TASK: empty, see /proc */
+  struct blob script; /* EXEC, EXEC_CHECK: the name that was executed, if what runs is its interpreter */
+  struct blob names;  /* struct event_names of exe, or empty */
 };
-WIRE_ASSERT(sizeof(struct event_process) == 104 + 48 + 48 + 16 + 24, "wire size");
+WIRE_ASSERT(sizeof(struct event_process) == 112 + 48 + 48 + 16 + 40, "wire size");
 
 struct event_exit {
   struct event_header header;
   __u32 exit_code; /* as wait(2) */
   __u32 reserved;
 };
-WIRE_ASSERT(sizeof(struct event_exit) == 112, "wire size");
+WIRE_ASSERT(sizeof(struct event_exit) == 120, "wire size");
 
-/* open, openat, openat2, creat. */
+/* open, openat, openat2, creat; from the LSM also open_by_handle_at and io_uring's, which is told as openat. */
 struct event_open {
   struct event_header header;
   __s64 ret;        /* fd, or negative errno */
@@ -174,8 +228,9 @@ struct event_open {
   struct blob name;       /* user memory: the name as passed */
   struct blob base;       /* directory a relative `name` starts at (cwd or dirfd); only when ret < 0 and name is relative */
   struct blob cwd;        /* only if CAPTURE_CWD */
+  struct blob names;      /* struct event_names of the file, or empty */
 };
-WIRE_ASSERT(sizeof(struct event_open) == 104 + 40 + 48 + 32, "wire size");
+WIRE_ASSERT(sizeof(struct event_open) == 112 + 40 + 48 + 40, "wire size");
 
 struct event_connect {
   struct event_header header;
@@ -192,7 +247,7 @@ struct event_connect {
   struct blob unix_path; /* AF_UNIX: peer's path; abstract names begin with NUL */
   struct blob cwd;       /* only if CAPTURE_CWD */
 };
-WIRE_ASSERT(sizeof(struct event_connect) == 104 + 16 + 32 + 8 + 16, "wire size");
+WIRE_ASSERT(sizeof(struct event_connect) == 112 + 16 + 32 + 8 + 16, "wire size");
 
 /* symlink(at): first = target text, second = link path, dirfds[1] = linkdirfd. link(at): first = oldpath, second = newpath.
  * failed execve(at): first = filename, dirfds[0]. A base is the directory a relative name starts at, empty for absolute names.
@@ -209,7 +264,7 @@ struct event_paths {
   struct blob second_base;
   struct blob cwd; /* only if CAPTURE_CWD */
 };
-WIRE_ASSERT(sizeof(struct event_paths) == 104 + 24 + 40, "wire size");
+WIRE_ASSERT(sizeof(struct event_paths) == 112 + 24 + 40, "wire size");
 
 struct event_ptrace {
   struct event_header header;
@@ -221,7 +276,7 @@ struct event_ptrace {
   __u32 reserved;
   struct blob cwd; /* only if CAPTURE_CWD */
 };
-WIRE_ASSERT(sizeof(struct event_ptrace) == 104 + 48, "wire size");
+WIRE_ASSERT(sizeof(struct event_ptrace) == 112 + 48, "wire size");
 
 /* Per CPU and hook. produced = delivered + lost_ring_full + lost_no_scratch, exactly, once the rings are drained. */
 struct hook_counters {
@@ -231,8 +286,20 @@ struct hook_counters {
   __u64 user_unread;     /* records with EVENT_FLAG_USER_UNREAD: not lost, but poorer */
   __u64 path_truncated;  /* records with EVENT_FLAG_PATH_TRUNCATED */
   __u64 fd_gone;         /* records with EVENT_FLAG_FD_GONE */
+  /* Decisions; they count without a reader. */
+  __u64 decided; /* runs in which some clause came as far as the object */
+  __u64 refused;
+  __u64 killed;
+  __u64 would_refuse; /* only monitor rules hit */
+  /* What a decision lacked; how each falls stands in docs/threat_model.md. */
+  __u64 unsure_path;      /* a path or cgroup too long or too deep */
+  __u64 unsure_access;    /* a file about to be made, access not known */
+  __u64 unsure_no_buffer; /* every decision buffer was in use */
+  __u64 unsure_no_policy; /* the policy's generation was not to be found */
+  __u64 state_recomputed; /* a task without state, or with that of another generation or program */
+  __u64 state_unstored;   /* the table of task states is full */
 };
-WIRE_ASSERT(sizeof(struct hook_counters) == 48, "wire size");
+WIRE_ASSERT(sizeof(struct hook_counters) == 128, "wire size");
 
 /* capture_options, a global of the object: what records carry beyond the default. */
 enum capture_options {

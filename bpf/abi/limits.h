@@ -13,7 +13,13 @@ enum {
   ARGS_BYTES_MAX = 8192,    /* of argv; Falco keeps 4096 (libs, args are cut at a page). The true length is recorded */
   SYSCALL_NR_MAX = 512,     /* highest x86-64 number in 6.18 is 469, ia32 the same */
   SCRATCH_PER_CPU = 4,      /* task, softirq and two preempted programs at once; more is counted as lost_no_scratch */
-  RECORD_BYTES_MAX = 20736  /* event_paths with five full strings (168 + 5 * 4096), rounded up */
+  RECORD_BYTES_MAX = 20992, /* event_paths with five full strings (176 + 5 * 4096) and a verdict, rounded up */
+  EVENT_VERDICT_RULES_MAX = 32, /* rules that hit one action; more are counted */
+  EVENT_NAMES_MAX = 8,          /* names of one object; more set EVENT_FLAG_NAMES_TRUNCATED */
+  POLICY_WORDS = 16,            /* of a clause vector: 1024 clauses over all hooks; a larger plan is refused with an error */
+  POLICY_RULES_MAX = 1024,      /* no rule without a clause */
+  POLICY_SLOTS = 4,             /* generations whose headers can lie side by side: old, new and room */
+  ANCESTORS_MAX = 64            /* different names of ancestors a task remembers; as the engine's kMaxAncestors */
 };
 
 #endif

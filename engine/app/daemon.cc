@@ -48,7 +48,7 @@ std::vector<std::string> default_rules() {
 
 event::EventSet captured_events() {
   event::EventSet set;
-  for (std::size_t type = 1; type < kernel::kEventTypes; ++type) set.set(type);
+  for (std::size_t type = 1; type <= event::index(event::EventType::kPtrace); ++type) set.set(type);
   return set;
 }
 

@@ -15,7 +15,8 @@ using event::Event;
 // The engine's table of event types begins with the kernel programs' own numbers.
 static_assert(static_cast<int>(event::EventType::kExecve) == EVENT_TYPE_EXECVE);
 static_assert(static_cast<int>(event::EventType::kConnect) == EVENT_TYPE_CONNECT);
-static_assert(static_cast<int>(event::EventType::kPtrace) == EVENT_TYPE_PTRACE && EVENT_TYPE_PTRACE + 1 == EVENT_TYPE_COUNT);
+static_assert(static_cast<int>(event::EventType::kPtrace) == EVENT_TYPE_PTRACE);
+static_assert(static_cast<int>(event::EventType::kBind) == EVENT_TYPE_BIND && EVENT_TYPE_BIND + 1 == EVENT_TYPE_COUNT);
 
 // Records are 8-aligned in the ring; a copy keeps other callers (files, fuzzers) safe and costs a few words.
 template <class Wire>

@@ -42,6 +42,8 @@ const Process* ProcessTable::apply(const event::Event& event, const std::string&
   }
 
   switch (change->kind) {
+    case ProcessChange::Kind::kExecCheck:
+      break;  // not run yet
     case ProcessChange::Kind::kFork:
       // The child runs what its parent runs, whatever name the forking thread gave itself.
       if (is_new && process.parent_node != nullptr) {

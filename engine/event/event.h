@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "engine/event/event_type.h"
 #include "engine/event/process.h"
@@ -24,9 +26,28 @@ struct Credentials {
   std::uint64_t cap_inheritable = 0;
 };
 
+// A name under which loaded rules know an object: a text of the kernel plan, and how many components of the object's own path
+// follow it (0: the text is the whole name).
+struct ObjectName {
+  std::uint32_t text = 0;
+  std::uint32_t below = 0;
+  bool operator==(const ObjectName&) const = default;
+};
+
+// What the kernel's policy made of an action (struct event_verdict of bpf/abi/event.h).
+struct Verdict {
+  std::uint32_t generation = 0;
+  std::optional<std::uint32_t> decider;  // policy-local number of the rule that decided; none: only monitor rules hit
+  bool refused = false;                  // the call fails with EPERM
+  bool killed = false;
+  bool unsure = false;                   // a field could not be told and fell as docs/threat_model.md says
+  std::uint32_t rule_count = 0;          // how many hit; `rules` may be shorter
+  std::span<const std::uint32_t> rules;  // policy-local numbers, in definition order; borrowed from the record
+};
+
 // A task that was there before us, exec, fork: what a process is now.
 struct ProcessChange {
-  enum class Kind : std::uint8_t { kExisting, kExec, kFork };
+  enum class Kind : std::uint8_t { kExisting, kExec, kFork, kExecCheck };  // kExecCheck: what would run, if nothing refuses
   Kind kind = Kind::kExec;
   std::uint32_t parent_pid = 0;  // fork: who called it, be the child handed to another parent at once (CLONE_PARENT)
   std::uint64_t parent_start_ns = 0;
@@ -37,6 +58,8 @@ struct ProcessChange {
   std::uint32_t args_total = 0;
   FileIdentity file;
   std::string_view comm, exe_path, cwd, args;
+  std::string_view script;      // the name that was executed, if what runs is its interpreter
+  std::vector<ObjectName> names;  // of the executable
 };
 
 struct ProcessExit {
@@ -55,6 +78,8 @@ struct Open {
   std::string_view path;  // the kernel's; empty if the open failed or the fd was gone
   std::string_view name;  // as passed
   std::string_view base;  // where a relative name of a failed open starts
+  bool assumed = false;   // ret is not the call's: every LSM allowed it
+  std::vector<ObjectName> names;
 };
 
 struct Connect {
@@ -95,6 +120,8 @@ struct Gaps {
   bool user_unread = false;  // user memory could not be read: a name is empty
   bool user_cut = false;     // a name in user memory was longer than PATH_MAX
   bool fd_gone = false;      // the fd was closed by another thread before it could be looked up
+  bool names = false;        // the object has more names that rules know than the record holds
+  bool rules = false;        // more rules hit than the verdict holds
 
   bool operator==(const Gaps&) const = default;
 };
@@ -116,6 +143,11 @@ struct Event {
   Gaps gaps;
   Credentials creds;
   std::string_view cwd;  // if the record carries it
+  std::optional<Verdict> verdict;
+  bool verdict_only = false;              // another record tells the event itself: only the verdict's rules alert from this one
+  std::uint32_t names_generation = 0;     // of the policy the payload's ObjectNames belong to
+  std::span<const std::string_view> names;  // those names as paths: what fd.names gives. Set by the pipeline
+  std::string_view cgroup;                // path in the default hierarchy; set by enrich; empty: unknown
   Payload payload;
   const Process* process = nullptr;  // set by enrich; null: unknown
 };

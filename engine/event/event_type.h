@@ -25,6 +25,11 @@ enum class EventType : std::uint16_t {
   kLink,
   kLinkat,
   kPtrace,
+  kOpenByHandleAt,  // from here on: only where a hook decides
+  kSendto,
+  kSendmsg,
+  kSendmmsg,
+  kBind,
 };
 
 inline constexpr std::size_t kEventTypeMax = 512;

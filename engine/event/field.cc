@@ -192,6 +192,12 @@ Value fd_name(const Extraction& x) {
   return {};
 }
 
+Value object_names(const Extraction& x) {
+  const std::span<Value> names = x.arena.array<Value>(x.event.names.size());
+  std::ranges::copy(x.event.names, names.begin());
+  return Value(ValueList{names.data(), names.size()});
+}
+
 Value fd_nameraw(const Extraction& x) {
   const Open* open = open_of(x);
   if (open != nullptr) return open->name;
@@ -411,6 +417,8 @@ constexpr Field kFields[] = {
      GET(integer(x.event.creds.loginuid == 0xffffffff ? -1 : static_cast<std::int64_t>(x.event.creds.loginuid)))},
     {"user.loginname", kString, kNone, 0, kHostFiles, "its name; <NA> if unset or unknown",
      GET(x.event.creds.loginuid == 0xffffffff ? Value("<NA>") : user_name(x, x.event.creds.loginuid))},
+    {"cgroup.path", kString, kNone, 0, kKernel, "the process's cgroup in the default hierarchy (v2), from its root: /system.slice/ssh.service",
+     GET(x.event.cgroup.empty() ? Value() : Value(x.event.cgroup))},
     {"group.gid", kUint, kNone, 0, kKernel, "effective group id", GET(natural(x.event.creds.gid))},
     {"group.name", kString, kNone, 0, kHostFiles, "its name in the host's /etc/group; <NA> if unknown", GET(group_name(x))},
 
@@ -419,6 +427,7 @@ constexpr Field kFields[] = {
     {"fd.type", kString, kNone, 0, kKernel, "file, directory, ipv4, ipv6, unix; absent after a failed open", fd_type},
     {"fd.typechar", kString, kNone, 0, kKernel, "f file, d directory, 4, 6, u unix, o other; f after a failed open", fd_typechar},
     {"fd.name", kString, kNone, 0, kKernel, "the kernel's path of the opened file, seen from the process's root; after a failed open the name as passed, made absolute (user memory); of a socket client->server", fd_name},
+    {"fd.names", kString, kNone, kExistential | kNoRhs | kNoTransform, kKernel, "every name loaded rules know the opened file by besides fd.name: hard links, bind mounts, other roots", GET(x.event.names.empty() ? Value() : object_names(x))},
     {"fd.nameraw", kString, kNone, 0, kUserMemory, "the name as the program passed it", fd_nameraw},
     {"fd.directory", kString, kNone, 0, kKernel, "directory part of fd.name", fd_directory},
     {"fd.filename", kString, kNone, 0, kKernel, "last component of fd.name; absent for directories and failed opens", fd_filename},

@@ -26,7 +26,8 @@ using Link = std::unique_ptr<bpf_link, Destroyer<bpf_link__destroy>>;
 using Skeleton = std::unique_ptr<shrike_bpf, Destroyer<shrike_bpf__destroy>>;
 
 constexpr std::string_view kHookNames[] = {"sched_process_exec", "sched_process_fork", "sched_process_exit", "sys_exit",
-                                           "iter_task"};
+                                           "iter_task", "bprm_creds_from_file", "file_open", "path_mknod", "socket_connect",
+                                           "socket_sendmsg", "socket_bind", "cgroup_connect", "cgroup_sendmsg", "cgroup_bind"};
 static_assert(std::size(kHookNames) == HOOK_COUNT);
 
 // The numbers a type of event has. ia32: arch/x86/entry/syscalls/syscall_32.tbl.
@@ -41,7 +42,7 @@ constexpr SyscallNumber kSyscalls[] = {
     {EVENT_TYPE_CONNECT, SYS_connect, 362}, {EVENT_TYPE_SYMLINK, SYS_symlink, 83},    {EVENT_TYPE_SYMLINKAT, SYS_symlinkat, 304},
     {EVENT_TYPE_LINK, SYS_link, 9},         {EVENT_TYPE_LINKAT, SYS_linkat, 303},     {EVENT_TYPE_PTRACE, SYS_ptrace, 26},
 };
-static_assert(std::size(kSyscalls) + 1 == EVENT_TYPE_COUNT);
+static_assert(std::size(kSyscalls) + 1 == EVENT_TYPE_OPEN_BY_HANDLE_AT, "every type sys_exit tells");
 constexpr std::uint16_t kIa32Socketcall = 102;  // multiplexes connect among others; sys_exit looks at its first argument
 
 bool is_exec(std::size_t type) { return type == EVENT_TYPE_EXECVE || type == EVENT_TYPE_EXECVEAT; }
