@@ -18,6 +18,12 @@ enum {
   EVENT_NAMES_MAX = 8,          /* names of one object; more set EVENT_FLAG_NAMES_TRUNCATED */
   POLICY_WORDS = 16,            /* of a clause vector: 1024 clauses over all hooks; a larger plan is refused with an error */
   POLICY_RULES_MAX = 1024,      /* no rule without a clause */
+  POLICY_OBJECT_TEXTS = 4,      /* paths of rules that can lead to one inode; a fifth is a warning at load */
+  DECISION_BUFFERS = 512,       /* decisions under way at one moment, preempted ones too; none free falls closed */
+  SYSCALL_TYPE_DECIDE = 0x80,   /* bit in syscall_type64/32: no rule wants the event itself, only what the policy makes of it */
+  CONTAINER_ID_DIGITS = 64,     /* of a container id in a cgroup's name: SHA-256 in hexadecimal */
+  CGROUP_DEPTH_MAX = 64,        /* systemd and Kubernetes stay below 10; a deeper one falls closed */
+  COMM_BYTES = 15,              /* TASK_COMM_LEN - 1 */
   POLICY_SLOTS = 4,             /* generations whose headers can lie side by side: old, new and room */
   ANCESTORS_MAX = 64            /* different names of ancestors a task remembers; as the engine's kMaxAncestors */
 };

@@ -61,11 +61,12 @@ struct policy_header {
   __u32 generation;
   __u32 words;   /* of each vector in use */
   __u32 fields;  /* bit per enum policy_field: some clause asks for it */
-  __u32 objects; /* entries of policy_objects: 0 spares the walk */
-  __u64 seed;    /* of text__hash */
+  __u32 operations; /* bit per enum policy_operation: it has clauses */
+  __u32 objects; /* bit per enum policy_field: policy_objects has entries for it; 0 spares the walk */
+  __u32 reserved;
   __u64 operation[OPERATION_COUNT][POLICY_WORDS];
   __u64 enforcing[POLICY_WORDS]; /* clauses of rules that refuse or kill, vetoes left out */
-  __u64 unknown[POLICY_WORDS];   /* for a field that can't be told: positive clauses hold, vetoes do not (closed) */
+  __u64 unknown[FIELD_COUNT][POLICY_WORDS]; /* if the field can't be told: positive clauses hold, vetoes that ask for it do not */
   struct policy_vector otherwise[FIELD_COUNT]; /* for a value the index has no key of */
   struct policy_vector absent[FIELD_COUNT];    /* for an event without such a value */
 };
@@ -109,6 +110,11 @@ struct policy_object_key {
   __u64 name_hash; /* OBJECT_ENTRY; else 0 */
 };
 
+struct policy_object {
+  struct policy_vector vector;
+  __u32 texts[POLICY_OBJECT_TEXTS]; /* rows of the plan's texts that name it; ~0: no more */
+};
+
 enum policy_clause_flags {
   CLAUSE_VETO = 1 << 0,    /* if it survives, no later clause of its unit counts */
   CLAUSE_ENFORCE = 1 << 1, /* its rule's effective mode is enforce */
@@ -132,7 +138,17 @@ struct policy_rule_counters {
   __u64 outranked; /* it enforces and hit, but another rule decided */
 };
 
-/* The seeded hash of a text: one step per byte, in both compilers. */
+/* Record of the file iterator: what the kernel knows an open file of the daemon's as. */
+struct file_identity {
+  __u32 fd;
+  __u32 dev; /* major << 20 | minor */
+  __u64 ino;
+  __u32 inode_generation;
+  __u32 mode;
+};
+
+/* The hash of a text, from the global text_seed: one step per byte, in both compilers. The seed is random per load, so nobody can
+ * prepare two paths that look alike. */
 static inline __u64 text__hash_step(__u64 hash, unsigned char byte) {
   hash = (hash ^ byte) * 0x9e3779b97f4a7c15ULL;
   return hash ^ (hash >> 29);

@@ -35,6 +35,14 @@ struct inode___split { /* 6.11: seconds and nanoseconds apart */
   __u32 i_mtime_nsec;
 };
 
+struct kernfs_node___parent { /* until 6.14 */
+  struct kernfs_node* parent;
+};
+
+struct kernfs_node___underscored { /* 6.15: under RCU */
+  struct kernfs_node* __parent;
+};
+
 #pragma clang attribute pop
 
 /* Times of an inode changed their place three times. Can go when 6.11 is the oldest kernel. */
@@ -69,6 +77,14 @@ static __always_inline __u64 capabilities__read(const kernel_cap_t* capabilities
   __u64 bits = 0;
   bpf_probe_read_kernel(&bits, sizeof(bits), capabilities);
   return bits;
+}
+
+/* The directory a kernfs node lies in, NULL for the root. Can go when 6.15 is the oldest kernel. */
+static __always_inline struct kernfs_node* kernfs_node__parent(const void* node) {
+  const struct kernfs_node___underscored* underscored = node;
+  const struct kernfs_node___parent* parent = node;
+  if (bpf_core_field_exists(underscored->__parent)) return BPF_CORE_READ(underscored, __parent);
+  return BPF_CORE_READ(parent, parent);
 }
 
 #endif

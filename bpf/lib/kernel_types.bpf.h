@@ -46,6 +46,7 @@ struct inode {
   struct super_block* i_sb;
   unsigned long i_ino;
   unsigned int i_nlink;
+  __u32 i_generation;
 };
 
 struct dentry {
@@ -72,6 +73,7 @@ struct path {
 
 struct file {
   unsigned int f_mode;
+  unsigned int f_flags;
   void* private_data;
   struct inode* f_inode;
   struct path f_path;
@@ -94,6 +96,7 @@ struct fs_struct {
 /* tasks */
 struct kernfs_node {
   __u64 id;
+  const char* name;
 };
 
 struct cgroup {
@@ -163,6 +166,8 @@ struct thread_info {
 
 struct task_struct {
   struct thread_info thread_info;
+  unsigned int flags;
+  __u64 self_exec_id; /* counts the execs of the process */
   struct mm_struct* mm;
   int exit_code;
   int pid;
@@ -171,6 +176,7 @@ struct task_struct {
   struct task_struct* group_leader;
   __u64 start_boottime;
   const struct cred* cred;
+  const struct cred* real_cred;
   char comm[16];
   struct fs_struct* fs;
   struct files_struct* files;
@@ -181,7 +187,12 @@ struct task_struct {
 
 /* include/linux/binfmts.h */
 struct linux_binprm {
+  struct file* file;
+  struct cred* cred;
+  const char* filename; /* as passed: a kernel copy */
+  const char* interp;   /* another pointer than filename: what runs is an interpreter */
   const char* fdpath;
+  unsigned int comm_from_dentry : 1; /* 6.14 */
 };
 
 /* net */
@@ -208,6 +219,14 @@ struct socket {
   struct sock* sk;
 };
 
+struct msghdr {
+  void* msg_name; /* struct sockaddr, copied into the kernel */
+  int msg_namelen;
+  unsigned int msg_flags;
+};
+
+struct sockaddr; /* kernel memory; read as uapi's sockaddr_in and sockaddr_in6 */
+
 struct unix_address {
   int len;           /* of the sockaddr_un behind it */
   address_at name[]; /* struct sockaddr_un */
@@ -230,19 +249,33 @@ struct bpf_iter__task {
   struct task_struct* task;
 };
 
+struct bpf_iter__task_file {
+  struct bpf_iter_meta* meta;
+  struct task_struct* task;
+  __u32 fd;
+  struct file* file;
+};
+
 #pragma clang attribute pop
 
 /* Constants that only kernel headers have, each from the file named. */
 enum {
+  E2BIG_ = 7,        /* include/uapi/asm-generic/errno-base.h */
+  EPERM_ = 1,
   PIDTYPE_TGID = 1, /* include/linux/pid_types.h */
   PIDTYPE_PGID = 2,
   PIDTYPE_SID = 3,
+  SYSCALL_IO_URING_ENTER = 426, /* arch/x86/entry/syscalls/syscall_64.tbl, the same in syscall_32.tbl */
+  IA32_SOCKETCALL = 102, /* arch/x86/entry/syscalls/syscall_32.tbl */
   TS_COMPAT = 0x0002,           /* arch/x86/include/asm/thread_info.h */
   X32_SYSCALL_BIT = 0x40000000, /* arch/x86/include/uapi/asm/unistd.h */
   SIGNAL_GROUP_EXIT = 0x4,      /* include/linux/sched/signal.h */
   FMODE_READ = 0x1,             /* include/linux/fs.h */
   FMODE_WRITE = 0x2,
   FMODE_CREATED = 0x100000,
+  FMODE_EXEC_FLAG = 0x20, /* __FMODE_EXEC, in f_flags: opened by exec, to be run */
+  FMODE_NOACCOUNT = 0x20000000, /* an overlay's own open of the file beneath (with FMODE_BACKING since 6.6) */
+  PF_IO_WORKER = 0x10,          /* include/linux/sched.h */
   S_IMMUTABLE = 1 << 3,
   SB_RDONLY = 1,
   MNT_READONLY = 0x40,         /* include/linux/mount.h */

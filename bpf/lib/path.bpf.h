@@ -16,7 +16,7 @@ enum walk_end {
 };
 
 struct walk_context {
-  struct scratch* scratch;
+  struct path_buffer* buffer;
 };
 
 static __always_inline struct mount* mount__of(struct vfsmount* mnt) {
@@ -24,17 +24,15 @@ static __always_inline struct mount* mount__of(struct vfsmount* mnt) {
 }
 
 /* Puts `name`, with a slash in front, before what is there. False: no room. */
-static __always_inline bool walk__prepend(struct scratch* scratch, const struct dentry* dentry, bool slash) {
-  __u32 size = BPF_CORE_READ(dentry, d_name.len);
-  const unsigned char* name = BPF_CORE_READ(dentry, d_name.name);
-  __u32 position = scratch->walk.position;
+static __always_inline bool walk__prepend(struct path_buffer* buffer, const void* name, __u32 size, bool slash) {
+  __u32 position = buffer->walk.position;
   if (size > PATH_COMPONENT_MAX || size + slash > position) return false;
   position -= size + slash;
-  scratch->walk.position = position;
+  buffer->walk.position = position;
   HIDE(position);
   HIDE(size);
   position &= PATH_BYTES_MAX - 1;
-  char* to = &scratch->path[position];
+  char* to = &buffer->path[position];
   if (slash) *to++ = '/';
   bpf_probe_read_kernel(to, size & PATH_COMPONENT_MAX, name);
   return true;
@@ -43,7 +41,7 @@ static __always_inline bool walk__prepend(struct scratch* scratch, const struct 
 /* One level up, or across a mount. Returns 1 to stop, as bpf_loop wants. */
 static long walk__step(__u32 index, struct walk_context* context) {
   (void)index;
-  struct walk* walk = &context->scratch->walk;
+  struct walk* walk = &context->buffer->walk;
   const struct dentry* dentry = (const struct dentry*)walk->dentry;
   if (walk->dentry == walk->root_dentry && walk->mount == walk->root_mount) {
     walk->end = WALK_AT_ROOT;
@@ -63,7 +61,7 @@ static long walk__step(__u32 index, struct walk_context* context) {
   }
   const struct dentry* parent = BPF_CORE_READ(dentry, d_parent);
   const bool pseudo = !parent || parent == dentry;
-  if (!walk__prepend(context->scratch, dentry, !pseudo)) {
+  if (!walk__prepend(context->buffer, BPF_CORE_READ(dentry, d_name.name), BPF_CORE_READ(dentry, d_name.len), !pseudo)) {
     walk->end = WALK_TOO_LONG;
     return 1;
   }
@@ -72,33 +70,41 @@ static long walk__step(__u32 index, struct walk_context* context) {
   return pseudo;
 }
 
-/* Appends the path of (mnt, dentry) as `blob`. walk.root_* must be set. Flags PATH_TRUNCATED, PATH_UNREACHABLE. */
-static __noinline int path__append(struct scratch* scratch, struct blob* blob, struct vfsmount* mnt, struct dentry* dentry) {
-  if (!scratch || !blob) return 0;
-  struct walk* walk = &scratch->walk;
+/* Writes the path of (mnt, dentry) into the buffer, from walk.position to PATH_BYTES_MAX. walk.root_* must be set. Returns walk.end
+ * (enum walk_end). */
+static __noinline int path__walk(struct path_buffer* buffer, struct vfsmount* mnt, struct dentry* dentry) {
+  if (!buffer) return WALK_TOO_LONG;
+  struct walk* walk = &buffer->walk;
   walk->dentry = (__u64)dentry;
   walk->mount = (__u64)mount__of(mnt);
   walk->mount_root = (__u64)BPF_CORE_READ(mnt, mnt_root);
   walk->position = PATH_BYTES_MAX;
   walk->end = WALK_GOES_ON;
-  struct walk_context context = {.scratch = scratch};
+  struct walk_context context = {.buffer = buffer};
   bpf_loop(PATH_DEPTH_MAX, walk__step, &context, 0);
-
-  if (walk->end == WALK_GOES_ON || walk->end == WALK_TOO_LONG) record__flag(scratch, EVENT_FLAG_PATH_TRUNCATED);
-  if (walk->end == WALK_OUTSIDE) record__flag(scratch, EVENT_FLAG_PATH_UNREACHABLE);
+  if (walk->end == WALK_GOES_ON) walk->end = WALK_TOO_LONG;
   if (walk->position == PATH_BYTES_MAX && walk->end != WALK_PSEUDO) {
     walk->position = PATH_BYTES_MAX - 1;
-    scratch->path[PATH_BYTES_MAX - 1] = '/';
+    buffer->path[PATH_BYTES_MAX - 1] = '/';
   }
+  return walk->end;
+}
+
+/* Appends the path of (mnt, dentry) as `blob`. walk.root_* must be set. Flags PATH_TRUNCATED, PATH_UNREACHABLE. */
+static __noinline int path__append(struct scratch* scratch, struct blob* blob, struct vfsmount* mnt, struct dentry* dentry) {
+  if (!scratch || !blob) return 0;
+  const int end = path__walk(&scratch->buffer, mnt, dentry);
+  if (end == WALK_TOO_LONG) record__flag(scratch, EVENT_FLAG_PATH_TRUNCATED);
+  if (end == WALK_OUTSIDE) record__flag(scratch, EVENT_FLAG_PATH_UNREACHABLE);
   void* to = record__end(scratch, PATH_BYTES_MAX);
   if (!to) return 0;
-  __u32 position = walk->position;
+  __u32 position = scratch->buffer.walk.position;
   HIDE(position);
   if (position > PATH_BYTES_MAX) return 0; /* for the verifier */
   __u32 size = PATH_BYTES_MAX - position;
   HIDE(size);
   if (size > PATH_BYTES_MAX) return 0; /* for the verifier */
-  bpf_probe_read_kernel(to, size, (const char*)scratch->path + position);
+  bpf_probe_read_kernel(to, size, (const char*)scratch->buffer.path + position);
   record__take(scratch, blob, size);
   return 0;
 }

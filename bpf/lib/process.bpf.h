@@ -9,7 +9,7 @@
 static __noinline int event_process__append_paths(struct scratch* scratch, struct event_process* event,
                                                   struct task_struct* task) {
   if (!scratch || !event) return 0;
-  walk__set_root(scratch, task);
+  walk__set_root(&scratch->buffer, task);
   struct file* exe = BPF_CORE_READ(task, mm, exe_file);
   if (!exe) {
     record__flag(scratch, EVENT_FLAG_NO_PROCESS_PATHS);

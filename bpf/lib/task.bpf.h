@@ -53,13 +53,13 @@ static __always_inline void event_header__fill(struct scratch* scratch, struct t
 }
 
 /* Where paths of this record begin. A task on its way out has no root: its paths are the host's. */
-static __always_inline void walk__set_root(struct scratch* scratch, struct task_struct* task) {
-  scratch->walk.root_dentry = 0;
-  scratch->walk.root_mount = 0;
+static __always_inline void walk__set_root(struct path_buffer* buffer, struct task_struct* task) {
+  buffer->walk.root_dentry = 0;
+  buffer->walk.root_mount = 0;
   struct fs_struct* fs = task->fs;
   if (!fs) return; /* EVENT_FLAG_PATH_UNREACHABLE follows */
-  scratch->walk.root_dentry = (__u64)fs->root.dentry;
-  scratch->walk.root_mount = (__u64)fs->root.mnt - bpf_core_field_offset(struct mount, mnt);
+  buffer->walk.root_dentry = (__u64)fs->root.dentry;
+  buffer->walk.root_mount = (__u64)fs->root.mnt - bpf_core_field_offset(struct mount, mnt);
 }
 
 /* Appends the working directory. Empty if the task has none left. */

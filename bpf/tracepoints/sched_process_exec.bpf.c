@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* A process runs another program. Fires after the point of no return: mm, comm and credentials are the new ones. */
-#include "bpf/lib/process.bpf.h"
-
-/* The registers no longer say: by now the kernel has set orig_ax to execve's number (set_personality_64bit). But only execveat
- * has a directory, for which the kernel makes a "/dev/fd/N" name. An execveat of an absolute name or from AT_FDCWD is told as the
- * execve it amounts to. */
-static __always_inline __u16 exec__type(const struct linux_binprm* bprm) {
-  return bprm->fdpath ? EVENT_TYPE_EXECVEAT : EVENT_TYPE_EXECVE;
-}
+#include "bpf/lib/decide.bpf.h"
+#include "bpf/lib/exec.bpf.h"
 
 /* Appends argv as the process will find it: user memory, but written by the kernel a moment ago. */
 static __always_inline void args__append(struct scratch* scratch, struct event_process* event, struct task_struct* task) {
@@ -29,18 +23,40 @@ static __always_inline void args__append(struct scratch* scratch, struct event_p
     record__flag(scratch, EVENT_FLAG_USER_UNREAD);
 }
 
+/* Tracing tier: kill rules on exec. The program has begun by now, but has run no instruction yet. Returns the decision if some rule
+ * hit. */
+static __always_inline struct decision* exec__decide(struct task_struct* task) {
+  struct hook_counters* counters = counters__of(HOOK_SCHED_PROCESS_EXEC);
+  bool refuse; /* nothing to refuse any more: without a buffer the process lives */
+  struct decision* decision = decision__begin(task, HOOK_SCHED_PROCESS_EXEC, OPERATIONS(OPERATION_EXEC, OPERATION_EXEC), &refuse);
+  if (!decision || !counters) return NULL;
+  if (subject__apply(decision, task, task->cred->euid.val)) {
+    __sync_fetch_and_add(&counters->decided, 1);
+    decision__act(decision, OPERATION_EXEC, false);
+    if (decision->verdict.rule_count != 0) return decision;
+  }
+  decision__release(decision);
+  return NULL;
+}
+
 SEC("tp_btf/sched_process_exec")
 int tp_sched_process_exec(__u64* ctx) {
   struct task_struct* task = (struct task_struct*)ctx[0]; /* (task, old_pid, bprm) */
   const struct linux_binprm* bprm = (const struct linux_binprm*)ctx[2];
+  state__exec(task);
+  struct decision* decision = exec_decides ? exec__decide(task) : NULL;
   struct scratch* scratch = record__begin(HOOK_SCHED_PROCESS_EXEC, EVENT_KIND_EXEC, sizeof(struct event_process));
-  if (!scratch) return 0; /* counted by record__begin */
-  struct event_process* event = (struct event_process*)scratch->record;
-  event_header__fill(scratch, task);
-  event->header.type = exec__type(bprm);
-  event_process__fill(event, task);
-  event_process__append_paths(scratch, event, task);
-  args__append(scratch, event, task);
-  record__submit(scratch, HOOK_SCHED_PROCESS_EXEC, &processes, processes_wakeup_bytes);
+  if (scratch) {
+    struct event_process* event = (struct event_process*)scratch->record;
+    event_header__fill(scratch, task);
+    event->header.type = exec__type(bprm);
+    event_process__fill(event, task);
+    event_process__append_paths(scratch, event, task);
+    script__append(scratch, &event->script, bprm);
+    args__append(scratch, event, task);
+    if (decision) verdict__append(scratch, &decision->verdict);
+    record__submit(scratch, HOOK_SCHED_PROCESS_EXEC, &processes, processes_wakeup_bytes);
+  } /* else counted by record__begin */
+  if (decision) decision__release(decision);
   return 0;
 }

@@ -6,11 +6,11 @@
  * thread closed or replaced that descriptor in the meantime. */
 #include <linux/openat2.h>
 
+#include "bpf/lib/decide.bpf.h"
 #include "bpf/lib/sock.bpf.h"
 
 enum {
   EINPROGRESS_ = 115,    /* include/uapi/asm-generic/errno.h */
-  IA32_SOCKETCALL = 102, /* arch/x86/entry/syscalls/syscall_32.tbl */
   SOCKETCALL_CONNECT = 3 /* SYS_CONNECT in include/uapi/linux/net.h */
 };
 
@@ -21,6 +21,7 @@ struct call {
   __s64 ret;
   __u16 type; /* enum event_type */
   bool compat;
+  bool unasked; /* no rule wants the event itself, only what the policy makes of it */
 };
 
 /* Arguments are still where the caller put them: the kernel changes ax only. */
@@ -50,7 +51,7 @@ static __always_inline struct scratch* call__begin(const struct call* call, __u1
   struct event_header* header = record__header(scratch);
   header->type = call->type;
   if (call->compat) header->flags |= EVENT_FLAG_COMPAT;
-  walk__set_root(scratch, call->task);
+  walk__set_root(&scratch->buffer, call->task);
   if (capture_options & CAPTURE_CWD) cwd__append(scratch, (struct blob*)((char*)header + cwd_offset), call->task);
   return scratch;
 }
@@ -102,7 +103,30 @@ static __always_inline void event_open__fill_file(struct scratch* scratch, struc
   file_path__append(scratch, &event->path, file);
 }
 
-static __noinline int report_open(struct call* call) {
+/* Tracing tier: kill rules on files, once they are open. Returns the decision if some rule hit. */
+static __always_inline struct decision* open__decide(struct call* call) {
+  if (!call || call->ret < 0) return NULL;
+  struct task_struct* task = call->task;
+  bool refuse; /* nothing to refuse any more: without a buffer the process lives */
+  struct decision* decision = decision__begin(task, HOOK_SYS_EXIT, OPERATIONS(OPERATION_OPEN, OPERATION_OPEN), &refuse);
+  if (!decision) return NULL;
+  struct file* file = fd__file(task, call->ret);
+  if (file) { /* else another thread closed it: it is gone, and so is what it was for */
+    const bool directory = (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFDIR;
+    access__apply(decision, (BPF_CORE_READ(file, f_mode) & (FMODE_READ | FMODE_WRITE)) | (directory ? ACCESS_DIRECTORY : 0));
+    if (subject__apply(decision, task, task->cred->euid.val)) {
+      file__apply(decision, task, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry), directory);
+      if (words__any(decision->alive)) {
+        decision__act(decision, OPERATION_OPEN, false);
+        if (decision->verdict.rule_count != 0) return decision;
+      }
+    }
+  }
+  decision__release(decision);
+  return NULL;
+}
+
+static __noinline int report_open(struct call* call, const struct decision* decision) {
   if (!call) return 0;
   struct scratch* scratch = CALL_BEGIN(call, EVENT_KIND_OPEN, event_open);
   if (!scratch) return 0; /* counted by record__begin */
@@ -114,7 +138,19 @@ static __noinline int report_open(struct call* call) {
     event_open__fill_file(scratch, event, call->task);
   else if (relative)
     base__append(scratch, &event->base, call->task, event->dirfd);
-  return call__submit(scratch);
+  if (!decision) return call__submit(scratch);
+  if (call->unasked) event->header.flags |= EVENT_FLAG_VERDICT_ONLY;
+  verdict__append(scratch, &decision->verdict);
+  names__append(scratch, &event->names, &decision->names);
+  record__submit(scratch, HOOK_SYS_EXIT, &verdicts, verdicts_wakeup_bytes);
+  return 0;
+}
+
+static __always_inline int handle_open(struct call* call) {
+  struct decision* decision = open_decides ? open__decide(call) : NULL;
+  if (decision || !call->unasked) report_open(call, decision);
+  if (decision) decision__release(decision);
+  return 0;
 }
 
 /* ia32's one call for all of sockets: (which, pointer to its arguments). False: not a connect, or its arguments can't be read. */
@@ -219,18 +255,29 @@ static __noinline int report_ptrace(struct call* call) {
   return call__submit(scratch);
 }
 
+/* Tracing tier: a cgroup program refused this call for a kill rule. */
+static __always_inline void kill_if_doomed(void) {
+  const __u64 thread = bpf_get_current_pid_tgid();
+  if (!bpf_map_lookup_elem(&doomed_threads, &thread)) return; /* refused by somebody else */
+  bpf_map_delete_elem(&doomed_threads, &thread);
+  bpf_send_signal(SIGKILL_);
+}
+
 /* The rest of the work, for calls of a number some ABI's rules want. */
 static __always_inline int report_call(const struct pt_regs* regs, __u64 nr, __s64 ret) {
   struct call call = {.task = bpf_get_current_task_btf(), .ret = ret};
   call.compat = call.task->thread_info.status & TS_COMPAT;
-  call.type = call.compat ? syscall_type32[nr] : syscall_type64[nr];
+  const __u8 type = call.compat ? syscall_type32[nr] : syscall_type64[nr];
+  call.type = type & ~SYSCALL_TYPE_DECIDE;
+  call.unasked = type & SYSCALL_TYPE_DECIDE;
+  if (network_kills && ret == -EPERM_) kill_if_doomed();
   call__read_args(&call, regs);
   switch (call.type) {
     case EVENT_TYPE_OPEN:
     case EVENT_TYPE_OPENAT:
     case EVENT_TYPE_OPENAT2:
     case EVENT_TYPE_CREAT:
-      return report_open(&call);
+      return handle_open(&call);
     case EVENT_TYPE_CONNECT:
       if (call.compat && nr == IA32_SOCKETCALL && !call__unpack_socketcall(&call))
         return 0; /* another socket call, or a failed one */

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstring>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -45,6 +47,11 @@ constexpr SyscallNumber kSyscalls[] = {
 static_assert(std::size(kSyscalls) + 1 == EVENT_TYPE_OPEN_BY_HANDLE_AT, "every type sys_exit tells");
 constexpr std::uint16_t kIa32Socketcall = 102;  // multiplexes connect among others; sys_exit looks at its first argument
 
+// Calls a cgroup program can refuse, of both ABIs: connect, sendto, sendmsg, sendmmsg, bind, ia32's socketcall.
+constexpr std::uint16_t kNetworkCalls[] = {SYS_connect, SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_bind, 362, 369, 370, 345, 361, kIa32Socketcall};
+
+bool is_open(std::size_t type) { return type >= EVENT_TYPE_OPEN && type <= EVENT_TYPE_CREAT; }
+
 bool is_exec(std::size_t type) { return type == EVENT_TYPE_EXECVE || type == EVENT_TYPE_EXECVEAT; }
 
 // Whole bytes that programs read while we write.
@@ -60,6 +67,15 @@ __attribute__((format(printf, 2, 0))) int keep_log(libbpf_print_level level, con
   const int size = vsnprintf(line, sizeof(line), format, arguments);
   if (size > 0) libbpf_log->append(line, std::min<std::size_t>(static_cast<std::size_t>(size), sizeof(line) - 1));
   return size;
+}
+
+// hook_counters is nothing but __u64.
+void add(hook_counters& to, const hook_counters& one) {
+  std::array<std::uint64_t, sizeof(hook_counters) / sizeof(std::uint64_t)> sum{}, part{};
+  std::memcpy(sum.data(), &to, sizeof(to));
+  std::memcpy(part.data(), &one, sizeof(one));
+  for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += part[i];
+  std::memcpy(&to, sum.data(), sizeof(to));
 }
 
 // Collects libbpf's complaints while it lives.
@@ -88,46 +104,113 @@ class LibbpfLog {
 
 }  // namespace
 
-bool CapturePlan::needs_sys_exit() const {
-  for (std::size_t type = 1; type < kEventTypes; ++type) {
-    if (events[type] && (!is_exec(type) || failed_exec)) return true;
-  }
-  return false;
-}
-
 std::string_view hook_name(std::size_t hook) { return hook < HOOK_COUNT ? kHookNames[hook] : std::string_view("unknown"); }
+
+namespace {
+
+enum class In : std::uint8_t { kBoth, kFull, kTracing };
+
+// Every program: its hook, and in which tier it is loaded.
+struct Program {
+  using Pointer = bpf_program* decltype(shrike_bpf::progs)::*;
+  std::size_t hook;
+  Pointer program;
+  In tier;
+};
+using Progs = decltype(shrike_bpf::progs);
+constexpr Program kPrograms[] = {
+    {HOOK_SCHED_PROCESS_EXIT, &Progs::tp_sched_process_exit, In::kBoth},
+    {HOOK_SCHED_PROCESS_FORK, &Progs::tp_sched_process_fork, In::kBoth},
+    {HOOK_SCHED_PROCESS_EXEC, &Progs::tp_sched_process_exec, In::kBoth},
+    {HOOK_SYS_EXIT, &Progs::tp_sys_exit, In::kBoth},
+    {HOOK_ITER_TASK, &Progs::iter_task, In::kBoth},
+    {HOOK_BPRM_CREDS_FROM_FILE, &Progs::lsm_bprm_creds_from_file, In::kFull},
+    {HOOK_FILE_OPEN, &Progs::lsm_file_open, In::kFull},
+    {HOOK_PATH_MKNOD, &Progs::lsm_path_mknod, In::kFull},
+    {HOOK_SOCKET_CONNECT, &Progs::lsm_socket_connect, In::kFull},
+    {HOOK_SOCKET_SENDMSG, &Progs::lsm_socket_sendmsg, In::kFull},
+    {HOOK_SOCKET_BIND, &Progs::lsm_socket_bind, In::kFull},
+    {HOOK_CGROUP_CONNECT, &Progs::cgroup_connect4, In::kTracing},
+    {HOOK_CGROUP_CONNECT, &Progs::cgroup_connect6, In::kTracing},
+    {HOOK_CGROUP_SENDMSG, &Progs::cgroup_sendmsg4, In::kTracing},
+    {HOOK_CGROUP_SENDMSG, &Progs::cgroup_sendmsg6, In::kTracing},
+    {HOOK_CGROUP_BIND, &Progs::cgroup_bind4, In::kTracing},
+    {HOOK_CGROUP_BIND, &Progs::cgroup_bind6, In::kTracing},
+};
+
+bool is_cgroup(std::size_t hook) { return hook >= HOOK_CGROUP_CONNECT; }
+
+}  // namespace
 
 struct Loader::State {
   Skeleton skeleton;
-  // By hook; the iterator is linked only while it runs.
-  std::array<Link, HOOK_COUNT> links;
+  bool full = false;
+  int cgroup_fd = -1;
+  // By row of kPrograms; the iterator is linked only while it runs.
+  std::array<Link, std::size(kPrograms)> links;
+  std::unique_ptr<PolicyMap> policy;
 
-  bpf_program* program(std::size_t hook) const {
+  bool is_loaded(const Program& row) const { return row.tier == In::kBoth || (row.tier == In::kFull) == full; }
+  bpf_program* program(const Program& row) const { return skeleton->progs.*row.program; }
+
+  // Which hooks a plan needs attached in this tier.
+  bool needs(std::size_t hook, const CapturePlan& plan) const {
+    const auto decides = [&](program::Operation operation) { return plan.decides[static_cast<std::size_t>(operation)]; };
     switch (hook) {
-      case HOOK_SCHED_PROCESS_EXEC:
-        return skeleton->progs.tp_sched_process_exec;
-      case HOOK_SCHED_PROCESS_FORK:
-        return skeleton->progs.tp_sched_process_fork;
       case HOOK_SCHED_PROCESS_EXIT:
-        return skeleton->progs.tp_sched_process_exit;
+      case HOOK_SCHED_PROCESS_FORK:
+      case HOOK_SCHED_PROCESS_EXEC:
+        return true;
       case HOOK_SYS_EXIT:
-        return skeleton->progs.tp_sys_exit;
+        return needs_sys_exit(plan);
+      case HOOK_BPRM_CREDS_FROM_FILE:
+        return decides(program::Operation::kExec);
+      case HOOK_FILE_OPEN:
+        return decides(program::Operation::kOpen) || std::ranges::find(plan.lsm_events, true) != plan.lsm_events.end();
+      case HOOK_PATH_MKNOD:
+        return decides(program::Operation::kOpen);
+      case HOOK_SOCKET_CONNECT:
+      case HOOK_CGROUP_CONNECT:
+        return decides(program::Operation::kConnect);
+      case HOOK_SOCKET_SENDMSG:  // TCP Fast Open connects there
+        return decides(program::Operation::kSend) || decides(program::Operation::kConnect);
+      case HOOK_CGROUP_SENDMSG:
+        return decides(program::Operation::kSend);
+      case HOOK_SOCKET_BIND:
+      case HOOK_CGROUP_BIND:
+        return decides(program::Operation::kBind);
       default:
-        return skeleton->progs.iter_task;
+        return false;
     }
   }
 
-  Result<void> attach(std::size_t hook) {
-    if (links[hook] != nullptr) return {};
+  bool needs_sys_exit(const CapturePlan& plan) const {
+    if (!full && (plan.network_kills || plan.decides[static_cast<std::size_t>(program::Operation::kOpen)])) return true;
+    for (std::size_t type = 1; type < kEventTypes; ++type) {
+      if (plan.events[type] && (!is_exec(type) || plan.failed_exec)) return true;
+    }
+    return false;
+  }
+
+  Result<void> attach(std::size_t row) {
+    if (links[row] != nullptr) return {};
     const LibbpfLog log;
-    links[hook].reset(bpf_program__attach(program(hook)));
-    if (links[hook] == nullptr) return log.fail("attach " + std::string(hook_name(hook)), errno);
+    const std::string name(hook_name(kPrograms[row].hook));
+    if (!is_cgroup(kPrograms[row].hook)) {
+      links[row].reset(bpf_program__attach(program(kPrograms[row])));
+    } else if (cgroup_fd < 0) {
+      return fail(Code::kUnsupported, "attach " + name + ": no cgroup2 file system is mounted");
+    } else {
+      links[row].reset(bpf_program__attach_cgroup(program(kPrograms[row]), cgroup_fd));
+    }
+    if (links[row] == nullptr) return log.fail("attach " + name, errno);
     return {};
   }
 
   // What the calls of one type mean to sys_exit: the type if it is wanted, 0 if not.
   void write_tables(const CapturePlan& plan) {
     auto* globals = skeleton->bss;
+    const bool open_decides = !full && plan.decides[static_cast<std::size_t>(program::Operation::kOpen)];
     std::array<bool, SYSCALL_NR_MAX> any{};
     const auto write = [&](__u8* table, std::uint16_t number, std::uint8_t value) {
       store(table[number], value);
@@ -135,14 +218,27 @@ struct Loader::State {
     };
     for (const SyscallNumber& call : kSyscalls) {
       const bool wanted = plan.events[call.type] && (!is_exec(call.type) || plan.failed_exec);
-      const auto value = static_cast<std::uint8_t>(wanted ? call.type : EVENT_TYPE_NONE);
+      auto value = static_cast<std::uint8_t>(wanted ? call.type : EVENT_TYPE_NONE);
+      if (!wanted && open_decides && is_open(call.type)) value = static_cast<std::uint8_t>(unsigned{call.type} | unsigned{SYSCALL_TYPE_DECIDE});
       write(globals->syscall_type64, call.x86_64, value);
       write(globals->syscall_type32, call.ia32, value);
       if (call.type == EVENT_TYPE_CONNECT) write(globals->syscall_type32, kIa32Socketcall, value);
     }
+    if (plan.network_kills) {
+      for (const std::uint16_t number : kNetworkCalls) any[number] = true;
+    }
     for (std::size_t number = 0; number < SYSCALL_NR_MAX; ++number) store(globals->syscall_any[number], any[number] ? 1 : 0);
+    std::uint32_t lsm_types = 0;
+    for (std::size_t type = 1; type < kEventTypes; ++type) lsm_types |= plan.lsm_events[type] ? 1U << type : 0U;
     std::atomic_ref(globals->capture_options).store(plan.working_directory ? CAPTURE_CWD : 0);
+    std::atomic_ref(globals->lsm_open_types).store(full ? lsm_types : 0);
+    std::atomic_ref(globals->open_decides).store(open_decides ? 1 : 0);
+    std::atomic_ref(globals->exec_decides).store(!full && plan.decides[static_cast<std::size_t>(program::Operation::kExec)] ? 1 : 0);
+    std::atomic_ref(globals->network_kills).store(!full && plan.network_kills ? 1 : 0);
   }
+
+  // What the kernel knows our descriptors as.
+  Result<std::vector<Identity>> identify(const std::vector<int>& fds);
 };
 
 Loader::Loader(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -165,23 +261,57 @@ Result<std::unique_ptr<Loader>> Loader::create(const Options& options) {
   if (cpus < 0) return log.fail("count the possible CPUs", -cpus);
   if (resize(maps.verdicts, options.verdicts_ring_bytes) != 0 || resize(maps.processes, options.processes_ring_bytes) != 0 ||
       resize(maps.events, options.events_ring_bytes) != 0 ||
-      bpf_map__set_max_entries(maps.scratch_pool, SCRATCH_PER_CPU * static_cast<__u32>(cpus)) != 0) {
+      bpf_map__set_max_entries(maps.scratch_pool, SCRATCH_PER_CPU * static_cast<__u32>(cpus)) != 0 ||
+      bpf_map__set_max_entries(maps.task_states, options.task_states) != 0 ||
+      bpf_map__set_max_entries(maps.policy_index, options.policy_entries) != 0 ||
+      bpf_map__set_max_entries(maps.policy_ranges, options.policy_entries) != 0 ||
+      bpf_map__set_max_entries(maps.policy_objects, options.policy_entries) != 0) {
     return log.fail("size the maps", errno);
   }
+  state->full = options.full;
+  state->cgroup_fd = options.cgroup_fd;
+  for (const Program& row : kPrograms) bpf_program__set_autoload(state->program(row), state->is_loaded(row));
+  auto* globals = state->skeleton->bss;
+  if (getrandom(&globals->text_seed, sizeof(globals->text_seed), 0) != sizeof(globals->text_seed))
+    return log.fail("get a random seed", errno);
+  const std::uint64_t seed = globals->text_seed;
   if (const int error = shrike_bpf__load(state->skeleton.get()); error != 0) return log.fail("load the kernel programs", -error);
-  state->skeleton->bss->processes_wakeup_bytes = options.processes_ring_bytes / 8;
-  state->skeleton->bss->events_wakeup_bytes = options.events_ring_bytes / 8;
+  globals = state->skeleton->bss;
+  globals->verdicts_wakeup_bytes = options.verdicts_ring_bytes / 8;
+  globals->processes_wakeup_bytes = options.processes_ring_bytes / 8;
+  globals->events_wakeup_bytes = options.events_ring_bytes / 8;
+  globals->policy_daemon_tgid = static_cast<__u32>(getpid());
+  globals->policy_scope_cgroup = options.scope_cgroup;
+  globals->iter_file_tgid = static_cast<__u32>(getpid());
+  state->policy = std::make_unique<PolicyMap>(
+      PolicyMap::Fds{.headers = bpf_map__fd(maps.policy_headers),
+                     .clauses = bpf_map__fd(maps.policy_clauses),
+                     .counters = bpf_map__fd(maps.rule_counters),
+                     .index = bpf_map__fd(maps.policy_index),
+                     .ranges = bpf_map__fd(maps.policy_ranges),
+                     .objects = bpf_map__fd(maps.policy_objects)},
+      &globals->policy_generation, seed, [state = state.get()](const std::vector<int>& fds) { return state->identify(fds); });
   return std::unique_ptr<Loader>(new Loader(std::move(state)));
 }
 
-Result<void> Loader::want(const CapturePlan& plan) {
-  for (const std::size_t hook : {HOOK_SCHED_PROCESS_EXIT, HOOK_SCHED_PROCESS_FORK, HOOK_SCHED_PROCESS_EXEC})
-    TRY(state_->attach(hook));
-  if (plan.needs_sys_exit()) TRY(state_->attach(HOOK_SYS_EXIT));
+Result<void> Loader::want(const CapturePlan& plan, const program::KernelPlan& policy) {
+  if (!policy.empty()) TRY(state_->policy->prepare(policy));
+  for (std::size_t row = 0; row < std::size(kPrograms); ++row) {
+    if (state_->is_loaded(kPrograms[row]) && state_->needs(kPrograms[row].hook, plan)) TRY(state_->attach(row));
+  }
   state_->write_tables(plan);
-  if (!plan.needs_sys_exit()) state_->links[HOOK_SYS_EXIT].reset();
+  if (policy.empty()) {
+    state_->policy->disable();
+  } else {
+    TRY(state_->policy->commit());
+  }
+  for (std::size_t row = 0; row < std::size(kPrograms); ++row) {
+    if (!state_->needs(kPrograms[row].hook, plan)) state_->links[row].reset();
+  }
   return {};
 }
+
+PolicyMap& Loader::policy() { return *state_->policy; }
 
 void Loader::detach() {
   for (Link& link : state_->links) link.reset();
@@ -191,12 +321,16 @@ std::size_t Loader::attached_programs() const {
   return static_cast<std::size_t>(std::ranges::count_if(state_->links, [](const Link& link) { return link != nullptr; }));
 }
 
-Result<void> Loader::read_tasks(const RecordHandler& handler) {
+namespace {
+
+// Runs an iterator program and hands out its bytes; `take` returns how many of them it has used.
+Result<void> run_iterator(bpf_program* program, const bpf_iter_attach_opts* options,
+                          const std::function<Result<std::size_t>(std::span<const std::byte>)>& take) {
   const LibbpfLog log;
-  const Link link(bpf_program__attach_iter(state_->skeleton->progs.iter_task, nullptr));
-  if (link == nullptr) return log.fail("attach the task iterator", errno);
+  const Link link(bpf_program__attach_iter(program, options));
+  if (link == nullptr) return log.fail("attach an iterator", errno);
   const UniqueFd fd(bpf_iter_create(bpf_link__fd(link.get())));
-  if (!fd) return log.fail("open the task iterator", errno);
+  if (!fd) return log.fail("open an iterator", errno);
 
   // Records come as one stream, cut anywhere by read(2).
   std::vector<std::byte> buffer;
@@ -206,24 +340,60 @@ Result<void> Loader::read_tasks(const RecordHandler& handler) {
     buffer.resize(filled + kChunk);
     const ssize_t got = read(fd.get(), buffer.data() + filled, kChunk);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return std::unexpected(system_error("read the task iterator", errno));
+    if (got < 0) return std::unexpected(system_error("read an iterator", errno));
     if (got == 0) break;
     filled += static_cast<std::size_t>(got);
+    const std::size_t used = TRY(take(std::span(buffer).first(filled)));
+    std::memmove(buffer.data(), buffer.data() + used, filled - used);
+    filled -= used;
+  }
+  if (filled != 0) return fail(Code::kCorrupt, "an iterator ended inside a record");
+  return {};
+}
+
+}  // namespace
+
+Result<void> Loader::read_tasks(const RecordHandler& handler) {
+  return run_iterator(state_->skeleton->progs.iter_task, nullptr, [&](std::span<const std::byte> bytes) -> Result<std::size_t> {
     std::size_t at = 0;
-    while (filled - at >= sizeof(event_header)) {
+    while (bytes.size() - at >= sizeof(event_header)) {
       event_header header;
-      std::memcpy(&header, buffer.data() + at, sizeof(header));
+      std::memcpy(&header, bytes.data() + at, sizeof(header));
       if (header.size < sizeof(header) || header.size > RECORD_BYTES_MAX)
         return fail(Code::kCorrupt, "the task iterator wrote a record of a wrong size");
-      if (header.size > filled - at) break;
-      handler(std::span(buffer).subspan(at, header.size));
+      if (header.size > bytes.size() - at) break;
+      handler(bytes.subspan(at, header.size));
       at += header.size;
     }
-    std::memmove(buffer.data(), buffer.data() + at, filled - at);
-    filled -= at;
+    return at;
+  });
+}
+
+Result<std::vector<Identity>> Loader::State::identify(const std::vector<int>& fds) {
+  bpf_iter_link_info info{};
+  info.task.pid = static_cast<__u32>(getpid());
+  bpf_iter_attach_opts options{};
+  options.sz = sizeof(options);
+  options.link_info = &info;
+  options.link_info_len = sizeof(info);
+  std::map<int, Identity> found;
+  const auto take = [&](std::span<const std::byte> bytes) -> Result<std::size_t> {
+    std::size_t at = 0;
+    for (; bytes.size() - at >= sizeof(file_identity); at += sizeof(file_identity)) {
+      file_identity file;
+      std::memcpy(&file, bytes.data() + at, sizeof(file));
+      found[static_cast<int>(file.fd)] = {file.ino, file.dev, file.inode_generation};
+    }
+    return at;
+  };
+  TRY(run_iterator(skeleton->progs.iter_file, &options, take));
+  std::vector<Identity> identities;
+  for (const int fd : fds) {
+    const auto at = found.find(fd);
+    if (at == found.end()) return fail(Code::kCorrupt, "the file iterator left out one of our own descriptors");
+    identities.push_back(at->second);
   }
-  if (filled != 0) return fail(Code::kCorrupt, "the task iterator ended inside a record");
-  return {};
+  return identities;
 }
 
 Result<std::vector<HookReport>> Loader::counters() const {
@@ -231,23 +401,22 @@ Result<std::vector<HookReport>> Loader::counters() const {
   if (cpus < 0) return std::unexpected(system_error("count the possible CPUs", -cpus));
   std::vector<HookReport> reports;
   std::vector<hook_counters> per_cpu(static_cast<std::size_t>(cpus));
-  for (std::uint32_t hook = 0; hook < HOOK_COUNT; ++hook) {
-    HookReport report{.hook = static_cast<std::uint8_t>(hook), .name = kHookNames[hook]};
+  for (const Program& row : kPrograms) {
+    if (!state_->is_loaded(row)) continue;
+    bpf_prog_info info{};
+    __u32 size = sizeof(info);
+    const bool known = bpf_obj_get_info_by_fd(bpf_program__fd(state_->program(row)), &info, &size) == 0;
+    if (!reports.empty() && reports.back().hook == row.hook) {  // its second program
+      if (known) reports.back().recursion_misses += info.recursion_misses;
+      continue;
+    }
+    HookReport report{.hook = static_cast<std::uint8_t>(row.hook), .name = kHookNames[row.hook]};
+    const auto hook = static_cast<std::uint32_t>(row.hook);
     if (bpf_map_lookup_elem(bpf_map__fd(state_->skeleton->maps.hook_counters), &hook, per_cpu.data()) != 0) {
       return std::unexpected(system_error("read the counters", errno));
     }
-    for (const hook_counters& one : per_cpu) {
-      report.counters.produced += one.produced;
-      report.counters.lost_ring_full += one.lost_ring_full;
-      report.counters.lost_no_scratch += one.lost_no_scratch;
-      report.counters.user_unread += one.user_unread;
-      report.counters.path_truncated += one.path_truncated;
-      report.counters.fd_gone += one.fd_gone;
-    }
-    bpf_prog_info info{};
-    __u32 size = sizeof(info);
-    if (bpf_obj_get_info_by_fd(bpf_program__fd(state_->program(hook)), &info, &size) == 0)
-      report.recursion_misses = info.recursion_misses;
+    for (const hook_counters& one : per_cpu) add(report.counters, one);
+    if (known) report.recursion_misses = info.recursion_misses;
     reports.push_back(report);
   }
   return reports;
@@ -260,12 +429,11 @@ std::array<int, 3> Loader::ring_fds() const {
 
 std::vector<Loader::Verified> Loader::verified_instructions() const {
   std::vector<Verified> all;
-  for (std::uint32_t hook = 0; hook < HOOK_COUNT; ++hook) {
+  for (const Program& row : kPrograms) {
     bpf_prog_info info{};
     __u32 size = sizeof(info);
-    if (bpf_obj_get_info_by_fd(bpf_program__fd(state_->program(hook)), &info, &size) == 0) {
-      all.push_back({kHookNames[hook], info.verified_insns});
-    }
+    if (state_->is_loaded(row) && bpf_obj_get_info_by_fd(bpf_program__fd(state_->program(row)), &info, &size) == 0)
+      all.push_back({bpf_program__name(state_->program(row)), info.verified_insns});
   }
   return all;
 }

@@ -13,18 +13,22 @@
 
 #include "bpf/abi/event.h"
 #include "engine/base/result.h"
+#include "engine/kernel/policy_map.h"
+#include "engine/program/kernel_plan.h"
 
 namespace shrike::kernel {
 
 inline constexpr std::size_t kEventTypes = EVENT_TYPE_COUNT;
 
-// What the rules want to see. A value: comparable, made without a kernel.
+// What the rules want to see and decide. A value: comparable, made without a kernel.
 struct CapturePlan {
-  std::array<bool, kEventTypes> events{};  // by enum event_type
-  bool failed_exec = false;                // execve and execveat that fail: seen by sys_exit only
-  bool working_directory = false;          // with every event, not only exec
+  std::array<bool, kEventTypes> events{};      // by enum event_type; told by sys_exit, exec by its tracepoint
+  std::array<bool, kEventTypes> lsm_events{};  // allowed opens told by file_open instead (full tier)
+  bool failed_exec = false;                    // execve and execveat that fail: seen by sys_exit only
+  bool working_directory = false;              // with every event, not only exec
+  std::array<bool, program::kOperations> decides{};  // operations some rule blocks or kills
+  bool network_kills = false;                  // a kill rule is about connect, send or bind
 
-  bool needs_sys_exit() const;
   bool operator==(const CapturePlan&) const = default;
 };
 
@@ -44,6 +48,11 @@ using RecordHandler = std::function<void(std::span<const std::byte>)>;
 class Loader {
  public:
   struct Options {
+    bool full = false;  // LSM programs decide; else cgroup programs and, with SIGKILL, tracepoints (the tracing tier)
+    int cgroup_fd = -1;  // tracing tier: the cgroup2 directory the network programs are attached to; borrowed. -1: they can't be
+    std::uint64_t scope_cgroup = 0;    // id of the cgroup decisions are about, with all below it; 0: the whole host
+    std::uint32_t task_states = 1U << 18U;     // processes decisions remember; more are looked up in the kernel each time
+    std::uint32_t policy_entries = 1U << 17U;  // of each of the policy's maps; a plan that needs more is refused
     std::uint64_t verdicts_ring_bytes = 1U << 20U;  // powers of two, at least a page
     std::uint64_t processes_ring_bytes = 4U << 20U;
     std::uint64_t events_ring_bytes = 8U << 20U;
@@ -55,9 +64,12 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  // Attaches what the plan needs and detaches what it does not; callable again while events flow: a table first allows what is
-  // new, then forbids what is gone. Errors: kUnsupported; then what was attached stays.
-  Result<void> want(const CapturePlan& plan);
+  // Attaches what the plans need, puts the policy in force, then detaches what they do not need; callable again while events flow.
+  // No event and no decision falls between two calls. Errors: kUnsupported, kLimit, kSystem; then what was in force stays.
+  Result<void> want(const CapturePlan& plan, const program::KernelPlan& policy = {});
+
+  // The policy in force.
+  PolicyMap& policy();
 
   // Detaches everything. The counters stay readable.
   void detach();
@@ -67,7 +79,7 @@ class Loader {
   // Runs the task iterator: one record of kind TASK per process. Errors: kSystem, kCorrupt.
   Result<void> read_tasks(const RecordHandler& handler);
 
-  // Every hook that has a program attached in this tier. Errors: kSystem.
+  // Every hook that has a program in this tier. Errors: kSystem.
   Result<std::vector<HookReport>> counters() const;
 
   // verdicts, processes, events; open for as long as the loader lives.
