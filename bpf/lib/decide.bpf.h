@@ -417,4 +417,12 @@ static __noinline int names__append(struct scratch* scratch, struct blob* blob, 
   return 0;
 }
 
+/* What an LSM hook returns. A branch of its own: newer verifiers want to see that it is 0 or -EPERM. */
+static __always_inline int hook__result(bool refuse) {
+  if (!refuse) return 0;
+  __s64 result = -EPERM_;
+  HIDE(result);
+  return result;
+}
+
 #endif

@@ -150,13 +150,13 @@ static __always_inline int peer__lsm(__u32 hook, __u64 operations, __u16 operati
   struct task_struct* task = bpf_get_current_task_btf();
   bool refuse;
   struct decision* decision = decision__begin(task, hook, operations, &refuse);
-  if (!decision) return refuse ? -EPERM_ : 0; /* 0: no clause can hit */
+  if (!decision) return hook__result(refuse); /* 0: no clause can hit */
   if (peer__decide(decision, task, peer)) {
     refuse = decision__act(decision, operation, true);
     if (decision->verdict.rule_count != 0) peer__report(decision, peer, call.type, call.told);
   }
   decision__release(decision);
-  return refuse ? -EPERM_ : 0; /* 0: no enforcing rule hits */
+  return hook__result(refuse); /* 0: no enforcing rule hits */
 }
 
 /* The same for a cgroup program, which can't kill: the thread is marked, and sys_exit kills it. Returns 1 to allow. */

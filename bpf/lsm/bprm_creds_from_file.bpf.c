@@ -65,11 +65,11 @@ int lsm_bprm_creds_from_file(__u64* ctx) {
   struct task_struct* task = bpf_get_current_task_btf();
   bool refuse;
   struct decision* decision = decision__begin(task, HOOK_BPRM_CREDS_FROM_FILE, OPERATIONS(OPERATION_EXEC, OPERATION_EXEC), &refuse);
-  if (!decision) return refuse ? -EPERM_ : 0; /* 0: no clause can hit */
+  if (!decision) return hook__result(refuse); /* 0: no clause can hit */
   if (exec__decide(decision, task, bprm)) {
     refuse = decision__act(decision, OPERATION_EXEC, true);
     if (decision->verdict.rule_count != 0) report(task, bprm, decision);
   }
   decision__release(decision);
-  return refuse ? -EPERM_ : 0; /* 0: no enforcing rule hits */
+  return hook__result(refuse); /* 0: no enforcing rule hits */
 }

@@ -65,5 +65,5 @@ int lsm_file_open(__u64* ctx) {
   const bool event = !beneath && (call.syscall || call.uring) && lsm_open_types & TYPE(call.type);
   if (hit || (event && !refuse)) report(task, file, &call, hit ? decision : NULL, refuse);
   if (decision) decision__release(decision);
-  return refuse ? -EPERM_ : 0; /* 0: no enforcing rule hits */
+  return hook__result(refuse); /* 0: no enforcing rule hits */
 }

@@ -48,7 +48,7 @@ int lsm_path_mknod(__u64* ctx) {
 
   bool refuse;
   struct decision* decision = decision__begin(task, HOOK_PATH_MKNOD, OPERATIONS(OPERATION_OPEN, OPERATION_OPEN), &refuse);
-  if (!decision) return refuse ? -EPERM_ : 0; /* 0: no clause can hit */
+  if (!decision) return hook__result(refuse); /* 0: no clause can hit */
   const __u32 access = call__access(task, &call);
   access__apply(decision, access);
   if (subject__apply(decision, task, BPF_CORE_READ(task, cred, euid.val))) {
@@ -62,5 +62,5 @@ int lsm_path_mknod(__u64* ctx) {
     }
   }
   decision__release(decision);
-  return refuse ? -EPERM_ : 0; /* 0: file_open decides */
+  return hook__result(refuse); /* 0: file_open decides */
 }
