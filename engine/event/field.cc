@@ -27,6 +27,11 @@ Value natural(std::uint64_t number) { return Value(number); }
 
 const Open* open_of(const Extraction& x) { return std::get_if<Open>(&x.event.payload); }
 const Connect* connect_of(const Extraction& x) { return std::get_if<Connect>(&x.event.payload); }
+const Connect* ip_of(const Extraction& x) {
+  const Connect* connect = connect_of(x);
+  return connect != nullptr && is_ip(*connect) ? connect : nullptr;
+}
+
 // `main`, and beside it the other names of the same object.
 template <class Names>
 Value also_named(const Extraction& x, Value main, const Names& names) {
@@ -37,11 +42,6 @@ Value also_named(const Extraction& x, Value main, const Names& names) {
   std::ranges::transform(names, others.begin(), [](std::string_view name) { return Value(name); });
   main.also = {others.data(), others.size()};
   return main;
-}
-
-const Connect* ip_of(const Extraction& x) {
-  const Connect* connect = connect_of(x);
-  return connect != nullptr && is_ip(*connect) ? connect : nullptr;
 }
 
 // --- evt
@@ -485,7 +485,7 @@ constexpr Field kFields[] = {
     {"fd.type", kString, kNone, 0, kKernel, "file, directory, ipv4, ipv6, unix; absent after a failed open", fd_type},
     {"fd.typechar", kString, kNone, 0, kKernel, "f file, d directory, 4, 6, u unix, o other; f after a failed open", fd_typechar},
     {"fd.name", kString, kNone, 0, kKernel, "the kernel's path of the opened file, seen from the process's root; after a failed open the name as passed, made absolute (user memory); of a socket client->server", fd_name},
-    {"fd.names", kString, kNone, kExistential | kNoRhs | kNoTransform, kKernel, "every name loaded rules know the opened file by besides fd.name: hard links, bind mounts, other roots", GET(x.event.names.empty() ? Value() : object_names(x))},
+    {"fd.names", kString, kNone, kExistential | kNoRhs | kNoTransform, kKernel, "every name loaded rules know the opened file (of an exec the executable) by besides its path: hard links, bind mounts, other roots", GET(x.event.names.empty() ? Value() : object_names(x))},
     {"fd.nameraw", kString, kNone, 0, kUserMemory, "the name as the program passed it", fd_nameraw},
     {"fd.directory", kString, kNone, 0, kKernel, "directory part of fd.name", fd_directory},
     {"fd.filename", kString, kNone, 0, kKernel, "last component of fd.name; absent for directories and failed opens", fd_filename},
@@ -555,7 +555,9 @@ std::optional<std::int64_t> return_value(const Event& event) {
     std::optional<std::int64_t> operator()(const Connect& connect) const { return connect.ret; }
     std::optional<std::int64_t> operator()(const Paths& paths) const { return paths.ret; }
     std::optional<std::int64_t> operator()(const Ptrace& ptrace) const { return ptrace.ret; }
-    std::optional<std::int64_t> operator()(const ProcessChange&) const { return refused ? -EPERM : 0; }
+    std::optional<std::int64_t> operator()(const ProcessChange& change) const {
+      return refused && change.kind == ProcessChange::Kind::kExecCheck ? -EPERM : 0;
+    }
     std::optional<std::int64_t> operator()(const ProcessExit&) const { return std::nullopt; }
     std::optional<std::int64_t> operator()(std::monostate) const { return std::nullopt; }
   };

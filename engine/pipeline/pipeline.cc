@@ -26,6 +26,12 @@ event::Process after_exec(const event::Event& event) {
   if (event.process != nullptr) process = *event.process;
   process.pid = event.pid;
   process.start_ns = event.start_ns;
+  process.ppid = event.ppid;
+  process.sid = event.sid;
+  process.pgid = change.pgid;
+  process.vpid = change.vpid;
+  process.vpgid = change.vpgid;
+  process.pidns_init_start_ns = change.pidns_init_start_ns;
   std::string args = std::string(1, '\0') + std::string(change.script);
   const auto total = static_cast<std::uint32_t>(args.size() + 1);  // more than is known
   std::string cwd(change.cwd);
@@ -86,8 +92,8 @@ void Pipeline::process(std::span<const std::byte> record) {
   name_object(*event);
   count_gaps(event->gaps);
   parts_.enricher.enrich(*event);
-  const bool rules_wait = event->verdict_only || is_exec_check(*event);
-  if (event->type == event::EventType::kNone || generations_.empty() || (rules_wait && !event->verdict)) return;
+  const bool rules_wait = event->type == event::EventType::kNone || event->verdict_only || is_exec_check(*event);
+  if (generations_.empty() || (rules_wait && !event->verdict)) return;
   event->number = ++counters_.events;
   if (event->verdict) alert_verdict(*event);
   if (!rules_wait) alert_rules(*event);
