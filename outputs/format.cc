@@ -91,6 +91,11 @@ std::string format_alert(const act::Alert& alert, const FormatOptions& options) 
   };
   if (alert.source != "internal") object["tags"] = alert.tags;
   if (!alert.verdict.empty()) object["verdict"] = alert.verdict;
+  if (!alert.verdict.empty() && alert.verdict != "alert") {
+    object["hook"] = alert.hook;
+    object["errno"] = alert.error_number;
+    object["generation"] = alert.generation;
+  }
   return dump(object);
 }
 

@@ -11,7 +11,7 @@
 namespace shrike::act {
 
 // A field's value, typed as JSON has it. monostate: absent (null).
-using FieldValue = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, std::string>;
+using FieldValue = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, std::string, std::vector<std::string>>;
 
 struct Alert {
   std::uint64_t time_ns = 0;  // of the event, epoch
@@ -23,7 +23,11 @@ struct Alert {
   std::vector<std::pair<std::string, FieldValue>> fields;  // output_fields, without evt.time
   std::string hostname;
   std::string id;       // UUIDv7
-  std::string verdict;  // "alert"; empty for internal notices
+  std::string verdict;  // alert, would_block, blocked, would_kill, killed; empty for internal notices
+  // Of a verdict, any but "alert":
+  std::string hook;              // that decided: "file_open"
+  int error_number = 0;          // what the call failed with because of this rule: EPERM, or 0
+  std::uint32_t generation = 0;  // of the policy
 
   bool operator==(const Alert&) const = default;
 };

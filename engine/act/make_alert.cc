@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/act/make_alert.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <sys/random.h>
@@ -24,6 +25,11 @@ std::string field_value_text(const FieldValue& value) {
     std::string operator()(std::int64_t number) const { return std::to_string(number); }
     std::string operator()(std::uint64_t number) const { return std::to_string(number); }
     std::string operator()(const std::string& text) const { return text; }
+    std::string operator()(const std::vector<std::string>& texts) const {
+      std::string all;
+      for (const std::string& text : texts) all += (all.empty() ? "" : " ") + text;
+      return all;
+    }
   };
   return std::visit(Visitor{}, value);
 }
@@ -42,7 +48,23 @@ std::string missing(const event::Event& event) {
   add(event.gaps.user_unread, "user_unread");
   add(event.gaps.user_cut, "user_cut");
   add(event.gaps.fd_gone, "fd_gone");
+  add(event.gaps.names, "names");
+  add(event.gaps.rules, "rules");
+  add(event.gaps.unsure, "unsure");
   return text;
+}
+
+// The event's other names as an array, be they asked for in the output or not.
+void add_names(Alert& alert, const event::Event& event) {
+  if (event.names.empty()) return;
+  static constexpr std::string_view kKey = "fd.names";
+  std::vector<std::string> names(event.names.begin(), event.names.end());
+  const auto shown = std::ranges::find(alert.fields, kKey, &std::pair<std::string, FieldValue>::first);
+  if (shown != alert.fields.end()) {
+    shown->second = std::move(names);
+  } else {
+    alert.fields.emplace_back(kKey, std::move(names));
+  }
 }
 
 }  // namespace
@@ -71,6 +93,7 @@ Alert make_alert(const program::Program& program, const program::Rule& rule, con
   for (const program::OutputField& field : rule.output_fields) {
     alert.fields.emplace_back(field.key, to_field_value(program.slots[field.slot], value(field.slot)));
   }
+  add_names(alert, event);
   if (std::string gaps = missing(event); !gaps.empty()) {
     alert.message += " incomplete=" + gaps;
     alert.fields.emplace_back("shrike.incomplete", std::move(gaps));

@@ -14,6 +14,7 @@ namespace shrike::act {
 // The value of a slot for the event (the matcher's cache).
 using SlotValue = std::function<const event::Value&(std::uint32_t slot)>;
 
+// Says "alert" as its verdict. What the event lacks goes in as shrike.incomplete, other names of its object as fd.names.
 Alert make_alert(const program::Program& program, const program::Rule& rule, const event::Event& event,
                  const event::Context& context, const SlotValue& value);
 

@@ -58,6 +58,14 @@ class Reader {
     out = node.Scalar();
   }
 
+  // Empty, or an absolute path.
+  void directory(const YAML::Node& node, std::string& out) {
+    std::string path;
+    text(node, path);
+    if (!path.empty() && path.front() != '/') return error(node.Mark(), "not an absolute path");
+    out = std::move(path);
+  }
+
   void ring(const YAML::Node& node, std::uint64_t& out) {
     static constexpr std::uint64_t kLeast = 64U << 10U;
     static constexpr std::uint64_t kMost = 1U << 30U;
@@ -103,6 +111,19 @@ void read(const YAML::Node& root, Reader& reader, Config& config) {
                                    "emergency, alert, critical, error, warning, notice, info or debug");
              config.priority = *priority;
            }},
+          {"mode",
+           [&](const YAML::Node& node) {
+             std::string value;
+             reader.text(node, value);
+             const auto mode = parse_mode(value);
+             if (!mode) return reader.error(node.Mark(), "not a mode", "detect, monitor or enforce");
+             config.mode = *mode;
+           }},
+          {"enforcement",
+           [&](const YAML::Node& node) {
+             reader.map(node, "enforcement",
+                        {{"cgroup", [&](const YAML::Node& path) { reader.directory(path, config.enforcement_cgroup); }}});
+           }},
           {"suggested_output", boolean(config.suggested_output)},
           {"json_output", boolean(config.json_output)},
           {"time_format_iso_8601", boolean(config.time_format_iso_8601)},
@@ -127,6 +148,13 @@ void read(const YAML::Node& root, Reader& reader, Config& config) {
 }
 
 }  // namespace
+
+std::optional<Mode> parse_mode(std::string_view text) {
+  if (text == "detect") return Mode::kDetect;
+  if (text == "monitor") return Mode::kMonitor;
+  if (text == "enforce") return Mode::kEnforce;
+  return std::nullopt;
+}
 
 Config read_config(const std::string& path, lang::Diagnostics& diagnostics) {
   Config config;

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/base/result.h"
@@ -13,10 +15,21 @@
 
 namespace shrike::app {
 
+// What block and kill rules may do, least first. A rule's effective mode is the lower of this and its own.
+enum class Mode : std::uint8_t {
+  kDetect,   // alert, as any rule
+  kMonitor,  // decide in the kernel, and report
+  kEnforce,  // refuse, kill
+};
+// "monitor"; nothing for other texts.
+std::optional<Mode> parse_mode(std::string_view text);
+
 struct Config {
   std::vector<std::string> rules_files;  // files or directories; empty: the shipped rules
   bool match_all = false;                // rule_matching: first | all
   lang::Priority priority = lang::Priority::kDebug;
+  Mode mode = Mode::kMonitor;
+  std::string enforcement_cgroup;  // enforcement.cgroup: decisions apply to processes in it or below; empty: to all
   bool suggested_output = true;
   bool json_output = false;
   bool time_format_iso_8601 = false;

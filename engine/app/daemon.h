@@ -17,6 +17,7 @@
 #include "engine/app/options.h"
 #include "engine/base/handle.h"
 #include "engine/compile/compile.h"
+#include "engine/enrich/cgroups.h"
 #include "engine/enrich/enricher.h"
 #include "engine/enrich/host_names.h"
 #include "engine/enrich/proc_reader.h"
@@ -64,7 +65,9 @@ class Daemon {
   enrich::HostNames names_;
   enrich::ProcessTable processes_;
   enrich::ProcReader proc_;
-  enrich::Enricher enricher_{processes_, proc_};
+  enrich::HostCgroups cgroup_reader_;
+  enrich::Cgroups cgroups_{cgroup_reader_};
+  enrich::Enricher enricher_{processes_, proc_, cgroups_};
   event::Context context_;
   std::vector<std::unique_ptr<act::AlertSink>> sinks_;
   std::unique_ptr<pipeline::Pipeline> pipeline_;

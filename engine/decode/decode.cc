@@ -2,8 +2,11 @@
 #include "engine/decode/decode.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <sys/socket.h>
+#include <utility>
 
 #include "bpf/abi/event.h"
 
@@ -42,6 +45,11 @@ class Blobs {
     return {reinterpret_cast<const char*>(record_.data() + at.offset), at.size};
   }
 
+  std::span<const std::byte> bytes(const blob& at) {
+    const std::string_view found = text(at);
+    return {reinterpret_cast<const std::byte*>(found.data()), found.size()};
+  }
+
   Result<void> check() const {
     if (!fits_) return fail(Code::kCorrupt, "a text leaves its record");
     return {};
@@ -68,13 +76,71 @@ event::FileIdentity file_of(const event_file& file) {
           .created = (file.flags & EVENT_FILE_CREATED) != 0};
 }
 
+// The verdict's rules stay in the record. Whoever wrote it has 8-aligned records and fields.
+Result<event::Verdict> decode_verdict(std::span<const std::byte> record, const blob& at) {
+  static constexpr std::size_t kFixed = offsetof(event_verdict, rules);
+  Blobs blobs(record);
+  const std::span<const std::byte> bytes = blobs.bytes(at);
+  TRY(blobs.check());
+  if (bytes.size() < kFixed || bytes.size() > sizeof(event_verdict))
+    return fail(Code::kCorrupt, "a verdict of " + std::to_string(bytes.size()) + " bytes");
+  event_verdict wire{};
+  std::memcpy(&wire, bytes.data(), kFixed);
+  const std::size_t held = std::min<std::size_t>(wire.rule_count, EVENT_VERDICT_RULES_MAX);
+  if (held == 0) return fail(Code::kCorrupt, "a verdict without a rule");
+  if (held > (bytes.size() - kFixed) / sizeof(std::uint32_t)) return fail(Code::kCorrupt, "a verdict's rules leave it");
+  const std::byte* rules = bytes.data() + kFixed;
+  if (reinterpret_cast<std::uintptr_t>(rules) % alignof(std::uint32_t) != 0)
+    return fail(Code::kCorrupt, "a verdict that is not aligned");
+  event::Verdict verdict;
+  verdict.generation = wire.generation;
+  if (wire.decider != ~std::uint32_t{0}) verdict.decider = wire.decider;
+  verdict.refused = (wire.flags & EVENT_VERDICT_REFUSED) != 0;
+  verdict.killed = (wire.flags & EVENT_VERDICT_KILLED) != 0;
+  verdict.unsure = (wire.flags & EVENT_VERDICT_UNSURE) != 0;
+  verdict.rule_count = wire.rule_count;
+  verdict.rules = {reinterpret_cast<const std::uint32_t*>(rules), held};
+  return verdict;
+}
+
+// Names of the object, into `names`; none if the blob is empty.
+Result<void> decode_names(std::span<const std::byte> record, const blob& at, Event& event,
+                          std::vector<event::ObjectName>& names) {
+  if (at.size == 0) return {};
+  static constexpr std::size_t kFixed = offsetof(event_names, names);
+  Blobs blobs(record);
+  const std::span<const std::byte> bytes = blobs.bytes(at);
+  TRY(blobs.check());
+  if (bytes.size() < kFixed || bytes.size() > sizeof(event_names))
+    return fail(Code::kCorrupt, "names of " + std::to_string(bytes.size()) + " bytes");
+  event_names wire{};
+  std::memcpy(&wire, bytes.data(), bytes.size());
+  if (wire.count > (bytes.size() - kFixed) / sizeof(event_name)) return fail(Code::kCorrupt, "names leave their place");
+  event.names_generation = wire.generation;
+  names.reserve(wire.count);
+  for (const event_name& name : std::span(wire.names).first(wire.count))
+    names.push_back({.text = name.text, .below = name.below});
+  return {};
+}
+
+event::ProcessChange::Kind change_kind(std::uint16_t kind) {
+  switch (kind) {
+    case EVENT_KIND_EXEC:
+      return event::ProcessChange::Kind::kExec;
+    case EVENT_KIND_EXEC_CHECK:
+      return event::ProcessChange::Kind::kExecCheck;
+    case EVENT_KIND_FORK:
+      return event::ProcessChange::Kind::kFork;
+    default:
+      return event::ProcessChange::Kind::kExisting;
+  }
+}
+
 Result<void> decode_process(std::span<const std::byte> record, std::uint16_t kind, Event& event) {
   const auto wire = TRY(read_as<event_process>(record));
   Blobs blobs(record);
   event::ProcessChange change;
-  change.kind = kind == EVENT_KIND_EXEC   ? event::ProcessChange::Kind::kExec
-                : kind == EVENT_KIND_FORK ? event::ProcessChange::Kind::kFork
-                                          : event::ProcessChange::Kind::kExisting;
+  change.kind = change_kind(kind);
   const bool fork = kind == EVENT_KIND_FORK;
   change.parent_pid = fork ? wire.forker_tgid : wire.header.ppid;
   change.parent_start_ns = fork ? wire.forker_start_ns : wire.parent_start_ns;
@@ -89,7 +155,9 @@ Result<void> decode_process(std::span<const std::byte> record, std::uint16_t kin
   change.exe_path = blobs.text(wire.exe_path);
   change.cwd = blobs.text(wire.cwd);
   change.args = blobs.text(wire.args);
-  event.payload = change;
+  change.script = blobs.text(wire.script);
+  TRY(decode_names(record, wire.names, event, change.names));
+  event.payload = std::move(change);
   return blobs.check();
 }
 
@@ -110,8 +178,10 @@ Result<void> decode_open(std::span<const std::byte> record, Event& event) {
   open.path = blobs.text(wire.path);
   open.name = blobs.text(wire.name);
   open.base = blobs.text(wire.base);
+  open.assumed = (wire.header.flags & EVENT_FLAG_ASSUMED) != 0;
   event.cwd = blobs.text(wire.cwd);
-  event.payload = open;
+  TRY(decode_names(record, wire.names, event, open.names));
+  event.payload = std::move(open);
   return blobs.check();
 }
 
@@ -134,8 +204,9 @@ Result<void> decode_connect(std::span<const std::byte> record, Event& event) {
   connect.socket_type = wire.socket_type;
   connect.remote = address(wire.remote_family, wire.remote_ip);
   connect.local = address(wire.family, wire.local_ip);
+  connect.server = wire.header.type == EVENT_TYPE_BIND;
   // An unbound v6 socket that talks v4-mapped has no v4 address of its own yet.
-  if (connect.local.family != connect.remote.family) connect.local = {};
+  if (!connect.server && connect.local.family != connect.remote.family) connect.local = {};
   connect.local_port = wire.local_port;
   connect.remote_port = wire.remote_port;
   connect.unix_path = blobs.text(wire.unix_path);
@@ -192,11 +263,19 @@ Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) 
   event.cpu = header.cpu;
   event.hook = header.hook;
   event.seq = header.seq;
+  event.verdict_only = (header.flags & EVENT_FLAG_VERDICT_ONLY) != 0;
   event.gaps = {.path = (header.flags & EVENT_FLAG_PATH_TRUNCATED) != 0,
                 .arguments = (header.flags & EVENT_FLAG_ARGS_TRUNCATED) != 0,
                 .user_unread = (header.flags & EVENT_FLAG_USER_UNREAD) != 0,
                 .user_cut = (header.flags & EVENT_FLAG_USER_TRUNCATED) != 0,
-                .fd_gone = (header.flags & EVENT_FLAG_FD_GONE) != 0};
+                .fd_gone = (header.flags & EVENT_FLAG_FD_GONE) != 0,
+                .names = (header.flags & EVENT_FLAG_NAMES_TRUNCATED) != 0};
+  if (header.kind == EVENT_KIND_EXEC_CHECK && header.verdict.size == 0)
+    return fail(Code::kCorrupt, "an exec check without a verdict");
+  if (header.verdict.size != 0) {
+    event.verdict = TRY(decode_verdict(record, header.verdict));
+    event.gaps.rules = event.verdict->rule_count > EVENT_VERDICT_RULES_MAX;
+  }
   event.creds = {.uid = header.creds.uid,
                  .gid = header.creds.gid,
                  .loginuid = header.creds.loginuid,
@@ -208,6 +287,7 @@ Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) 
     case EVENT_KIND_TASK:
     case EVENT_KIND_EXEC:
     case EVENT_KIND_FORK:
+    case EVENT_KIND_EXEC_CHECK:
       TRY(decode_process(record, header.kind, event));
       break;
     case EVENT_KIND_EXIT:

@@ -11,10 +11,11 @@
 
 namespace shrike::decode {
 
-// record   whole record, header first; borrowed: the event's strings point into it
+// record   whole record, header first; borrowed: the event's strings and the verdict's rules point into it
 // clock    turns the record's boot time into wall time
 //
-// Errors: kCorrupt if the version, kind or size is not what the header says, or a blob leaves the record.
+// Errors: kCorrupt if the version, kind or size is not what the header says, a blob leaves the record, or a verdict or a list of
+// names does not fit its blob.
 Result<event::Event> decode(std::span<const std::byte> record, const WallClock& clock);
 
 }  // namespace shrike::decode

@@ -6,7 +6,9 @@ namespace shrike::enrich {
 using event::ProcessChange;
 
 void Enricher::enrich(event::Event& event) {
-  if (const auto* change = std::get_if<ProcessChange>(&event.payload)) {
+  if (event.type != event::EventType::kNone || event.verdict) event.cgroup = cgroups_.path(event.cgroup_id);
+  const auto* change = std::get_if<ProcessChange>(&event.payload);
+  if (change != nullptr && change->kind != ProcessChange::Kind::kExecCheck) {
     if (change->kind == ProcessChange::Kind::kExisting) {
       const ProcReader::Arguments arguments = proc_.arguments(event.pid, event.start_ns);
       event.process = table_.apply(event, arguments.bytes, arguments.total);
@@ -33,6 +35,7 @@ const event::Process* Enricher::recover(const event::Event& event) {
   if (snapshot.comm.empty()) return nullptr;  // gone
   ++counters_.recovered;
   event::Event found = event;
+  found.names = {};  // the event's object's, not the executable's
   ProcessChange change;
   change.kind = ProcessChange::Kind::kExisting;
   change.parent_pid = event.ppid;

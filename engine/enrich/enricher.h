@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Enricher gives an event its process: from the table, or, if its exec record was lost, from what /proc still says.
+// Enricher gives an event its process: from the table, or, if its exec record was lost, from what /proc still says; and its
+// cgroup's path.
 #pragma once
 
 #include <cstdint>
 
+#include "engine/enrich/cgroups.h"
 #include "engine/enrich/proc_reader.h"
 #include "engine/enrich/process_table.h"
 #include "engine/event/event.h"
@@ -17,9 +19,10 @@ class Enricher {
     std::uint64_t unknown = 0;    // events without a process
   };
 
-  Enricher(ProcessTable& table, const ProcReader& proc) : table_(table), proc_(proc) {}
+  Enricher(ProcessTable& table, const ProcReader& proc, Cgroups& cgroups) : table_(table), proc_(proc), cgroups_(cgroups) {}
 
-  // Sets event.process; applies process changes to the table.
+  // Sets event.process, and event.cgroup of what rules may be asked about; applies process changes to the table. An executable
+  // keeps event.names. The process of an exec that is only being checked is its caller, as it is.
   void enrich(event::Event& event);
 
   const Counters& counters() const { return counters_; }
@@ -29,6 +32,7 @@ class Enricher {
 
   ProcessTable& table_;
   const ProcReader& proc_;
+  Cgroups& cgroups_;
   Counters counters_;
 };
 

@@ -10,6 +10,12 @@ using event::Image;
 using event::Process;
 using event::ProcessChange;
 
+namespace {
+
+std::vector<std::string> names_of(const event::Event& event) { return {event.names.begin(), event.names.end()}; }
+
+}  // namespace
+
 ProcessTable::ProcessTable(Options options) : options_(options) {}
 ProcessTable::~ProcessTable() = default;
 
@@ -22,6 +28,7 @@ const Process* ProcessTable::apply(const event::Event& event, const std::string&
   }
   const auto* change = std::get_if<ProcessChange>(&event.payload);
   if (change == nullptr) return nullptr;
+  if (change->kind == ProcessChange::Kind::kExecCheck) return node(event.pid, event.start_ns);  // not run yet
 
   Node* known = node(event.pid, event.start_ns);
   const bool is_new = known == nullptr;
@@ -43,7 +50,7 @@ const Process* ProcessTable::apply(const event::Event& event, const std::string&
 
   switch (change->kind) {
     case ProcessChange::Kind::kExecCheck:
-      break;  // not run yet
+      break;
     case ProcessChange::Kind::kFork:
       // The child runs what its parent runs, whatever name the forking thread gave itself.
       if (is_new && process.parent_node != nullptr) {
@@ -57,7 +64,7 @@ const Process* ProcessTable::apply(const event::Event& event, const std::string&
       // A rescan that finds the same executable says nothing new: name and arguments are the process's to change by now.
       if (change->kind == ProcessChange::Kind::kExisting && !is_new && process.image->file() == change->file) break;
       set_image(process, std::make_shared<const Image>(std::string(change->comm), std::string(change->exe_path), args, args_total,
-                                                       std::string(change->cwd), change->file));
+                                                       std::string(change->cwd), change->file, names_of(event)));
       break;
   }
   if (change->kind == ProcessChange::Kind::kFork && is_new) cut_beyond_reach(process);
@@ -107,6 +114,7 @@ void ProcessTable::link(Node& child) {
   if (parent == nullptr || parent->start_ns >= child.start_ns) return;
   child.parent_node = parent;
   child.parent = parent;
+  if (child.parent_image == nullptr) child.parent_image = parent->image;  // else its first parent's was recorded
   child.next_sibling = parent->first_child;
   if (parent->first_child != nullptr) parent->first_child->previous_sibling = &child;
   parent->first_child = &child;
@@ -137,11 +145,17 @@ void ProcessTable::cut_beyond_reach(Node& youngest) {
   if (beyond->first_child == nullptr && !beyond->recent) erase(*beyond);
 }
 
-// Counts the image's bytes with its first owner, and takes them back with its last.
+// Counts a new image's bytes with its first owner; let_go takes them back with its last.
 void ProcessTable::set_image(Node& owner, std::shared_ptr<const Image> image) {
-  if (owner.image != nullptr && owner.image.use_count() == 1) image_bytes_ -= owner.image->bytes();
-  if (image != nullptr) image_bytes_ += image->bytes();
+  let_go(owner.image);
+  image_bytes_ += image->bytes();
   owner.image = std::move(image);
+}
+
+// Who holds an image: the processes that run it, and those whose parents ran it when they forked them.
+void ProcessTable::let_go(std::shared_ptr<const Image>& image) {
+  if (image != nullptr && image.use_count() == 1) image_bytes_ -= image->bytes();
+  image.reset();
 }
 
 void ProcessTable::kill(Node& ended) {
@@ -159,7 +173,8 @@ void ProcessTable::erase(Node& node_to_erase) {
     unlink(*at);
     while (at->first_child != nullptr) unlink(*at->first_child);
     if (const auto found = living_.find(at->pid); found != living_.end() && found->second == at) living_.erase(found);
-    set_image(*at, nullptr);
+    let_go(at->image);
+    let_go(at->parent_image);
     nodes_.erase({at->pid, at->start_ns});
     at = up != nullptr && up->dead && !up->recent && up->first_child == nullptr ? up : nullptr;
   }

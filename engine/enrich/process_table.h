@@ -2,6 +2,9 @@
 // ProcessTable knows every process by pid and start time, so that a reused pid is another process. Fed by the task iterator at
 // start and by exec, fork and exit afterwards.
 //
+// Beside the link to its parent a process keeps what the parent ran when it was linked (forked, or found): ancestry does not
+// change when an ancestor runs something else.
+//
 // A process that has ended stays as long as it has descendants (their ancestry is as recorded at fork) or until newer dead push
 // it out. The table is bounded: above `max_processes` the dead go first, the longest dead before the others; each eviction
 // counts.
@@ -24,7 +27,7 @@ class ProcessTable final : public event::Processes {
  public:
   struct Options {
     std::size_t max_processes = 262'144;                    // Falco's thread table holds as many
-    std::size_t max_image_bytes = std::size_t{256} << 20U;  // paths and arguments of all of them; the dead go when it is more
+    std::size_t max_image_bytes = std::size_t{256} << 20U;  // paths, arguments; the dead go when it is more
     std::size_t recent_dead = 1'024;                        // ended processes kept for records that come late
   };
 
@@ -37,8 +40,9 @@ class ProcessTable final : public event::Processes {
   explicit ProcessTable(Options options);
   ~ProcessTable() override;
 
-  // Applies a ProcessChange or ProcessExit and returns the process it is about; null for other events and unknown exits.
-  // `args` replaces the record's arguments (a task that was there before us: from /proc).
+  // Applies a ProcessChange or ProcessExit and returns the process it is about; null for other events and unknown exits. An exec
+  // that is only being checked changes nothing. `args` replaces the record's arguments (a task that was there before us: from
+  // /proc).
   const event::Process* apply(const event::Event& event, const std::string& args, std::uint32_t args_total);
 
   const event::Process* find(std::uint32_t pid) const override;
@@ -50,6 +54,7 @@ class ProcessTable final : public event::Processes {
   void end_scan(std::uint64_t scan_start_ns);
 
   std::size_t size() const { return nodes_.size(); }
+  std::size_t image_bytes() const { return image_bytes_; }
   const Counters& counters() const { return counters_; }
 
  private:
@@ -82,6 +87,7 @@ class ProcessTable final : public event::Processes {
   void evict();
   void cut_beyond_reach(Node& youngest);
   void set_image(Node& owner, std::shared_ptr<const event::Image> image);
+  void let_go(std::shared_ptr<const event::Image>& image);
   Node* node(std::uint32_t pid, std::uint64_t start_ns) const;
 
   Options options_;

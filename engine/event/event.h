@@ -58,7 +58,7 @@ struct ProcessChange {
   std::uint32_t args_total = 0;
   FileIdentity file;
   std::string_view comm, exe_path, cwd, args;
-  std::string_view script;      // the name that was executed, if what runs is its interpreter
+  std::string_view script;        // the name that was executed, if what runs is its interpreter
   std::vector<ObjectName> names;  // of the executable
 };
 
@@ -82,6 +82,7 @@ struct Open {
   std::vector<ObjectName> names;
 };
 
+// connect, sends to an address, bind.
 struct Connect {
   std::int64_t ret = 0;
   std::int32_t fd = 0;
@@ -92,6 +93,7 @@ struct Connect {
   std::uint16_t local_port = 0;
   std::uint16_t remote_port = 0;
   std::string_view unix_path;  // abstract: begins with NUL
+  bool server = false;         // bind: the local end is the server's, and there is no other
 };
 
 // symlink: first is the target's text, second the link. link: first the old path, second the new. exec that failed: first is the
@@ -122,6 +124,7 @@ struct Gaps {
   bool fd_gone = false;      // the fd was closed by another thread before it could be looked up
   bool names = false;        // the object has more names that rules know than the record holds
   bool rules = false;        // more rules hit than the verdict holds
+  bool unsure = false;  // the kernel could not tell a field and decided as docs/threat_model.md says; of verdicts' alerts only
 
   bool operator==(const Gaps&) const = default;
 };
@@ -144,15 +147,15 @@ struct Event {
   Credentials creds;
   std::string_view cwd;  // if the record carries it
   std::optional<Verdict> verdict;
-  bool verdict_only = false;              // another record tells the event itself: only the verdict's rules alert from this one
-  std::uint32_t names_generation = 0;     // of the policy the payload's ObjectNames belong to
+  bool verdict_only = false;                // another record tells the event itself: only the verdict's rules alert from this one
+  std::uint32_t names_generation = 0;       // of the policy the payload's ObjectNames belong to
   std::span<const std::string_view> names;  // those names as paths: what fd.names gives. Set by the pipeline
-  std::string_view cgroup;                // path in the default hierarchy; set by enrich; empty: unknown
+  std::string_view cgroup;                  // path in the default hierarchy; set by enrich; empty: unknown
   Payload payload;
   const Process* process = nullptr;  // set by enrich; null: unknown
 };
 
-// The call's return value, if the event has one. A successful exec has 0.
+// The call's return value, if the event has one. A successful exec has 0, one that a policy refused -EPERM.
 std::optional<std::int64_t> return_value(const Event& event);
 
 }  // namespace shrike::event

@@ -2,11 +2,13 @@
 #include "engine/event/field.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unordered_map>
 
+#include "engine/event/containers.h"
 #include "engine/event/params.h"
 #include "engine/event/sockets.h"
 #include "engine/event/text.h"
@@ -28,6 +30,18 @@ const Connect* connect_of(const Extraction& x) { return std::get_if<Connect>(&x.
 const Connect* ip_of(const Extraction& x) {
   const Connect* connect = connect_of(x);
   return connect != nullptr && is_ip(*connect) ? connect : nullptr;
+}
+
+// `main`, and beside it the other names of the same object.
+template <class Names>
+Value also_named(const Extraction& x, Value main, const Names& names) {
+  if (names.empty()) [[likely]] {
+    return main;
+  }
+  const std::span<Value> others = x.arena.array<Value>(names.size());
+  std::ranges::transform(names, others.begin(), [](std::string_view name) { return Value(name); });
+  main.also = {others.data(), others.size()};
+  return main;
 }
 
 // --- evt
@@ -112,16 +126,19 @@ const Process* ancestor(const Extraction& x, std::uint32_t level) {
   return process;
 }
 
-// `get` of the ancestor the index names, or of all ancestors but the process itself.
-template <class Get>
-Value of_ancestors(const Extraction& x, Get get) {
-  if (x.argument.index) {
-    const Process* process = ancestor(x, *x.argument.index);
-    return process == nullptr ? Value() : get(*process);
-  }
+// What ancestor `level` ran when it forked the one below it; 0: what the process itself runs.
+const Image* ancestor_image(const Extraction& x, std::uint32_t level) {
+  if (level == 0) return self(x);
+  if (level > static_cast<std::uint32_t>(kMaxAncestors)) return nullptr;
+  const Process* child = ancestor(x, level - 1);
+  return child == nullptr ? nullptr : child->parent_image.get();
+}
+
+// `get` of each process of the chain that begins with `first` and for which `known` holds.
+template <class Known, class Get>
+Value of_chain(const Extraction& x, const Process* first, Known known, Get get) {
   std::size_t count = 0;
-  const Process* first = x.event.process == nullptr ? nullptr : x.event.process->parent;
-  for (const Process* p = first; p != nullptr && count < kMaxAncestors; p = p->parent) ++count;
+  for (const Process* p = first; p != nullptr && known(*p) && count < kMaxAncestors; p = p->parent) ++count;
   if (count == 0) return {};
   const std::span<Value> values = x.arena.array<Value>(count);
   const Process* process = first;
@@ -130,6 +147,37 @@ Value of_ancestors(const Extraction& x, Get get) {
     process = process->parent;
   }
   return Value(ValueList{values.data(), values.size()});
+}
+
+Value ancestor_pids(const Extraction& x) {
+  if (x.argument.index) {
+    const Process* process = ancestor(x, *x.argument.index);
+    return process == nullptr ? Value() : integer(process->pid);
+  }
+  const Process* parent = x.event.process == nullptr ? nullptr : x.event.process->parent;
+  return of_chain(x, parent, [](const Process&) { return true; }, [](const Process& p) { return integer(p.pid); });
+}
+
+// `get` of the image of the ancestor the index names, or of all ancestors' but the process's own: as recorded at fork, in the
+// kernel (FIELD_PNAME, FIELD_ANAME of bpf/abi/policy.h) and here alike.
+Value of_ancestors(const Extraction& x, std::string_view (Image::*get)() const) {
+  if (x.argument.index) {
+    const Image* image = ancestor_image(x, *x.argument.index);
+    return image == nullptr ? Value() : Value((image->*get)());
+  }
+  return of_chain(
+      x, x.event.process, [](const Process& child) { return child.parent_image != nullptr; },
+      [&](const Process& child) { return Value((*child.parent_image.*get)()); });
+}
+
+Value of_parent(const Extraction& x, std::string_view (Image::*get)() const) {
+  const Image* image = ancestor_image(x, 1);
+  return image == nullptr ? Value() : Value((image->*get)());
+}
+
+Value proc_exepath(const Extraction& x) {
+  const Image* image = self(x);
+  return image == nullptr ? Value("") : also_named(x, image->exe_path(), image->names());
 }
 
 Value proc_args(const Extraction& x) {
@@ -187,7 +235,7 @@ std::string_view open_path(const Extraction& x, const Open& open) {
 }
 
 Value fd_name(const Extraction& x) {
-  if (const Open* open = open_of(x)) return open_path(x, *open);
+  if (const Open* open = open_of(x)) return also_named(x, open_path(x, *open), x.event.names);
   if (const Connect* connect = connect_of(x)) return text(x, socket_name(*connect));
   return {};
 }
@@ -265,14 +313,14 @@ Value fd_typechar(const Extraction& x) {
   return {};
 }
 
-// connect makes the local end the client.
+// connect makes the local end the client, bind the server.
 Value local_ip(const Extraction& x) {
   const Connect* c = ip_of(x);
   return c != nullptr && c->local.family != 0 ? Value(c->local) : Value();
 }
 Value remote_ip(const Extraction& x) {
   const Connect* c = ip_of(x);
-  return c != nullptr ? Value(c->remote) : Value();
+  return c != nullptr && c->remote.family != 0 ? Value(c->remote) : Value();
 }
 Value local_port(const Extraction& x) {
   const Connect* c = ip_of(x);
@@ -280,8 +328,13 @@ Value local_port(const Extraction& x) {
 }
 Value remote_port(const Extraction& x) {
   const Connect* c = ip_of(x);
-  return c != nullptr ? natural(c->remote_port) : Value();
+  return c != nullptr && !c->server ? natural(c->remote_port) : Value();
 }
+bool serves(const Extraction& x) { return connect_of(x) != nullptr && connect_of(x)->server; }
+Value client_ip(const Extraction& x) { return serves(x) ? Value() : local_ip(x); }
+Value server_ip(const Extraction& x) { return serves(x) ? local_ip(x) : remote_ip(x); }
+Value client_port(const Extraction& x) { return serves(x) ? Value() : local_port(x); }
+Value server_port(const Extraction& x) { return serves(x) ? local_port(x) : remote_port(x); }
 
 Value both(const Extraction& x, const Value& first, const Value& second) {
   const std::span<Value> ends = x.arena.array<Value>(2);
@@ -304,6 +357,11 @@ Value file_of_open(const Extraction& x, Value (*get)(const FileIdentity&)) {
 Value exe_file(const Extraction& x, Value (*get)(const FileIdentity&)) {
   const Image* image = self(x);
   return image == nullptr ? Value() : get(image->file());
+}
+
+Value container_short_id(const Extraction& x) {
+  const std::string_view id = container_id(x.event.cgroup);
+  return id.empty() ? Value("host") : Value(id.substr(0, 12));
 }
 
 // A host process has a metadata record whose strings are present and empty (rule-language.md 4.5).
@@ -352,7 +410,7 @@ constexpr Field kFields[] = {
     {"proc.name", kString, kNone, 0, kProcessTable, "comm as set by exec, at most 15 bytes",
      GET(self(x) == nullptr ? Value("<NA>") : Value(self(x)->comm()))},
     {"proc.exe", kString, kNone, 0, kUserMemory, "argv[0] as passed: the program's to choose", GET(self(x) == nullptr ? Value("") : Value(self(x)->exe()))},
-    {"proc.exepath", kString, kNone, 0, kProcessTable, "path of the executable, the kernel's", GET(self(x) == nullptr ? Value("") : Value(self(x)->exe_path()))},
+    {"proc.exepath", kString, kNone, 0, kProcessTable, "path of the executable, the kernel's", proc_exepath},
     {"proc.args", kString, kOptionalIndex, 0, kUserMemory, "arguments after argv[0], blank-joined; [0] is the first", proc_args},
     {"proc.cmdline", kString, kNone, 0, kUserMemory, "comm and arguments", GET(self(x) == nullptr ? Value("") : Value(self(x)->cmdline()))},
     {"proc.cmdnargs", kUint, kNone, 0, kUserMemory, "number of arguments", GET(self(x) == nullptr ? Value() : natural(self(x)->arguments().size()))},
@@ -372,20 +430,20 @@ constexpr Field kFields[] = {
     {"proc.duration", kDuration, kNone, 0, kKernel, "age of the process, ns",
      GET(x.event.start_ns == 0 || x.event.boot_ns < x.event.start_ns ? Value() : natural(x.event.boot_ns - x.event.start_ns))},
     {"proc.pid.ts", kDuration, kNone, 0, kKernel, "start of the process, epoch ns", GET(x.event.start_ns == 0 ? Value() : natural(to_epoch(x, x.event.start_ns)))},
-    {"proc.pname", kString, kNone, 0, kProcessTable, "comm of the parent", GET(ancestor(x, 1) == nullptr ? Value() : Value(ancestor(x, 1)->image->comm()))},
-    {"proc.pexe", kString, kNone, 0, kUserMemory, "argv[0] of the parent", GET(ancestor(x, 1) == nullptr ? Value() : Value(ancestor(x, 1)->image->exe()))},
-    {"proc.pexepath", kString, kNone, 0, kProcessTable, "executable of the parent", GET(ancestor(x, 1) == nullptr ? Value() : Value(ancestor(x, 1)->image->exe_path()))},
-    {"proc.pcmdline", kString, kNone, 0, kUserMemory, "command line of the parent", GET(ancestor(x, 1) == nullptr ? Value() : Value(ancestor(x, 1)->image->cmdline()))},
-    {"proc.aname", kString, kOptionalIndex, kAncestors, kProcessTable, "comm of an ancestor: [1] the parent; without index any of them",
-     GET(of_ancestors(x, [](const Process& p) { return Value(p.image->comm()); }))},
-    {"proc.aexe", kString, kOptionalIndex, kAncestors, kUserMemory, "argv[0] of an ancestor",
-     GET(of_ancestors(x, [](const Process& p) { return Value(p.image->exe()); }))},
-    {"proc.aexepath", kString, kOptionalIndex, kAncestors, kProcessTable, "executable of an ancestor",
-     GET(of_ancestors(x, [](const Process& p) { return Value(p.image->exe_path()); }))},
-    {"proc.acmdline", kString, kOptionalIndex, kAncestors, kUserMemory, "command line of an ancestor",
-     GET(of_ancestors(x, [](const Process& p) { return Value(p.image->cmdline()); }))},
+    {"proc.pname", kString, kNone, 0, kProcessTable, "comm of the parent when it forked the process", GET(of_parent(x, &Image::comm))},
+    {"proc.pexe", kString, kNone, 0, kUserMemory, "argv[0] of the parent when it forked the process", GET(of_parent(x, &Image::exe))},
+    {"proc.pexepath", kString, kNone, 0, kProcessTable, "executable of the parent when it forked the process", GET(of_parent(x, &Image::exe_path))},
+    {"proc.pcmdline", kString, kNone, 0, kUserMemory, "command line of the parent when it forked the process", GET(of_parent(x, &Image::cmdline))},
+    {"proc.aname", kString, kOptionalIndex, kAncestors, kProcessTable, "comm of an ancestor when it forked the next one: [1] the parent; without index any of them",
+     GET(of_ancestors(x, &Image::comm))},
+    {"proc.aexe", kString, kOptionalIndex, kAncestors, kUserMemory, "argv[0] of an ancestor, as proc.aname",
+     GET(of_ancestors(x, &Image::exe))},
+    {"proc.aexepath", kString, kOptionalIndex, kAncestors, kProcessTable, "executable of an ancestor, as proc.aname",
+     GET(of_ancestors(x, &Image::exe_path))},
+    {"proc.acmdline", kString, kOptionalIndex, kAncestors, kUserMemory, "command line of an ancestor, as proc.aname",
+     GET(of_ancestors(x, &Image::cmdline))},
     {"proc.apid", kInt, kOptionalIndex, kAncestors, kProcessTable, "process id of an ancestor",
-     GET(of_ancestors(x, [](const Process& p) { return integer(p.pid); }))},
+     ancestor_pids},
     {"proc.exe_ino", kInt, kNone, 0, kProcessTable, "inode of the executable", GET(exe_file(x, [](const FileIdentity& f) { return f.ino == 0 ? Value() : integer(static_cast<std::int64_t>(f.ino)); }))},
     {"proc.exe_ino.ctime", kTime, kNone, 0, kProcessTable, "ctime of the executable at exec, epoch ns",
      GET(exe_file(x, [](const FileIdentity& f) { return f.ctime_ns == 0 ? Value() : natural(f.ctime_ns); }))},
@@ -427,7 +485,7 @@ constexpr Field kFields[] = {
     {"fd.type", kString, kNone, 0, kKernel, "file, directory, ipv4, ipv6, unix; absent after a failed open", fd_type},
     {"fd.typechar", kString, kNone, 0, kKernel, "f file, d directory, 4, 6, u unix, o other; f after a failed open", fd_typechar},
     {"fd.name", kString, kNone, 0, kKernel, "the kernel's path of the opened file, seen from the process's root; after a failed open the name as passed, made absolute (user memory); of a socket client->server", fd_name},
-    {"fd.names", kString, kNone, kExistential | kNoRhs | kNoTransform, kKernel, "every name loaded rules know the opened file by besides fd.name: hard links, bind mounts, other roots", GET(x.event.names.empty() ? Value() : object_names(x))},
+    {"fd.names", kString, kNone, kExistential | kNoRhs | kNoTransform, kKernel, "every name loaded rules know the opened file (of an exec the executable) by besides its path: hard links, bind mounts, other roots", GET(x.event.names.empty() ? Value() : object_names(x))},
     {"fd.nameraw", kString, kNone, 0, kUserMemory, "the name as the program passed it", fd_nameraw},
     {"fd.directory", kString, kNone, 0, kKernel, "directory part of fd.name", fd_directory},
     {"fd.filename", kString, kNone, 0, kKernel, "last component of fd.name; absent for directories and failed opens", fd_filename},
@@ -440,22 +498,22 @@ constexpr Field kFields[] = {
     {"fd.sockfamily", kString, kNone, 0, kKernel, "ip or unix",
      GET(connect_of(x) == nullptr ? Value() : is_ip(*connect_of(x)) ? Value("ip") : type_char(*connect_of(x)) == 'u' ? Value("unix") : Value())},
     {"fd.l4proto", kString, kNone, 0, kKernel, "tcp, udp, icmp, raw; <NA> if undetermined", GET(socket_text(x, l4_protocol))},
-    {"fd.connected", kBool, kNone, 0, kKernel, "the socket is connected", GET(connect_of(x) != nullptr ? Value(connect_of(x)->ret == 0) : open_of(x) != nullptr && opened(*open_of(x)) ? Value(false) : Value())},
+    {"fd.connected", kBool, kNone, 0, kKernel, "the socket is connected", GET(connect_of(x) != nullptr ? Value(connect_of(x)->ret == 0 && !serves(x)) : open_of(x) != nullptr && opened(*open_of(x)) ? Value(false) : Value())},
     {"fd.name_changed", kBool, kNone, 0, kKernel, "the event gave the fd a new name", GET(connect_of(x) != nullptr ? Value(connect_of(x)->ret == 0) : open_of(x) != nullptr && opened(*open_of(x)) ? Value(false) : Value())},
-    {"fd.is_server", kBool, kNone, 0, kKernel, "the process is the server side", GET(connect_of(x) == nullptr ? Value() : Value(false))},
+    {"fd.is_server", kBool, kNone, 0, kKernel, "the process is the server side", GET(connect_of(x) == nullptr ? Value() : Value(serves(x)))},
     {"fd.ip", kIp, kNone, kEnds, kKernel, "either address", GET(both(x, local_ip(x), remote_ip(x)))},
-    {"fd.cip", kIp, kNone, 0, kKernel, "client address", GET(local_ip(x))},
-    {"fd.sip", kIp, kNone, 0, kKernel, "server address", GET(remote_ip(x))},
+    {"fd.cip", kIp, kNone, 0, kKernel, "client address", GET(client_ip(x))},
+    {"fd.sip", kIp, kNone, 0, kKernel, "server address", GET(server_ip(x))},
     {"fd.lip", kIp, kNone, 0, kKernel, "local address", GET(local_ip(x))},
     {"fd.rip", kIp, kNone, 0, kKernel, "remote address", GET(remote_ip(x))},
     {"fd.net", kNet, kNone, kEnds, kKernel, "either address, compared with networks", GET(both(x, local_ip(x), remote_ip(x)))},
-    {"fd.cnet", kNet, kNone, kCondition, kKernel, "client address, compared with networks", GET(local_ip(x))},
-    {"fd.snet", kNet, kNone, kCondition, kKernel, "server address, compared with networks", GET(remote_ip(x))},
+    {"fd.cnet", kNet, kNone, kCondition, kKernel, "client address, compared with networks", GET(client_ip(x))},
+    {"fd.snet", kNet, kNone, kCondition, kKernel, "server address, compared with networks", GET(server_ip(x))},
     {"fd.lnet", kNet, kNone, kCondition, kKernel, "local address, compared with networks", GET(local_ip(x))},
     {"fd.rnet", kNet, kNone, kCondition, kKernel, "remote address, compared with networks", GET(remote_ip(x))},
     {"fd.port", kPort, kNone, kEnds, kKernel, "either port", GET(both(x, local_port(x), remote_port(x)))},
-    {"fd.cport", kPort, kNone, 0, kKernel, "client port", GET(local_port(x))},
-    {"fd.sport", kPort, kNone, 0, kKernel, "server port", GET(remote_port(x))},
+    {"fd.cport", kPort, kNone, 0, kKernel, "client port", GET(client_port(x))},
+    {"fd.sport", kPort, kNone, 0, kKernel, "server port", GET(server_port(x))},
     {"fd.lport", kPort, kNone, 0, kKernel, "local port", GET(local_port(x))},
     {"fd.rport", kPort, kNone, 0, kKernel, "remote port", GET(remote_port(x))},
     {"fd.cip.name", kString, kNone, kNoRef, kNotCaptured, "client host name"},
@@ -463,9 +521,9 @@ constexpr Field kFields[] = {
     {"fd.lip.name", kString, kNone, kNoRef, kNotCaptured, "local host name"},
     {"fd.rip.name", kString, kNone, kNoRef, kNotCaptured, "remote host name"},
 
-    // containers: every process reads as the host's
-    {"container.id", kString, kNone, 0, kHostConstant, "first 12 characters of the container id; host for host processes", GET("host")},
-    {"container.full_id", kString, kNone, 0, kHostConstant, "full container id", host_empty},
+    // containers: ids from the cgroup; every other value is a host process's
+    {"container.id", kString, kNone, 0, kHostConstant, "first 12 characters of the container id, as the cgroup is named after it; host for host processes", container_short_id},
+    {"container.full_id", kString, kNone, 0, kHostConstant, "full container id, as the cgroup is named after it; empty for host processes", GET(container_id(x.event.cgroup))},
     {"container.name", kString, kNone, 0, kHostConstant, "name; host for host processes", GET("host")},
     {"container.image", kString, kNone, 0, kHostConstant, "image with tag", host_empty},
     {"container.image.id", kString, kNone, 0, kHostConstant, "image id", host_empty},
@@ -492,15 +550,18 @@ Error unknown_field(std::string_view name) { return {Code::kNotFound, "unknown f
 
 std::optional<std::int64_t> return_value(const Event& event) {
   struct Visitor {
+    bool refused;
     std::optional<std::int64_t> operator()(const Open& open) const { return open.ret; }
     std::optional<std::int64_t> operator()(const Connect& connect) const { return connect.ret; }
     std::optional<std::int64_t> operator()(const Paths& paths) const { return paths.ret; }
     std::optional<std::int64_t> operator()(const Ptrace& ptrace) const { return ptrace.ret; }
-    std::optional<std::int64_t> operator()(const ProcessChange&) const { return 0; }
+    std::optional<std::int64_t> operator()(const ProcessChange& change) const {
+      return refused && change.kind == ProcessChange::Kind::kExecCheck ? -EPERM : 0;
+    }
     std::optional<std::int64_t> operator()(const ProcessExit&) const { return std::nullopt; }
     std::optional<std::int64_t> operator()(std::monostate) const { return std::nullopt; }
   };
-  return std::visit(Visitor{}, event.payload);
+  return std::visit(Visitor{.refused = event.verdict && event.verdict->refused}, event.payload);
 }
 
 std::string_view spelling(Type type) {

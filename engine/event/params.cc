@@ -122,12 +122,12 @@ std::string vector_text(const Image& image) {
 // What the process runs: of an exec that succeeded the new image.
 std::optional<ParamText> exec_param(const Event& event, const Context& context, std::string_view name) {
   const Process* process = event.process;
-  if (name == "res") return ParamText{"0", {}};
+  if (name == "res") return result_param(return_value(event).value_or(0));
   if (name == "tid") return ParamText{std::to_string(event.tid), process == nullptr ? "" : std::string(process->image->comm())};
   if (name == "pid") return ParamText{std::to_string(event.pid), process == nullptr ? "" : std::string(process->image->comm())};
   if (name == "ptid") {
-    const Process* parent = process == nullptr ? nullptr : process->parent;
-    return ParamText{std::to_string(event.ppid), parent == nullptr ? std::string() : std::string(parent->image->comm())};
+    const Image* parent = process == nullptr ? nullptr : process->parent_image.get();
+    return ParamText{std::to_string(event.ppid), parent == nullptr ? std::string() : std::string(parent->comm())};
   }
   if (name == "tty") return ParamText{std::to_string(event.creds.tty), {}};
   if (name == "uid") return ParamText{std::to_string(event.creds.uid), std::string(context.names.user_name(event.creds.uid))};

@@ -7,12 +7,13 @@
 namespace shrike::event {
 
 Image::Image(std::string comm, std::string exe_path, const std::string& args, std::uint32_t args_total, std::string cwd,
-             const FileIdentity& file)
+             const FileIdentity& file, std::vector<std::string> names)
     : comm_(std::move(comm)),
       exe_path_(std::move(exe_path)),
       cwd_(std::move(cwd)),
       args_truncated_(args_total > args.size()),
-      file_(file) {
+      file_(file),
+      names_(std::move(names)) {
   if (!cwd_.empty() && cwd_.back() != '/') cwd_ += '/';
   const std::size_t exe_end = std::min(args.find('\0'), args.size());
   exe_ = args.substr(0, exe_end);
@@ -35,8 +36,11 @@ Image::Image(std::string comm, std::string exe_path, const std::string& args, st
 }
 
 std::size_t Image::bytes() const {
-  return sizeof(Image) + comm_.capacity() + exe_path_.capacity() + cwd_.capacity() + exe_.capacity() + cmdline_.capacity() +
-         arguments_.capacity() * sizeof(std::string_view);
+  std::size_t bytes = sizeof(Image) + comm_.capacity() + exe_path_.capacity() + cwd_.capacity() + exe_.capacity() +
+                      cmdline_.capacity() + arguments_.capacity() * sizeof(std::string_view) +
+                      names_.capacity() * sizeof(std::string);
+  for (const std::string& name : names_) bytes += name.capacity();
+  return bytes;
 }
 
 }  // namespace shrike::event

@@ -32,9 +32,10 @@ struct FileIdentity {
 // Immutable; views handed out live as long as the Image.
 class Image {
  public:
-  // `args`: argv, each ended by NUL (the last may lack it when cut). `args_total`: the true length.
+  // `args`: argv, each ended by NUL (the last may lack it when cut). `args_total`: the true length. `names`: by which loaded
+  // rules know the executable, besides its path.
   Image(std::string comm, std::string exe_path, const std::string& args, std::uint32_t args_total, std::string cwd,
-        const FileIdentity& file);
+        const FileIdentity& file, std::vector<std::string> names = {});
   Image(const Image&) = delete;  // views into itself
   Image& operator=(const Image&) = delete;
 
@@ -47,6 +48,7 @@ class Image {
   const std::vector<std::string_view>& arguments() const { return arguments_; }          // after argv[0]
   bool args_truncated() const { return args_truncated_; }
   const FileIdentity& file() const { return file_; }
+  const std::vector<std::string>& names() const { return names_; }
   std::size_t bytes() const;  // of memory, about
 
  private:
@@ -56,6 +58,7 @@ class Image {
   std::vector<std::string_view> arguments_;
   bool args_truncated_ = false;
   FileIdentity file_;
+  std::vector<std::string> names_;
 };
 
 struct Process {
@@ -69,8 +72,9 @@ struct Process {
   std::uint32_t vpgid = 0;
   std::uint64_t pidns_init_start_ns = 0;  // boot time
   std::uint32_t loginuid = 0;
-  std::shared_ptr<const Image> image;  // never null
-  const Process* parent = nullptr;     // as recorded at fork; null if unknown or evicted. Owned by the process table
+  std::shared_ptr<const Image> image;         // never null
+  std::shared_ptr<const Image> parent_image;  // what the parent ran when it forked this process; null if unknown
+  const Process* parent = nullptr;            // as recorded at fork; null if unknown or evicted. Owned by the process table
 };
 
 // Ancestors looked at: bounds the walk, as a corrupted chain must not hang the engine.

@@ -17,14 +17,15 @@ std::string unix_text(std::string_view path) {
 
 }  // namespace
 
-bool is_ip(const Connect& connect) { return connect.remote.family != 0; }
+bool is_ip(const Connect& connect) { return (connect.server ? connect.local : connect.remote).family != 0; }
 
 std::string remote_name(const Connect& connect) {
-  return is_ip(connect) ? end_text(connect.remote, connect.remote_port) : unix_text(connect.unix_path);
+  if (!is_ip(connect)) return unix_text(connect.unix_path);
+  return connect.server ? end_text(connect.local, connect.local_port) : end_text(connect.remote, connect.remote_port);
 }
 
 std::string socket_name(const Connect& connect) {
-  if (!is_ip(connect)) return unix_text(connect.unix_path);
+  if (!is_ip(connect) || connect.server) return remote_name(connect);
   IpAddress local = connect.local;
   if (local.family == 0) local.family = connect.remote.family;  // not bound: all zeros
   return end_text(local, connect.local_port) + "->" + end_text(connect.remote, connect.remote_port);
@@ -46,7 +47,7 @@ std::string_view l4_protocol(const Connect& connect) {
 }
 
 char type_char(const Connect& connect) {
-  if (is_ip(connect)) return connect.remote.family == 4 ? '4' : '6';
+  if (is_ip(connect)) return (connect.server ? connect.local : connect.remote).family == 4 ? '4' : '6';
   return connect.family == AF_UNIX ? 'u' : 'o';
 }
 

@@ -10,10 +10,11 @@ namespace shrike::event {
 
 bool is_ip(const Connect& connect);
 
-// "10.0.0.5:41000->1.2.3.4:443"; the path of a unix peer, '@' for the NUL of an abstract one; empty if unknown.
+// "10.0.0.5:41000->1.2.3.4:443"; of a server "10.0.0.5:80"; the path of a unix peer, '@' for the NUL of an abstract one; empty if
+// unknown.
 std::string socket_name(const Connect& connect);
 
-// "1.2.3.4:443", or the unix path.
+// "1.2.3.4:443", or the unix path; of a server its own end.
 std::string remote_name(const Connect& connect);
 
 // "tcp", "udp", "icmp", "raw", or "<NA>".

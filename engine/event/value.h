@@ -40,6 +40,9 @@ struct ValueList {
 // Strings are borrowed: from the record, the process table, the arena of the event, or static text; never longer than the event.
 struct Value {
   std::variant<std::monostate, bool, std::int64_t, std::uint64_t, std::string_view, IpAddress, ValueList> data;
+  // Further names of the same thing (an object's hard links, its paths in other mounts). Conditions ask them too, see
+  // program::holds; what is printed is `data` alone.
+  ValueList also;
 
   Value() = default;
   // NOLINTNEXTLINE(google-explicit-constructor): getters return plain values

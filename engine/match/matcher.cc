@@ -9,16 +9,20 @@ Matcher::Matcher(const program::Program& program, const event::Context& context)
     : program_(program), context_(context), values_(program.slots.size()), answers_(program.predicates.size()) {}
 
 std::span<const std::uint32_t> Matcher::match(const event::Event& event, Matching matching) {
-  event_ = &event;
-  ++events_;
-  arena_.reset();
-  fired_.clear();
+  look_at(event);
   for (const std::uint32_t rule : program_.by_event[event::index(event.type)]) {
     if (!holds(program_.rules[rule].root)) continue;
     fired_.push_back(rule);
     if (matching == Matching::kFirst) break;
   }
   return fired_;
+}
+
+void Matcher::look_at(const event::Event& event) {
+  event_ = &event;
+  ++events_;
+  arena_.reset();
+  fired_.clear();
 }
 
 const event::Value& Matcher::value(std::uint32_t slot) {

@@ -25,7 +25,10 @@ class Matcher {
   // Indices of the rules that fire, in definition order; valid until the next call, as is all that value() returns.
   std::span<const std::uint32_t> match(const event::Event& event, Matching matching);
 
-  // The value of a slot for the event last given to match().
+  // As if match() had been called, without asking a rule: value() tells of this event.
+  void look_at(const event::Event& event);
+
+  // The value of a slot for the event last given to match() or look_at().
   const event::Value& value(std::uint32_t slot);
 
  private:

@@ -32,7 +32,7 @@ struct HookLoss {
 class LossMonitor {
  public:
   // A notice if more was lost since the last call, with the figures of every hook that lost and the totals since start.
-  // `corrupt`: records that arrived and could not be decoded; each is a lost event too.
+  // `corrupt`: records that arrived and could not be decoded, or not be explained; each is a lost event too.
   std::optional<act::Alert> check(std::span<const HookLoss> hooks, std::uint64_t corrupt, std::uint64_t time_ns,
                                   const std::string& hostname);
 

@@ -1,15 +1,79 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/pipeline/pipeline.h"
 
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <utility>
+
 #include "engine/act/make_alert.h"
 #include "engine/decode/decode.h"
+#include "engine/decode/hooks.h"
 
 namespace shrike::pipeline {
+namespace {
+
+bool is_exec_check(const event::Event& event) {
+  const auto* change = std::get_if<event::ProcessChange>(&event.payload);
+  return change != nullptr && change->kind == event::ProcessChange::Kind::kExecCheck;
+}
+
+// The caller of an exec as it would be if the exec were let through: the same process and ancestors, another image. Of its
+// arguments no more is known than a script's name.
+event::Process after_exec(const event::Event& event) {
+  const auto& change = std::get<event::ProcessChange>(event.payload);
+  event::Process process;
+  if (event.process != nullptr) process = *event.process;
+  process.pid = event.pid;
+  process.start_ns = event.start_ns;
+  process.ppid = event.ppid;
+  process.sid = event.sid;
+  process.pgid = change.pgid;
+  process.vpid = change.vpid;
+  process.vpgid = change.vpgid;
+  process.pidns_init_start_ns = change.pidns_init_start_ns;
+  std::string args = std::string(1, '\0') + std::string(change.script);
+  const auto total = static_cast<std::uint32_t>(args.size() + 1);  // more than is known
+  std::string cwd(change.cwd);
+  if (cwd.empty() && event.process != nullptr) cwd = event.process->image->cwd();
+  process.image =
+      std::make_shared<const event::Image>(std::string(change.comm), std::string(change.exe_path), args, total, std::move(cwd),
+                                           change.file, std::vector<std::string>(event.names.begin(), event.names.end()));
+  return process;
+}
+
+// What was done, not what the rule asked for: a kill that was not carried out is none.
+std::string_view verdict_text(bool kill, bool decided, const event::Verdict& verdict) {
+  if (decided && kill && verdict.killed) return "killed";
+  if (decided && verdict.refused) return "blocked";
+  return kill ? "would_kill" : "would_block";
+}
+
+// The last `count` components of a path, without a slash in front; nothing if it has not so many.
+std::optional<std::string_view> last_components(std::string_view path, std::uint32_t count) {
+  std::size_t at = path.size();
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (at == 0) return std::nullopt;
+    const std::size_t slash = path.rfind('/', at - 1);
+    if (slash == std::string_view::npos) return std::nullopt;
+    at = slash;
+  }
+  return count == 0 ? std::string_view() : path.substr(at + 1);
+}
+
+}  // namespace
+
+void Pipeline::load(std::shared_ptr<const program::Program> program, std::shared_ptr<const program::KernelPlan> plan,
+                    std::uint32_t generation) {
+  auto matcher = std::make_unique<match::Matcher>(*program, parts_.context);
+  generations_.push_front({generation, std::move(program), std::move(plan), std::move(matcher)});
+  if (generations_.size() > kGenerationsKept) generations_.pop_back();
+  refresh();
+}
 
 void Pipeline::load(const program::Program& program) {
-  program_ = &program;
-  matcher_ = std::make_unique<match::Matcher>(program, parts_.context);
-  refresh();
+  generations_.clear();
+  load(std::shared_ptr<const program::Program>(std::shared_ptr<void>(), &program), nullptr, 0);
 }
 
 void Pipeline::refresh() {
@@ -25,14 +89,113 @@ void Pipeline::process(std::span<const std::byte> record) {
     return;
   }
   ++counters_.delivered[event->hook % kHooksMax];
+  name_object(*event);
   count_gaps(event->gaps);
   parts_.enricher.enrich(*event);
-  if (event->type == event::EventType::kNone || matcher_ == nullptr) return;
+  const bool rules_wait = event->type == event::EventType::kNone || event->verdict_only || is_exec_check(*event);
+  if (generations_.empty() || (rules_wait && !event->verdict)) return;
   event->number = ++counters_.events;
-  for (const std::uint32_t rule : matcher_->match(*event, parts_.matching)) {
-    emit(act::make_alert(*program_, program_->rules[rule], *event, parts_.context,
-                         [&](std::uint32_t slot) -> const event::Value& { return matcher_->value(slot); }));
+  if (event->verdict) alert_verdict(*event);
+  if (!rules_wait) alert_rules(*event);
+}
+
+void Pipeline::alert_rules(const event::Event& event) {
+  Generation& newest = generations_.front();
+  for (const std::uint32_t rule : newest.matcher->match(event, parts_.matching)) emit(make_alert(newest, rule, event));
+}
+
+act::Alert Pipeline::make_alert(Generation& of, std::uint32_t rule, const event::Event& event) {
+  return act::make_alert(*of.program, of.program->rules[rule], event, parts_.context,
+                         [&](std::uint32_t slot) -> const event::Value& { return of.matcher->value(slot); });
+}
+
+void Pipeline::alert_verdict(const event::Event& event) {
+  const event::Verdict& verdict = *event.verdict;
+  Generation* of = find_generation(verdict.generation);
+  if (of == nullptr || of->plan == nullptr) {
+    ++counters_.corrupt;
+    return;
   }
+  event::Event seen = event;
+  seen.gaps.unsure = verdict.unsure;
+  event::Process successor;
+  if (is_exec_check(event)) {
+    successor = after_exec(event);
+    seen.process = &successor;
+  }
+  of->matcher->look_at(seen);
+  bool known = true;
+  for (const std::uint32_t number : verdict.rules) known = alert_decision(*of, number, seen) && known;
+  // The one that decided may lie beyond the rules the record holds.
+  if (verdict.decider && std::ranges::find(verdict.rules, *verdict.decider) == verdict.rules.end())
+    known = alert_decision(*of, *verdict.decider, seen) && known;
+  if (!known) ++counters_.corrupt;
+}
+
+// Whether the plan knows the rule; it alerts unless another one decided in its stead.
+bool Pipeline::alert_decision(Generation& of, std::uint32_t number, const event::Event& event) {
+  if (number >= of.plan->rules.size()) return false;
+  const program::KernelPlan::Rule& rule = of.plan->rules[number];
+  if (rule.rule >= of.program->rules.size()) return false;
+  const event::Verdict& verdict = *event.verdict;
+  const bool decided = verdict.decider == number;
+  if (rule.enforce && !decided) return true;
+  act::Alert alert = make_alert(of, rule.rule, event);
+  alert.verdict = verdict_text(rule.kill, decided, verdict);
+  alert.hook = decode::hook_name(event.hook);
+  alert.error_number = decided && verdict.refused ? EPERM : 0;
+  alert.generation = verdict.generation;
+  emit(alert);
+  return true;
+}
+
+Pipeline::Generation* Pipeline::find_generation(std::uint32_t number) {
+  const auto found = std::ranges::find(generations_, number, &Generation::number);
+  return found == generations_.end() ? nullptr : &*found;
+}
+
+// The names by which loaded rules know the event's object, those that differ from its path.
+void Pipeline::name_object(event::Event& event) {
+  std::span<const event::ObjectName> names;
+  std::string_view path;
+  if (const auto* open = std::get_if<event::Open>(&event.payload)) {
+    names = open->names;
+    path = open->path;
+  } else if (const auto* change = std::get_if<event::ProcessChange>(&event.payload)) {
+    names = change->names;
+    path = change->exe_path;
+  }
+  if (names.empty()) [[likely]] {
+    return;
+  }
+  const Generation* of = find_generation(event.names_generation);
+  if (of == nullptr || of->plan == nullptr || !collect_names(*of->plan, names, path)) {
+    event.gaps.names = true;
+    if (!event.gaps.path) ++counters_.corrupt;  // of a path whose front is missing too few components may be left
+  }
+  if (of != nullptr && of->plan != nullptr) event.names = names_;
+}
+
+// Fills names_. False if the plan does not have one of them.
+bool Pipeline::collect_names(const program::KernelPlan& plan, std::span<const event::ObjectName> names, std::string_view path) {
+  bool known = true;
+  names_.clear();
+  if (name_texts_.size() < names.size()) name_texts_.resize(names.size());
+  std::size_t used = 0;
+  for (const event::ObjectName& name : names) {
+    std::string& text = name_texts_[used];
+    const auto tail = last_components(path, name.below);
+    if (name.text >= plan.texts.size() || !tail) {
+      known = false;
+      continue;
+    }
+    text = plan.texts[name.text].text;
+    text += *tail;
+    if (text == path || std::ranges::find(names_, text) != names_.end()) continue;
+    names_.push_back(text);
+    ++used;
+  }
+  return known;
 }
 
 void Pipeline::count_gaps(const event::Gaps& gaps) {
@@ -44,6 +207,8 @@ void Pipeline::count_gaps(const event::Gaps& gaps) {
   counters_.gap_user_unread += gaps.user_unread ? 1 : 0;
   counters_.gap_user_cut += gaps.user_cut ? 1 : 0;
   counters_.gap_fd_gone += gaps.fd_gone ? 1 : 0;
+  counters_.gap_names += gaps.names ? 1 : 0;
+  counters_.gap_rules += gaps.rules ? 1 : 0;
 }
 
 void Pipeline::emit(const act::Alert& alert) {

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pipeline joins the stages: record → event → event with its process → rules that fire → alert → sinks. One thread runs all of
 // it.
+//
+// A record with a verdict of the kernel's policy alerts for the rules that verdict names, whether or not the engine would agree;
+// then it is an event like any other, for the rules the kernel does not decide.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <span>
@@ -17,7 +21,9 @@
 #include "engine/base/result.h"
 #include "engine/enrich/enricher.h"
 #include "engine/event/context.h"
+#include "engine/event/event.h"
 #include "engine/match/matcher.h"
+#include "engine/program/kernel_plan.h"
 #include "engine/program/program.h"
 
 namespace shrike::pipeline {
@@ -27,13 +33,14 @@ inline constexpr std::size_t kHooksMax = 64;
 
 struct Counters {
   std::uint64_t records = 0;
-  std::uint64_t corrupt = 0;  // records that did not decode: skipped
-  std::uint64_t events = 0;   // given to rules
+  std::uint64_t corrupt = 0;  // records that did not decode: skipped; and those whose verdict or names no policy we know explains
+  std::uint64_t events = 0;   // given to rules, in the kernel or here
   std::uint64_t alerts = 0;
   std::uint64_t alerts_failed = 0;                   // a sink did not take it, per sink
   std::array<std::uint64_t, kHooksMax> delivered{};  // records per hook
   // Records that could not say all, by event::Gaps.
-  std::uint64_t gap_path = 0, gap_arguments = 0, gap_user_unread = 0, gap_user_cut = 0, gap_fd_gone = 0;
+  std::uint64_t gap_path = 0, gap_arguments = 0, gap_user_unread = 0, gap_user_cut = 0, gap_fd_gone = 0, gap_names = 0,
+                gap_rules = 0;
 };
 
 class Pipeline {
@@ -49,7 +56,17 @@ class Pipeline {
 
   explicit Pipeline(Parts parts) : parts_(std::move(parts)) {}
 
-  // Rules from the next event on. The program must live until the next load().
+  // Rules from the next event on.
+  //
+  // program      the rules
+  // plan         what the kernel decides of them; null: nothing
+  // generation   the number verdicts of this plan carry
+  //
+  // Verdicts of the three loads before are still understood: records of theirs may be in the rings.
+  void load(std::shared_ptr<const program::Program> program, std::shared_ptr<const program::KernelPlan> plan,
+            std::uint32_t generation);
+
+  // Rules of which the kernel decides none; forgets what was loaded before. The program must live until the next load().
   void load(const program::Program& program);
 
   // One record, through all stages.
@@ -64,12 +81,28 @@ class Pipeline {
   const Counters& counters() const { return counters_; }
 
  private:
+  static constexpr std::size_t kGenerationsKept = 4;
+  struct Generation {
+    std::uint32_t number = 0;
+    std::shared_ptr<const program::Program> program;
+    std::shared_ptr<const program::KernelPlan> plan;
+    std::unique_ptr<match::Matcher> matcher;
+  };
+
   void count_gaps(const event::Gaps& gaps);
+  Generation* find_generation(std::uint32_t number);
+  void name_object(event::Event& event);
+  bool collect_names(const program::KernelPlan& plan, std::span<const event::ObjectName> names, std::string_view path);
+  void alert_verdict(const event::Event& event);
+  bool alert_decision(Generation& of, std::uint32_t number, const event::Event& event);
+  void alert_rules(const event::Event& event);
+  act::Alert make_alert(Generation& of, std::uint32_t rule, const event::Event& event);
 
   Parts parts_;
   WallClock clock_;
-  const program::Program* program_ = nullptr;
-  std::unique_ptr<match::Matcher> matcher_;
+  std::deque<Generation> generations_;   // newest first
+  std::vector<std::string> name_texts_;  // of the event at hand
+  std::vector<std::string_view> names_;
   Counters counters_;
 };
 

@@ -224,6 +224,25 @@ bool holds_scalar(const Predicate& p, const Value& left, const Value& right) {
   return std::visit(Visitor{p, left, right}, p.constants);
 }
 
+// `test` of a value's main name and its others: of one, or of `every`.
+template <class Test>
+bool of_names(const Value& value, bool every, Test test) {
+  if (test(value) != every) return !every;
+  for (const Value& name : value.also) {
+    if (test(name) != every) return !every;
+  }
+  return every;
+}
+
+bool holds_named(const Predicate& p, const Value& left, const Value& right) {
+  if (left.also.count == 0 && right.also.count == 0) [[likely]] {
+    return holds_scalar(p, left, right);
+  }
+  const bool every = p.op == Op::kNotEqual;
+  return of_names(left, every,
+                  [&](const Value& l) { return of_names(right, every, [&](const Value& r) { return holds_scalar(p, l, r); }); });
+}
+
 }  // namespace
 
 std::string_view spelling(Op op) {
@@ -266,7 +285,7 @@ bool glob_match(std::string_view pattern, std::string_view text, bool ignore_cas
 bool holds(const Predicate& predicate, const Value& left, const Value& right) {
   if (left.absent()) return false;
   const auto* list = std::get_if<event::ValueList>(&left.data);
-  if (list == nullptr) return holds_scalar(predicate, left, right);
+  if (list == nullptr) return holds_named(predicate, left, right);
   if (predicate.op == Op::kExists) return true;
   const auto test = [&](const Value& item) { return holds_scalar(predicate, item, right); };
   // fd.ip != x wants both ends to differ; everything else is content with one (rule-language.md 2.5, 2.6).

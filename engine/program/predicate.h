@@ -88,7 +88,9 @@ struct Predicate {
   std::string text;  // normal form; also what makes two predicates the same
 };
 
-// The answer for a left value (and, for val(), a right one). An absent value makes every predicate false.
+// The answer for a left value (and, for val(), a right one). An absent value makes every predicate false. A value that has
+// further names (Value::also) holds if one of them does, for != only if all do: so `not fd.name = /x` and `fd.name != /x` both
+// want that no name is /x.
 bool holds(const Predicate& predicate, const event::Value& left, const event::Value& right = {});
 
 // POSIX fnmatch without flags; a set of its own because it must not read past a view.

@@ -58,8 +58,9 @@ struct Rule {
   std::string source;
   std::vector<std::string> tags;  // sorted
   bool enabled = true;
-  std::string action;  // alert, block, kill
-  std::string mode;    // "", monitor, enforce
+  std::string action;              // alert, block, kill
+  std::string mode;                // "", monitor, enforce
+  bool decided_in_kernel = false;  // the kernel plan has it: its alerts come from verdicts, nobody else asks it
   std::uint32_t root = 0;
   std::vector<OutputPart> output;
   std::vector<OutputField> output_fields;     // each key once
@@ -77,15 +78,16 @@ struct Program {
   std::vector<std::uint32_t> children;
   std::vector<Rule> rules;  // in order of first definition; disabled and inactive ones too
   std::vector<std::vector<std::uint32_t>>
-      by_event;  // event type → rules to ask, in order; only enabled ones that are not inactive
+      by_event;  // event type → rules to ask, in order; only enabled ones that are neither inactive nor decided in the kernel
 
   // Rebuilds by_event from the rules.
   void index_rules();
-  // Events some enabled, not inactive rule wants.
+  // Events some rule of by_event wants.
   event::EventSet wanted_events() const;
   // Could such a rule hold for an execve or execveat that fails?
   bool wants_failed_exec() const;
-  // Does such a rule read this field (in condition or output) for an event in `types`?
+  // Does such a rule read this field (in condition or output) for an event in `types`? Of rules the kernel decides only the
+  // outputs count.
   bool uses_field(std::string_view field, const event::EventSet& types) const;
 
   std::string dump() const;

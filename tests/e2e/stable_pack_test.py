@@ -50,7 +50,7 @@ class StablePack(LiveTest):
         self.assertEqual(inactive, CONTAINER_RULES)
         partial = [line for line in self.shrike.log if ": partial: " in line]
         self.assertEqual(len(partial), 1, partial)
-        self.assertIn('"Disallowed SSH Connection Non Standard Port": partial: sendmsg, sendto', partial[0])
+        self.assertIn('"Disallowed SSH Connection Non Standard Port": partial: sendto, sendmsg', partial[0])
 
     def test_read_sensitive_file_untrusted(self):
         mark = token()

@@ -63,6 +63,7 @@ event::Process& World::process(std::uint32_t pid, std::string comm, std::vector<
   made.start_ns = 1'000'000'000ULL * pid;
   made.ppid = parent == nullptr ? 0 : parent->pid;
   made.parent = parent;
+  if (parent != nullptr) made.parent_image = parent->image;
   made.sid = pid;
   made.vpid = pid;
   const auto total = static_cast<std::uint32_t>(args.size());

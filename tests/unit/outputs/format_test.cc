@@ -46,6 +46,29 @@ TEST_F(FormatTest, JsonHasFalcosKeysAndOurs) {
             R"("tags":["container","mine"],"time":"2023-11-14T22:13:20.000000001Z","verdict":"alert"})");
 }
 
+TEST_F(FormatTest, VerdictsSayWhoDecidedAndHow) {
+  act::Alert alert = sample("Blocked");
+  alert.verdict = "blocked";
+  alert.hook = "file_open";
+  alert.error_number = 1;
+  alert.generation = 3;
+  alert.fields.emplace_back("fd.names", std::vector<std::string>{"/a\nb", "/c\xff"});
+  const std::string line = format_alert(alert, {.format = Format::kJson});
+  const auto object = nlohmann::json::parse(line);
+  EXPECT_EQ(object["verdict"], "blocked");
+  EXPECT_EQ(object["hook"], "file_open");
+  EXPECT_EQ(object["errno"], 1);
+  EXPECT_EQ(object["generation"], 3);
+  EXPECT_EQ(object["output_fields"]["fd.names"], (nlohmann::json{"/a\nb", "/c\ufffd"})) << "an array";
+  EXPECT_EQ(format_alert(alert, {}), "22:13:20.000000001: Notice Blocked") << "text says what the rule's output says";
+  alert.verdict = "would_kill";
+  alert.error_number = 0;
+  EXPECT_EQ(nlohmann::json::parse(format_alert(alert, {.format = Format::kJson}))["errno"], 0);
+  alert.verdict = "alert";
+  const auto plain = nlohmann::json::parse(format_alert(alert, {.format = Format::kJson}));
+  for (const char* key : {"hook", "errno", "generation"}) EXPECT_FALSE(plain.contains(key)) << key;
+}
+
 TEST_F(FormatTest, InternalNoticesHaveNoTags) {
   act::Alert notice = sample("lost (n=3)");
   notice.source = "internal";

@@ -49,6 +49,21 @@ TEST(MakeAlert, AncestorsWithoutIndexAreBlankJoined) {
   EXPECT_EQ(alert.fields[0], (std::pair<std::string, FieldValue>{"proc.aname", std::string("sshd systemd")}));
 }
 
+TEST(MakeAlert, OtherNamesOfTheObjectAreAnArray) {
+  test::World world;
+  event::Event event = world.open(world.process(7, "cat", {"cat"}), "/mnt/shadow");
+  const std::string_view names[] = {"/etc/shadow", "/srv/b"};
+  event.names = names;
+  const FieldValue want = std::vector<std::string>{"/etc/shadow", "/srv/b"};
+  const Alert alert = alert_of("f=%fd.name", event, world);
+  EXPECT_EQ(alert.message, "f=/mnt/shadow");
+  EXPECT_EQ(alert.fields.back(), (std::pair<std::string, FieldValue>{"fd.names", want}));
+  const Alert asked = alert_of("n=%fd.names f=%fd.name", event, world);
+  EXPECT_EQ(asked.message, "n=/etc/shadow /srv/b f=/mnt/shadow");
+  EXPECT_EQ(asked.fields[0], (std::pair<std::string, FieldValue>{"fd.names", want}));
+  EXPECT_EQ(asked.fields.size(), 2U) << "once";
+}
+
 TEST(UuidV7, BeginsWithTheTimeAndNeverRepeats) {
   const std::string first = uuid_v7(1'700'000'000'123'456'789);
   EXPECT_EQ(first.substr(0, 15), "018bcfe5-687b-7");

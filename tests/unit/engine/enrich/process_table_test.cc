@@ -51,9 +51,12 @@ class Records {
   ProcessTable& table_;
 };
 
+// As rules see it: what the process runs, then what each ancestor ran when it forked the one before it.
 std::string lineage(const event::Process* process) {
-  std::string text;
-  for (; process != nullptr; process = process->parent) text += (text.empty() ? "" : "<") + std::string(process->image->comm());
+  if (process == nullptr) return {};
+  std::string text(process->image->comm());
+  for (; process != nullptr && process->parent_image != nullptr; process = process->parent)
+    text += '<' + std::string(process->parent_image->comm());
   return text;
 }
 
@@ -132,6 +135,58 @@ TEST(ProcessTable, AncestryIsAsRecordedAtFork) {
   records.exit(2, 20);
   records.exec(3, 30, 1, 10, "sh");  // reparented to 1 meanwhile
   EXPECT_EQ(lineage(table.find(3)), "sh<nginx<systemd");
+}
+
+TEST(ProcessTable, AParentThatRunsSomethingElseKeepsItsNameInItsChildren) {
+  ProcessTable table;
+  Records records(table);
+  records.existing(1, 10, 0, 0, "systemd");
+  records.exec(2, 20, 1, 10, "nginx");
+  records.fork(3, 30, 2, 20, "nginx");
+  records.fork(4, 40, 3, 30, "nginx");
+  records.exec(2, 20, 1, 10, "sleep");
+  records.exec(3, 30, 2, 20, "sh");
+  records.fork(5, 50, 2, 20, "sleep");
+  EXPECT_EQ(lineage(table.find(3)), "sh<nginx<systemd");
+  EXPECT_EQ(lineage(table.find(4)), "nginx<nginx<nginx<systemd");
+  EXPECT_EQ(lineage(table.find(5)), "sleep<sleep<systemd");
+}
+
+TEST(ProcessTable, AParentThatWasEvictedIsStillKnownByName) {
+  ProcessTable table({.max_processes = 2, .recent_dead = 0});
+  Records records(table);
+  records.exec(2, 20, 0, 0, "nginx");
+  records.fork(3, 30, 2, 20, "nginx");
+  records.exit(2, 20);
+  records.existing(1, 10, 0, 0, "init");
+  ASSERT_EQ(table.find(2, 20), nullptr);
+  records.exec(3, 30, 1, 10, "sh");
+  EXPECT_EQ(lineage(table.find(3)), "sh<nginx");
+}
+
+TEST(ProcessTable, AnExecThatIsOnlyCheckedChangesNothing) {
+  ProcessTable table;
+  Records records(table);
+  records.exec(2, 20, 0, 0, "bash");
+  EXPECT_EQ(records.change(ProcessChange::Kind::kExecCheck, 2, 20, 0, 0, "nc"), table.find(2));
+  EXPECT_EQ(table.find(2)->image->comm(), "bash");
+  EXPECT_EQ(records.change(ProcessChange::Kind::kExecCheck, 9, 90, 0, 0, "nc"), nullptr);
+  EXPECT_EQ(table.size(), 1U);
+}
+
+TEST(ProcessTable, BytesOfImagesComeBack) {
+  ProcessTable table({.max_processes = 100, .recent_dead = 0});
+  Records records(table);
+  records.existing(1, 10, 0, 0, "init");
+  const std::size_t before = table.image_bytes();
+  records.exec(2, 20, 1, 10, std::string(4000, 'a'));
+  records.fork(3, 30, 2, 20, "");
+  records.exec(2, 20, 1, 10, std::string(4000, 'b'));
+  records.exec(3, 30, 2, 20, std::string(4000, 'c'));
+  EXPECT_GT(table.image_bytes(), before + 12'000) << "what 2 ran is kept for 3, who has it as its parent";
+  records.exit(2, 20);
+  records.exit(3, 30);
+  EXPECT_EQ(table.image_bytes(), before);
 }
 
 TEST(ProcessTable, ParentsMayComeAfterTheirChildrenInAScan) {

@@ -169,6 +169,130 @@ TEST(Semantics, Opens) {
         world.open(cat, "/a", O_WRONLY | O_CREAT | O_TRUNC), world);
 }
 
+TEST(Semantics, AncestorsAreAsTheyWereWhenTheyForked) {
+  World world;
+  event::Process& nginx = world.process(100, "nginx", {"nginx", "-g"}, nullptr, "/usr/sbin/nginx");
+  event::Process& sh = world.process(101, "sh", {"sh"}, &nginx, "/bin/sh");
+  const event::Process& id = world.process(102, "id", {"id"}, &sh, "/bin/id");
+  nginx.image =
+      std::make_shared<const event::Image>("sleep", "/bin/sleep", std::string("sleep\0", 6), 6, "/", event::FileIdentity{});
+  check(
+      {
+          {"the grandparent's old name", "proc.aname[2] = nginx and proc.aexepath[2] = /usr/sbin/nginx", true},
+          {"its new one", "proc.aname = sleep", false},
+          {"its arguments", "proc.acmdline[2] = \"nginx -g\" and proc.aexe[2] = nginx", true},
+          {"pids", "proc.apid[1] = 101 and proc.apid = 100", true},
+          {"parent", "proc.pname = sh and proc.pexepath = /bin/sh and proc.pcmdline = sh and proc.pexe = sh", true},
+          {"no further", "proc.aname[3] exists", false},
+      },
+      world.exec(id), world);
+  check({{"parent of a living child", "proc.pname = nginx", true}}, world.exec(sh), world);
+}
+
+TEST(Semantics, OtherNamesOfAnOpenedFile) {
+  World world;
+  event::Event open = world.open(world.process(7, "cat", {"cat"}), "/mnt/b/shadow");
+  const std::string_view names[] = {"/etc/shadow", "/srv/x"};
+  open.names = names;
+  check(
+      {
+          {"path", "fd.name = /mnt/b/shadow", true},
+          {"one name", "fd.name = /etc/shadow", true},
+          {"last name", "fd.name = /srv/x", true},
+          {"neither", "fd.name = /etc/passwd", false},
+          {"!= wants all to differ", "fd.name != /etc/shadow", false},
+          {"!= of the path", "fd.name != /mnt/b/shadow", false},
+          {"!= of none", "fd.name != /etc/passwd", true},
+          {"not", "not fd.name = /etc/shadow", false},
+          {"not of none", "not fd.name startswith /home", true},
+          {"startswith", "fd.name startswith /etc/", true},
+          {"in", "fd.name in (/a, /srv/x)", true},
+          {"not in", "not fd.name in (/a, /srv/x)", false},
+          {"endswith, contains", "fd.name endswith /x and fd.name contains etc", true},
+          {"glob, regex", "fd.name glob /srv/* and fd.name regex /etc/s.*", true},
+          {"pmatch", "fd.name pmatch (/srv)", true},
+          {"anyof", "fd.name startswith anyof (/x, /srv)", true},
+          {"!= allof", "fd.name != allof (/etc/shadow, /a)", false},
+          {"exists", "fd.name exists", true},
+          {"fd.names", "fd.names = /etc/shadow and fd.names in (/srv/x)", true},
+          {"fd.names are the others", "fd.names = /mnt/b/shadow", false},
+          {"the path's own parts", "fd.filename = shadow and fd.directory = /mnt/b", true},
+          {"not the names'", "fd.directory = /etc or fd.filename = x", false},
+      },
+      open, world);
+  open.names = {};
+  check({{"no other names", "fd.name = /etc/shadow or fd.names exists", false}, {"!=", "fd.name != /etc/shadow", true}}, open,
+        world);
+}
+
+TEST(Semantics, OtherNamesOfTheExecutable) {
+  World world;
+  event::Process& process = world.process(7, "x", {"x"});
+  process.image = std::make_shared<const event::Image>("x", "/mnt/x", std::string("x\0", 2), 2, "/", event::FileIdentity{},
+                                                       std::vector<std::string>{"/usr/bin/nc"});
+  check(
+      {
+          {"path or name", "proc.exepath = /mnt/x and proc.exepath = /usr/bin/nc", true},
+          {"!=", "proc.exepath != /usr/bin/nc", false},
+          {"val()", "proc.exepath = val(proc.exepath)", true},
+          {"!= val()", "proc.exepath != val(proc.exepath)", false},
+      },
+      world.exec(process), world);
+}
+
+TEST(Semantics, CgroupsAndContainers) {
+  World world;
+  event::Event event = world.exec(world.process(7, "sh", {"sh"}));
+  const std::string id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+  const std::string full = "container.full_id = " + id;
+  check({{"unknown", "cgroup.path exists", false}, {"host", "container.id = host and container.full_id = \"\"", true}}, event,
+        world);
+  event.cgroup = "/system.slice/ssh.service";
+  check({{"unit", "cgroup.path = /system.slice/ssh.service and container.id = host", true}}, event, world);
+  for (const std::string& path :
+       {"/system.slice/docker-" + id + ".scope", "/docker/" + id, "/kubepods.slice/pod1/cri-containerd-" + id + ".scope/init",
+        "/machine.slice/libpod-" + id + ".scope/container", "/x/crio-" + id + "ff.scope"}) {
+    event.cgroup = path;
+    check({{"id", "container.id = 0123456789ab", true}, {"full id", full.c_str(), true}}, event, world);
+  }
+  for (const std::string& path : {"/docker-" + id.substr(1) + ".scope", "/" + id.substr(0, 32) + "/" + id.substr(32)}) {
+    event.cgroup = path;
+    check({{"too short", "container.id = host", true}}, event, world);
+  }
+}
+
+TEST(Semantics, ABoundSocketIsTheServers) {
+  World world;
+  event::Event event = world.connect(world.process(7, "nc", {"nc"}), "8.8.8.8", 443);
+  event.type = event::EventType::kBind;
+  auto& bound = std::get<event::Connect>(event.payload);
+  bound.server = true;
+  bound.remote = {};
+  bound.remote_port = 0;
+  check(
+      {
+          {"server end", "fd.sip = 10.1.1.1 and fd.sport = 41000 and fd.lport = 41000 and fd.is_server = true", true},
+          {"no other end", "fd.cip exists or fd.rip exists or fd.rport exists or fd.cport exists", false},
+          {"name", "fd.name = \"10.1.1.1:41000\" and fd.typechar = 4 and fd.l4proto = tcp", true},
+      },
+      event, world);
+}
+
+TEST(Matcher, LeavesWhatTheKernelDecidesToVerdicts) {
+  World world;
+  program::Program program = test::compile_text(
+      "- rule: A\n  desc: d\n  condition: evt.type = openat and proc.cwd = /a\n  output: a\n  priority: DEBUG\n"
+      "- rule: B\n  desc: d\n  condition: evt.type = connect\n  output: b %proc.sname\n  priority: DEBUG\n");
+  for (program::Rule& rule : program.rules) rule.decided_in_kernel = true;
+  program.index_rules();
+  EXPECT_TRUE(program.wanted_events().none());
+  EXPECT_FALSE(program.wants_failed_exec());
+  EXPECT_FALSE(program.uses_field("proc.cwd", event::all_event_types())) << "no condition is asked here";
+  EXPECT_TRUE(program.uses_field("proc.sname", event::all_event_types())) << "outputs are written here all the same";
+  Matcher matcher(program, world.context);
+  EXPECT_TRUE(matcher.match(world.connect(world.process(8, "x", {"x"}), "1.2.3.4", 1), Matching::kAll).empty());
+}
+
 TEST(Matcher, FirstAndAllInDefinitionOrder) {
   World world;
   const program::Program program = test::compile_text(
