@@ -6,7 +6,8 @@
 namespace shrike::program {
 namespace {
 
-bool is_asked(const Rule& rule) { return rule.enabled && rule.availability.state != Availability::State::kInactive; }
+bool is_alive(const Rule& rule) { return rule.enabled && rule.availability.state != Availability::State::kInactive; }
+bool is_asked(const Rule& rule) { return is_alive(rule) && !rule.decided_in_kernel; }
 
 void dump_node(const Program& program, std::uint32_t at, std::size_t depth, std::string& out) {
   const Node& node = program.nodes[at];
@@ -60,7 +61,7 @@ bool Program::wants_failed_exec() const {
 
 bool Program::uses_field(std::string_view field, const event::EventSet& types) const {
   return std::ranges::any_of(rules, [&](const Rule& rule) {
-    if (!is_asked(rule) || (rule.events & types).none()) return false;
+    if (!is_alive(rule) || (rule.events & types).none()) return false;
     return std::ranges::find(rule.condition_fields, field) != rule.condition_fields.end() ||
            std::ranges::any_of(rule.output_fields,
                                [&](const OutputField& output) { return slots[output.slot].field->name == field; });
