@@ -133,10 +133,8 @@ bool is_name(KernelField field) {
 
 bool is_negation(const KernelTerm& term) { return term.negated != (term.check->predicate.op == program::Op::kNotEqual); }
 
-void warn_of_name(const KernelTerm& term, bool in_veto, Reporter& report) {
-  const KernelCheck& check = *term.check;
-  const std::string text = in_veto || term.negated == check.inverted ? term.text() : check.text;
-  report.warn(check.source, check.span.begin, '"' + text + "\" excepts by a name any program can take",
+void warn_of_name(const KernelCheck& check, Reporter& report) {
+  report.warn(check.source, check.span.begin, '"' + check.text + "\" excepts by a name any program can take",
               check.field == KernelField::kName ? "by its file: proc.exepath = /usr/sbin/sshd"
                                                 : "add the program's own file: proc.exepath = /usr/sbin/sshd");
 }
@@ -149,14 +147,14 @@ void warn_of_names(const OperationClauses& operation, Reporter& report) {
           veto.all, [](const KernelLiteralPtr& l) { return l->field() == KernelField::kExepath && !l->negated(); });
       for (const KernelLiteralPtr& literal : veto.all) {
         for (const KernelTerm& term : literal->any) {
-          if (!by_file && is_name(literal->field()) && !is_negation(term)) warn_of_name(term, true, report);
+          if (!by_file && is_name(literal->field()) && !is_negation(term)) warn_of_name(*term.check, report);
         }
       }
     }
     for (const KernelClause& clause : unit.clauses) {
       for (const KernelLiteralPtr& literal : clause.all) {
         for (const KernelTerm& term : literal->any) {
-          if (is_name(literal->field()) && is_negation(term)) warn_of_name(term, false, report);
+          if (is_name(literal->field()) && is_negation(term)) warn_of_name(*term.check, report);
         }
       }
     }
