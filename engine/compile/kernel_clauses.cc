@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -94,6 +95,42 @@ class TreeBuilder {
   OperationClauses& out_;
 };
 
+// Alternatives of one literal: below the first it keeps each check with its place, above the second it is refused, as the time to
+// index it grows with the square.
+constexpr std::size_t kManyTerms = 64;
+constexpr std::size_t kMaxTerms = 4096;
+
+bool is_equality(const KernelTerm& term) {
+  const program::Predicate& predicate = term.check->predicate;
+  return !term.negated && std::holds_alternative<program::Texts>(predicate.constants) &&
+         (predicate.op == program::Op::kEqual || predicate.op == program::Op::kIn);
+}
+
+// `x = a or x = b or …` as `x in (a, b, …)`.
+void merge_equalities(std::vector<KernelTerm>& terms) {
+  std::map<std::string, std::shared_ptr<KernelCheck>> merged;  // by field
+  std::vector<KernelTerm> out;
+  for (KernelTerm& term : terms) {
+    if (!is_equality(term)) {
+      out.push_back(std::move(term));
+      continue;
+    }
+    std::shared_ptr<KernelCheck>& into = merged[term.check->use.text()];
+    if (into == nullptr) {
+      into = std::make_shared<KernelCheck>(*term.check);
+      into->predicate.op = program::Op::kIn;
+      out.push_back({into, false});
+      continue;
+    }
+    const auto& texts = std::get<program::Texts>(term.check->predicate.constants);
+    auto& all = std::get<program::Texts>(into->predicate.constants);
+    all.insert(all.end(), texts.begin(), texts.end());
+    into->keys.insert(into->keys.end(), term.check->keys.begin(), term.check->keys.end());
+  }
+  for (auto& [field, check] : merged) std::ranges::sort(std::get<program::Texts>(check->predicate.constants));
+  terms = std::move(out);
+}
+
 KernelLiteralPtr make_literal(std::vector<KernelTerm> terms) {
   auto literal = std::make_shared<KernelLiteral>();
   std::set<std::string> known;
@@ -104,6 +141,7 @@ KernelLiteralPtr make_literal(std::vector<KernelTerm> terms) {
     literal->any.push_back(std::move(term));
   }
   if (literal->any.size() > 1) literal->text = '(' + literal->text + ')';
+  if (literal->any.size() > kManyTerms) merge_equalities(literal->any);
   return literal;
 }
 
@@ -217,7 +255,8 @@ std::vector<KernelClause> expand_clauses(const Formula& formula) {
 // --- literals of one field with several sources
 
 bool holds(const KernelLiteral& literal, const std::string& text) {
-  return std::ranges::any_of(literal.any, [&](const KernelTerm& term) { return term.check->holds(event::Value(text)) != term.negated; });
+  return std::ranges::any_of(literal.any,
+                             [&](const KernelTerm& term) { return term.check->holds(event::Value(text)) != term.negated; });
 }
 
 // Does every text that satisfies `a` satisfy `b`?
@@ -359,6 +398,19 @@ class UnitExpander {
     out_.size = out_.size > kMost - more ? kMost : out_.size + more;
   }
 
+  static std::optional<LocatedProblem> too_long(const KernelClause& clause) {
+    for (const KernelLiteralPtr& literal : clause.all) {
+      if (literal->any.size() <= kMaxTerms) continue;
+      const KernelCheck& check = *literal->any.front().check;
+      return LocatedProblem{{Problem::Kind::kOther,
+                             std::to_string(literal->any.size()) + " checks of " + check.use.text() +
+                                 " joined by or are more than the " + std::to_string(kMaxTerms) + " the kernel's compiler takes",
+                             "list their values in one check", check.span},
+                            check.source};
+    }
+    return std::nullopt;
+  }
+
   // Clauses that say the same are one.
   void add(std::vector<KernelClause>& to, const Formula& formula) {
     std::set<std::set<std::string_view>> known;  // borrowed from literals, which clauses share
@@ -369,7 +421,9 @@ class UnitExpander {
     };
     for (const KernelClause& clause : to) known.insert(identity(clause));
     for (KernelClause& clause : expand_clauses(formula)) {
-      if (auto problem = reduce(clause)) {
+      auto problem = too_long(clause);
+      if (!problem) problem = reduce(clause);
+      if (problem) {
         out_.problems.push_back(*std::move(problem));
       } else if (known.insert(identity(clause)).second) {  // a duplicate's views die with it, but are not kept either
         to.push_back(std::move(clause));

@@ -370,6 +370,37 @@ TEST(LowerKernel, CapIsAnErrorNotATruncation) {
       "holds 1024 | fewer alternatives in this rule or an earlier one\n");
 }
 
+TEST(LowerKernel, LongAlternativesTakeNoTime) {
+  std::string equal = kOpen + " and (fd.name = /a";
+  std::string below = kOpen + " and (fd.name = /a";
+  for (int i = 0; i < 20'000; ++i) {
+    equal += " or fd.name = /d/" + std::to_string(i);
+    below += " or fd.name startswith /d/" + std::to_string(i) + "/";
+  }
+  const Outcome out = lower(rule("R", equal + ")"));
+  EXPECT_EQ(out.errors, "");
+  EXPECT_EQ(out.compiled.plan.texts.size(), 20'001U);
+  EXPECT_EQ(out.compiled.plan.clauses.size(), 1U);
+  EXPECT_TRUE(
+      std::ranges::all_of(out.compiled.plan.texts, [](const KernelPlan::Text& text) { return text.vector.plus.test(0); }));
+  EXPECT_TRUE(out.compiled.plan.otherwise[static_cast<std::size_t>(program::KernelField::kPath)].plus.none());
+  EXPECT_LT(out.compiled.plan.clauses[0].text.size(), 1000U) << "long lists are cut";
+  EXPECT_TRUE(errors_of(below + ")").starts_with("3:55: 20001 checks of fd.name joined by or are more than the 4096"));
+}
+
+TEST(LowerKernel, TheTableNamesFieldsAndTheirOperators) {
+  for (const event::Decision& row : event::decisions()) {
+    const std::size_t bracket = row.field.find('[');
+    const auto argument = bracket == std::string_view::npos ? std::nullopt : std::optional<std::string>("1");
+    const auto use = event::resolve_field(row.field.substr(0, bracket), argument);
+    ASSERT_TRUE(use) << row.field;
+    for (const event::Moment hook : event::kHooks) {
+      const bool at = event::hooks_text(row.hooks).find(spelling(hook).substr(0, spelling(hook).find(' '))) != std::string::npos;
+      EXPECT_EQ(event::decision(*use, hook) == &row, at) << row.field;
+    }
+  }
+}
+
 TEST(LowerKernel, WarnsOfExceptionsByName) {
   const auto warnings = [](const std::string& condition) {
     return lower(rule("R", kOpen + " and fd.name = /a and " + condition)).warnings;
