@@ -44,7 +44,7 @@ class Reporter {
     warn(rule_.condition->source, rule_.condition->span.begin, std::move(message), std::move(hint));
   }
   bool failed() const { return failed_; }
-  std::string action() const { return lang::spelling(rule_.rule->action).data(); }
+  std::string action() const { return std::string(lang::spelling(rule_.rule->action)); }
 
  private:
   void add(lang::Severity severity, std::uint32_t source, std::size_t offset, std::string message, std::string hint) {
