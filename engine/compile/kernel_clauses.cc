@@ -225,29 +225,41 @@ void add_literal(KernelClause& clause, const KernelLiteralPtr& literal) {
   if (std::ranges::none_of(clause.all, same)) clause.all.push_back(literal);
 }
 
+void add_literals(KernelClause& clause, const KernelClause& more) {
+  for (const KernelLiteralPtr& literal : more.all) add_literal(clause, literal);
+}
+
+// (a or b) and (c or d): every pair.
+std::vector<KernelClause> distribute(std::vector<KernelClause> left, std::vector<KernelClause> right) {
+  if (left.size() == 1 && left.front().all.empty()) return right;
+  if (right.size() == 1) {
+    for (KernelClause& clause : left) add_literals(clause, right.front());
+    return left;
+  }
+  std::vector<KernelClause> product;
+  product.reserve(left.size() * right.size());
+  for (const KernelClause& one : left) {
+    for (const KernelClause& other : right) add_literals(product.emplace_back(one), other);
+  }
+  return product;
+}
+
 // Call only where count() is small.
 std::vector<KernelClause> expand_clauses(const Formula& formula) {
   std::vector<KernelClause> out;
-  if (formula.kind == Formula::Kind::kLiteral) {
-    out.push_back({{formula.literal}});
-  } else if (formula.kind == Formula::Kind::kOr) {
-    for (const Formula& child : formula.children) {
-      for (KernelClause& clause : expand_clauses(child)) out.push_back(std::move(clause));
-    }
-  } else {
-    out.emplace_back();
-    for (const Formula& child : formula.children) {
-      std::vector<KernelClause> product;
-      const std::vector<KernelClause> factors = expand_clauses(child);
-      product.reserve(out.size() * factors.size());
-      for (const KernelClause& left : out) {
-        for (const KernelClause& right : factors) {
-          KernelClause& both = product.emplace_back(left);
-          for (const KernelLiteralPtr& literal : right.all) add_literal(both, literal);
-        }
+  switch (formula.kind) {
+    case Formula::Kind::kLiteral:
+      out.push_back({{formula.literal}});
+      break;
+    case Formula::Kind::kOr:
+      for (const Formula& child : formula.children) {
+        for (KernelClause& clause : expand_clauses(child)) out.push_back(std::move(clause));
       }
-      out = std::move(product);
-    }
+      break;
+    case Formula::Kind::kAnd:
+      out.emplace_back();
+      for (const Formula& child : formula.children) out = distribute(std::move(out), expand_clauses(child));
+      break;
   }
   return out;
 }
