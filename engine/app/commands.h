@@ -10,6 +10,7 @@ namespace shrike::app {
 int run_daemon(const Options& options);
 int rules_check(const Options& options);
 int rules_list(const Options& options);
+int rules_plan(const Options& options);
 int print_fields(const Options& options);
 int print_doctor(const Options& options);
 

@@ -49,6 +49,52 @@ json notes(std::string_view name) {
   return rows;
 }
 
+// How the kernel decides checks of a row's field.
+std::string decided_text(const event::Decision& row) {
+  switch (row.decided) {
+    case event::Decided::kSuccess:
+      return "what asks for success is true";
+    case event::Decided::kAlready:
+      return "known before";
+    case event::Decided::kValue:
+      break;
+  }
+  return std::string(row.operators) + (row.always_present ? " exists" : "");
+}
+
+bool is_of(const event::Decision& row, std::string_view field) {
+  return row.field == field || (row.field.starts_with(field) && row.field.substr(field.size()).starts_with('['));
+}
+
+json decisions(std::string_view field) {
+  json rows = json::array();
+  for (const event::Decision& row : event::decisions()) {
+    if (!is_of(row, field)) continue;
+    rows.push_back(
+        {{"field", row.field}, {"operations", event::hooks_text(row.hooks)}, {"decided", decided_text(row)}, {"note", row.note}});
+  }
+  return rows;
+}
+
+// Where block and kill rules can use it: "exec, open".
+std::string decided_where(std::string_view field) {
+  for (const event::Decision& row : event::decisions()) {
+    if (row.field == field) return event::hooks_text(row.hooks);
+  }
+  return {};
+}
+
+void print_decisions() {
+  std::puts(
+      "\nWhat the kernel decides `block` and `kill` rules by, before the thing happens. In the tracing tier it refuses connect,");
+  std::puts("send and bind only; rules with `kill` are decided at exec and open too, after the fact.\n");
+  std::puts("| field | operations | decided | note |\n| --- | --- | --- | --- |");
+  for (const event::Decision& row : event::decisions()) {
+    std::printf("| `%s` | %s | %s | %s |\n", std::string(row.field).c_str(), event::hooks_text(row.hooks).c_str(),
+                decided_text(row).c_str(), std::string(row.note).c_str());
+  }
+}
+
 }  // namespace
 
 int print_fields(const Options& options) {
@@ -65,13 +111,16 @@ int print_fields(const Options& options) {
                      {"from", origin},
                      {"meaning", meaning},
                      {"condition_only", field.has(event::kConditionOnly)},
-                     {"semantics", notes(field.name)}});
+                     {"semantics", notes(field.name)},
+                     {"kernel", decisions(field.name)}});
     } else if (options.format == "markdown") {
       std::printf("| `%s` | %s | %s | %s | %s%s |\n", name.c_str(), type.c_str(), argument.c_str(), origin.c_str(),
                   meaning.c_str(), flags.empty() ? "" : (" (" + flags + ")").c_str());
     } else {
-      std::printf("%-38s %-9s %-15s %-14s %s%s\n", name.c_str(), type.c_str(), argument.c_str(), origin.c_str(), meaning.c_str(),
-                  flags.empty() ? "" : (" (" + flags + ")").c_str());
+      const std::string where = decided_where(field.name);
+      std::printf("%-38s %-9s %-15s %-14s %s%s%s\n", name.c_str(), type.c_str(), argument.c_str(), origin.c_str(),
+                  meaning.c_str(), flags.empty() ? "" : (" (" + flags + ")").c_str(),
+                  where.empty() ? "" : (" [kernel decides: " + where + "]").c_str());
     }
   }
   if (options.format == "markdown") {
@@ -81,6 +130,7 @@ int print_fields(const Options& options) {
                   std::string(spelling(row.tier)).c_str(), std::string(spelling(row.knowledge)).c_str(),
                   std::string(row.note).c_str());
     }
+    print_decisions();
   }
   if (options.format == "json") std::puts(all.dump().c_str());
   return kDone;

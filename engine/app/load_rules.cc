@@ -61,7 +61,10 @@ LoadedRules load_rules(const std::vector<std::string>& paths, const compile::Opt
       return loaded;
     }
   }
-  loaded.program = compile::compile(set, options, loaded.diagnostics);
+  compile::Compiled compiled = compile::compile_rules(set, options, loaded.diagnostics);
+  loaded.program = std::move(compiled.program);
+  loaded.plan = std::move(compiled.plan);
+  loaded.kernel_rules = std::move(compiled.kernel_rules);
   return loaded;
 }
 

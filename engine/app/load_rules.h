@@ -16,7 +16,9 @@ namespace shrike::app {
 Result<std::vector<std::string>> expand_paths(const std::vector<std::string>& paths);
 
 struct LoadedRules {
-  program::Program program;  // to be used only if diagnostics has no errors
+  program::Program program;  // to be used only if diagnostics has no errors; as are the next two
+  program::KernelPlan plan;  // by Options::plan
+  std::vector<compile::KernelRule> kernel_rules;
   lang::Diagnostics diagnostics;
   std::vector<std::string> files;
 };

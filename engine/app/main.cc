@@ -28,6 +28,8 @@ int main(int argc, char** argv) {
       return rules_check(*options);
     case Verb::kRulesList:
       return rules_list(*options);
+    case Verb::kRulesPlan:
+      return rules_plan(*options);
     case Verb::kFields:
       return print_fields(*options);
     case Verb::kDoctor:

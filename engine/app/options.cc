@@ -55,6 +55,16 @@ void add_rules(CLI::App& app, Options& options) {
   add_format(list, options, {"text", "json"});
   list->footer("Example:\n  shrike rules list rules/");
   list->callback([&options] { options.verb = Verb::kRulesList; });
+
+  CLI::App* plan = rules->add_subcommand(
+      "plan", "Per rule: what the kernel decides on a host in mode enforce, what remains for the engine, programs to attach");
+  plan->add_option("files", options.rules, "Rule files or directories, one set in the order given")->required();
+  plan->add_option("--tier", options.tier, "What the host offers: full (BPF LSM), tracing")
+      ->check(CLI::IsMember({"full", "tracing"}))
+      ->capture_default_str();
+  add_format(plan, options, {"text", "json"});
+  plan->footer("Example:\n  shrike rules plan --tier tracing rules/");
+  plan->callback([&options] { options.verb = Verb::kRulesPlan; });
 }
 
 }  // namespace

@@ -16,12 +16,13 @@ enum ExitCode : int {
   kCouldNotRun = 3,
 };
 
-enum class Verb : unsigned char { kRun, kRulesCheck, kRulesList, kFields, kDoctor };
+enum class Verb : unsigned char { kRun, kRulesCheck, kRulesList, kRulesPlan, kFields, kDoctor };
 
 struct Options {
   Verb verb = Verb::kRun;
   std::vector<std::string> rules;  // run: --rules; rules …: files
   std::string format = "text";     // text, json; fields: markdown too
+  std::string tier = "full";       // rules plan: full, tracing
   // run
   std::string config;
   std::string mode = "monitor";  // detect, monitor, enforce

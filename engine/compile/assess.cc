@@ -134,6 +134,7 @@ Availability assess_rule(const Program& program, const program::Rule& rule, cons
   if (rule.source != "syscall") return {State::kInactive, "source " + rule.source};
   if (rule.events.none() || Folder(program, Given::kNothing).fold(rule.root) == false)
     return {State::kInactive, "never true by its own text"};
+  if (rule.decided_in_kernel) return {State::kActive, {}};
   if (!capabilities.containers && Folder(program, Given::kHost).fold(rule.root) == false) return {State::kInactive, "containers"};
   const event::EventSet seen = rule.events & capabilities.events;
   if (seen.none()) return {State::kInactive, "events: " + join(rule.events)};

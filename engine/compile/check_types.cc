@@ -306,8 +306,12 @@ std::expected<program::Constants, Problem> parse_constants(const Field& field, O
         if (literal.text == "false") return false;
         return problem(quoted(literal.text) + " is not a valid bool for " + quoted(field.name), literal.span, "true or false");
       });
-    case Type::kIp:
-      return parse_all<event::IpAddress>(all, [&](const Literal& literal) { return parse_ip(literal.text, literal); });
+    case Type::kIp: {
+      auto addresses = parse_all<event::IpAddress>(all, [&](const Literal& literal) { return parse_ip(literal.text, literal); });
+      if (addresses && (op == Operator::kIn || op == Operator::kIntersects))
+        std::ranges::sort(std::get<std::vector<event::IpAddress>>(*addresses));
+      return addresses;
+    }
     case Type::kNet:
       return parse_all<program::Network>(all, parse_network);
     case Type::kString:

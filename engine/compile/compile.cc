@@ -73,40 +73,68 @@ bool add_output(ProgramBuilder& builder, const lang::Rule& rule, const Options& 
   return true;
 }
 
+// A rule's own part of the program, or nothing: then it is left out and `diagnostics` says why.
+std::optional<program::Rule> compile_rule(ProgramBuilder& builder, const ExpandedSet& expanded, const ExpandedRule& rule,
+                                          const Options& options, lang::Diagnostics& diagnostics) {
+  program::Rule out;
+  const auto root = add_condition(builder, expanded, rule, out, diagnostics);
+  if (!root) return std::nullopt;
+  if (!add_output(builder, *rule.rule, options, out, diagnostics)) return std::nullopt;
+  out.name = rule.rule->name;
+  out.desc = rule.rule->desc;
+  out.condition = lang::dump(*rule.condition);
+  out.output_text = rule.rule->output.value();
+  out.priority = static_cast<std::uint8_t>(rule.rule->priority);
+  out.source = rule.rule->source;
+  out.tags.assign(rule.rule->tags.begin(), rule.rule->tags.end());
+  out.enabled = rule.rule->enabled;
+  out.action = lang::spelling(rule.rule->action);
+  out.mode = rule.rule->mode == lang::Mode::kHost ? "" : lang::spelling(rule.rule->mode);
+  out.root = *root;
+  out.events = infer_events(*rule.condition);
+  out.any_event = out.events.count() > kManyEvents;
+  if (out.any_event && rule.rule->warn_evttypes) {
+    diagnostics.add(at_rule(*rule.rule, lang::Severity::kWarning, "LOAD_NO_EVTTYPE", "the rule is asked for nearly every event",
+                            rule.rule->position, "restrict it: evt.type in (…)"));
+  }
+  return out;
+}
+
+// Sets what the plan makes of each rule.
+void plan_rules(Compiled& compiled, const PlanOptions& options) {
+  for (const KernelRule& rule : compiled.kernel_rules) compiled.program.rules[rule.rule].enforcement = enforcement(rule, options);
+  compiled.plan = make_plan(compiled.kernel_rules, options);
+  for (const program::KernelPlan::Rule& rule : compiled.plan.rules) compiled.program.rules[rule.rule].decided_in_kernel = true;
+}
+
 }  // namespace
 
-program::Program compile(const lang::RuleSet& set, const Options& options, lang::Diagnostics& diagnostics) {
+Compiled compile_rules(const lang::RuleSet& set, const Options& options, lang::Diagnostics& diagnostics) {
   const ExpandedSet expanded = expand(set, diagnostics);
   ProgramBuilder builder;
+  Compiled compiled;
+  std::size_t clauses = 0;
   for (const ExpandedRule& rule : expanded.rules) {
-    program::Rule out;
-    const auto root = add_condition(builder, expanded, rule, out, diagnostics);
-    if (!root) continue;
-    if (!add_output(builder, *rule.rule, options, out, diagnostics)) continue;
-    out.name = rule.rule->name;
-    out.desc = rule.rule->desc;
-    out.condition = lang::dump(*rule.condition);
-    out.output_text = rule.rule->output.value();
-    out.priority = static_cast<std::uint8_t>(rule.rule->priority);
-    out.source = rule.rule->source;
-    out.tags.assign(rule.rule->tags.begin(), rule.rule->tags.end());
-    out.enabled = rule.rule->enabled;
-    out.action = lang::spelling(rule.rule->action);
-    out.mode = rule.rule->mode == lang::Mode::kHost ? "" : lang::spelling(rule.rule->mode);
-    out.root = *root;
-    out.events = infer_events(*rule.condition);
-    out.any_event = out.events.count() > kManyEvents;
-    if (out.any_event && rule.rule->warn_evttypes) {
-      diagnostics.add(at_rule(*rule.rule, lang::Severity::kWarning, "LOAD_NO_EVTTYPE", "the rule is asked for nearly every event",
-                              rule.rule->position, "restrict it: evt.type in (…)"));
-    }
+    auto out = compile_rule(builder, expanded, rule, options, diagnostics);
+    if (!out) continue;
+    std::optional<KernelRule> kernel;
+    if (out->enabled && rule.rule->action != lang::Action::kAlert) kernel = lower_rule(expanded, rule, clauses, diagnostics);
     // Less severe than asked for: checked like any other, but not part of the program.
     if (rule.rule->priority > options.priority) continue;
-    builder.program().rules.push_back(std::move(out));
+    if (kernel) {
+      kernel->rule = static_cast<std::uint32_t>(builder.program().rules.size());
+      compiled.kernel_rules.push_back(*std::move(kernel));
+    }
+    builder.program().rules.push_back(*std::move(out));
   }
-  program::Program program = builder.take();
-  program.index_rules();
-  return program;
+  compiled.program = builder.take();
+  if (options.plan) plan_rules(compiled, *options.plan);
+  compiled.program.index_rules();
+  return compiled;
+}
+
+program::Program compile(const lang::RuleSet& set, const Options& options, lang::Diagnostics& diagnostics) {
+  return compile_rules(set, options, diagnostics).program;
 }
 
 }  // namespace shrike::compile

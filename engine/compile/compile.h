@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// compile runs the passes in order: expand, infer events, type, lower. The result does not depend on the host; assess() does.
+// compile runs the passes in order: expand, infer events, type, lower, and lower for the kernel. What is wrong with a rule does
+// not depend on the host; the plan and assess() do.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "engine/compile/lower_kernel.h"
 #include "engine/event/event_type.h"
 #include "engine/lang/diagnostic.h"
 #include "engine/lang/rule_file.h"
+#include "engine/program/kernel_plan.h"
 #include "engine/program/program.h"
 
 namespace shrike::compile {
@@ -15,10 +19,19 @@ namespace shrike::compile {
 struct Options {
   lang::Priority priority = lang::Priority::kDebug;  // rules less severe are dropped
   bool suggested_output = true;  // appends container and pod fields, as Falco's default does (rule-language.md 5.4)
+  std::optional<PlanOptions> plan = std::nullopt;  // what the kernel is to decide; without it nothing, and all rules alert
 };
 
 // Every rule of the set that compiles, in order of first definition. Errors and warnings go to `diagnostics`; with an error the
 // program is not to be used.
+struct Compiled {
+  program::Program program;              // with Options::plan each rule's enforcement and decided_in_kernel are set
+  program::KernelPlan plan;              // empty without Options::plan
+  std::vector<KernelRule> kernel_rules;  // every enabled block and kill rule of `program`, whatever the plan makes of it
+};
+Compiled compile_rules(const lang::RuleSet& set, const Options& options, lang::Diagnostics& diagnostics);
+
+// The same, the program alone.
 program::Program compile(const lang::RuleSet& set, const Options& options, lang::Diagnostics& diagnostics);
 
 // What the capture of this host can tell.
@@ -33,6 +46,7 @@ struct Capabilities {
 //   inactive: events …     none of its events is captured
 //   inactive: fields …     its condition reads a field nothing supplies
 //   partial: a, b          these of its events are not captured
+// A rule that is decided in the kernel asks nothing of the capture: it is active unless it can never hold.
 void assess(program::Program& program, const Capabilities& capabilities);
 
 }  // namespace shrike::compile

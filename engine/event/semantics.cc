@@ -10,6 +10,8 @@ using enum Knowledge;
 using enum Moment;
 
 constexpr Tier kT = Tier::kTracing;
+constexpr Tier kF = Tier::kFull;
+constexpr std::string_view kIfAllowed = "success: every security module allowed it";
 constexpr std::string_view kFromArgument = "the name as passed (user memory), made absolute; no symlink is followed";
 constexpr std::string_view kFromSockaddr = "the address as passed (user memory): the kernel's socket has let go of it";
 
@@ -33,6 +35,62 @@ constexpr Semantics kTable[] = {
     {"evt.arg.request", kPtrace, kT, kExact, "a register"},
     {"evt.is_open_read", kFailedOpen, kT, kExact, "registers; of openat2 user memory"},
     {"evt.is_open_write", kFailedOpen, kT, kExact, "registers; of openat2 user memory"},
+    {"evt.res", kOpenHook, kF, kAssumed, kIfAllowed},
+    {"evt.rawres", kOpenHook, kF, kAssumed, kIfAllowed},
+    {"evt.failed", kOpenHook, kF, kAssumed, kIfAllowed},
+    {"fd.num", kOpenHook, kF, kAssumed, kIfAllowed},
+};
+
+// Bits of Decision::hooks, as kHooks has them.
+constexpr std::uint8_t kAtOpen = 1U << 1U;
+constexpr std::uint8_t kAtSockets = 7U << 2U;
+constexpr std::uint8_t kWithPeer = 3U << 2U;
+constexpr std::uint8_t kAtBind = 1U << 4U;
+constexpr std::uint8_t kEverywhere = 31;
+
+constexpr std::string_view kPathOperators = "= != in startswith pmatch";
+constexpr std::string_view kEqualities = "= != in";
+constexpr std::string_view kOrders = "= != in < <= > >=";
+constexpr std::string_view kPaths = "absolute paths; startswith a directory, with its slash; pmatch without globs";
+constexpr std::string_view kObjects =
+    "absolute paths; startswith a directory, with its slash; pmatch without globs; every name of the file counts";
+constexpr std::string_view kComm = "at most 15 bytes, as the kernel keeps them";
+
+using enum Decided;
+constexpr Decision kDecisions[] = {
+    {"evt.type", kEverywhere, kAlready, true, {}, "an operation's calls all together"},
+    {"syscall.type", kEverywhere, kAlready, true, {}, "as evt.type"},
+    {"evt.source", kEverywhere, kAlready, true, {}, {}},
+    {"evt.dir", kEverywhere, kAlready, true, {}, {}},
+    {"evt.num", kEverywhere, kAlready, true, {}, "above 0"},
+    {"evt.res", kEverywhere, kSuccess, true, {}, {}},
+    {"evt.rawres", kEverywhere, kSuccess, true, {}, {}},
+    {"evt.failed", kEverywhere, kSuccess, true, {}, {}},
+    {"fd.num", kAtOpen | kAtSockets, kSuccess, true, {}, {}},
+    {"proc.exepath", kEverywhere, kValue, true, kPathOperators, kPaths},
+    {"proc.name", kEverywhere, kValue, true, kEqualities, kComm},
+    {"proc.pname", kEverywhere, kValue, false, kEqualities, kComm},
+    {"proc.aname", kEverywhere, kValue, false, "= in", kComm},
+    {"proc.aname[1]", kEverywhere, kValue, false, kEqualities, "as proc.pname"},
+    {"user.uid", kEverywhere, kValue, true, kOrders, {}},
+    {"cgroup.path", kEverywhere, kValue, false, kPathOperators, kPaths},
+    {"container.id", kEverywhere, kValue, true, "= !=", "compared with host only"},
+    {"evt.is_open_read", kAtOpen, kValue, true, "= !=", {}},
+    {"evt.is_open_write", kAtOpen, kValue, true, "= !=", {}},
+    {"fd.typechar", kAtOpen, kValue, true, kEqualities, {}},
+    {"fd.type", kAtOpen, kValue, true, kEqualities, {}},
+    {"fd.name", kAtOpen, kValue, true, kPathOperators, kObjects},
+    {"fd.filename", kAtOpen, kValue, false, kEqualities, "absent for directories"},
+    {"fd.sip", kAtSockets, kValue, false, kEqualities, "of bind: the address that is bound"},
+    {"fd.snet", kAtSockets, kValue, false, kEqualities, "of bind: the address that is bound"},
+    {"fd.sport", kAtSockets, kValue, false, kOrders, "of bind: the port that is bound"},
+    {"fd.rip", kWithPeer, kValue, false, kEqualities, {}},
+    {"fd.rnet", kWithPeer, kValue, false, kEqualities, {}},
+    {"fd.rport", kWithPeer, kValue, false, kOrders, {}},
+    {"fd.lip", kAtBind, kValue, false, kEqualities, {}},
+    {"fd.lnet", kAtBind, kValue, false, kEqualities, {}},
+    {"fd.lport", kAtBind, kValue, false, kOrders, {}},
+    {"fd.l4proto", kAtSockets, kValue, true, kEqualities, {}},
 };
 
 // What follows from the origin alone.
@@ -74,13 +132,19 @@ bool happens_in(Moment moment, const EventSet& types) {
       return any({EventType::kSymlink, EventType::kSymlinkat, EventType::kLink, EventType::kLinkat});
     case kPtrace:
       return any({EventType::kPtrace});
+    case kExecHook:
+    case kOpenHook:
+    case kConnectHook:
+    case kSendHook:
+    case kBindHook:
+      break;
   }
   return false;
 }
 
 }  // namespace
 
-std::string_view spelling(Tier) { return "tracing"; }
+std::string_view spelling(Tier tier) { return tier == Tier::kFull ? "full" : "tracing"; }
 
 std::string_view spelling(Knowledge knowledge) {
   static constexpr std::string_view kNames[] = {"exact", "assumed", "unknown"};
@@ -88,8 +152,9 @@ std::string_view spelling(Knowledge knowledge) {
 }
 
 std::string_view spelling(Moment moment) {
-  static constexpr std::string_view kNames[] = {"exec",    "failed exec",    "open", "failed open",
-                                                "connect", "failed connect", "link", "ptrace"};
+  static constexpr std::string_view kNames[] = {"exec",           "failed exec", "open",     "failed open", "connect",
+                                                "failed connect", "link",        "ptrace",   "exec hook",   "open hook",
+                                                "connect hook",   "send hook",   "bind hook"};
   return kNames[static_cast<std::size_t>(moment)];
 }
 
@@ -97,14 +162,35 @@ std::span<const Semantics> semantics() { return kTable; }
 
 Knowledge knowledge(const FieldUse& use, Moment moment, Tier tier) {
   const std::string name = use.text();
-  const auto row = std::ranges::find_if(
-      kTable, [&](const Semantics& s) { return s.moment == moment && s.tier == tier && names(s.fields, name); });
+  const auto row = std::ranges::find_if(kTable, [&](const Semantics& s) {
+    return s.moment == moment && (s.tier == tier || s.tier == Tier::kTracing) && names(s.fields, name);
+  });
   return row != std::end(kTable) ? row->knowledge : by_origin(use.field->origin);
 }
 
 bool is_known(const FieldUse& use, const EventSet& types, Tier tier) {
   return std::ranges::any_of(
       kMoments, [&](Moment moment) { return happens_in(moment, types) && knowledge(use, moment, tier) != kUnknown; });
+}
+
+std::span<const Decision> decisions() { return kDecisions; }
+
+const Decision* decision(const FieldUse& use, Moment hook) {
+  const auto bit = static_cast<std::size_t>(std::ranges::find(kHooks, hook) - std::begin(kHooks));
+  const std::string name = use.text();
+  const auto* row =
+      std::ranges::find_if(kDecisions, [&](const Decision& d) { return d.field == name && ((d.hooks >> bit) & 1U) != 0; });
+  return row == std::end(kDecisions) ? nullptr : row;
+}
+
+std::string hooks_text(std::uint8_t hooks) {
+  std::string text;
+  for (std::size_t i = 0; i < std::size(kHooks); ++i) {
+    if (((hooks >> i) & 1U) == 0) continue;
+    const std::string_view name = spelling(kHooks[i]);
+    text += (text.empty() ? "" : ", ") + std::string(name.substr(0, name.find(' ')));
+  }
+  return text;
 }
 
 }  // namespace shrike::event

@@ -17,7 +17,7 @@ struct IpAddress {
   std::array<std::uint8_t, 16> bytes{};
   std::uint8_t family = 0;  // 4 or 6
 
-  bool operator==(const IpAddress&) const = default;
+  auto operator<=>(const IpAddress&) const = default;
 };
 
 // ::ffff:a.b.c.d becomes a.b.c.d, so that a rule can't be dodged by the other spelling.

@@ -57,7 +57,7 @@ struct KernelPlan {
     bool enforce = false;  // else monitor
     bool operator==(const Rule&) const = default;
   };
-  struct Clause {  // its index is its bit
+  struct Clause {            // its index is its bit
     std::uint32_t rule = 0;  // index into `rules`
     std::uint32_t unit = 0;
     Operation operation = Operation::kExec;
@@ -102,6 +102,7 @@ struct KernelPlan {
   bool uses(Operation op) const { return operation[static_cast<std::size_t>(op)].any(); }
   bool operator==(const KernelPlan&) const = default;
 
+  // Rules, clauses, then per field what each value means: bits of `plus`, and of `minus` where that is not all of them.
   std::string dump() const;
 };
 

@@ -198,6 +198,7 @@ bool holds_scalar(const Predicate& p, const Value& left, const Value& right) {
     bool operator()(const std::vector<event::IpAddress>& addresses) const {
       const auto* address = std::get_if<event::IpAddress>(&left.data);
       if (address == nullptr) return false;
+      if (p.op == Op::kIn || p.op == Op::kIntersects) return std::ranges::binary_search(addresses, *address);
       return quantified(p.quantifier, addresses.size(),
                         [&](std::size_t i) { return (*address == addresses[i]) != (p.op == Op::kNotEqual); });
     }

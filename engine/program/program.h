@@ -60,7 +60,8 @@ struct Rule {
   bool enabled = true;
   std::string action;              // alert, block, kill
   std::string mode;                // "", monitor, enforce
-  bool decided_in_kernel = false;  // the kernel plan has it: its alerts come from verdicts, nobody else asks it
+  std::string enforcement;         // of an enabled block or kill rule: enforced, monitored, not enforced: tier | mode; else ""
+  bool decided_in_kernel = false;  // it alerts by the kernel's verdicts; the matcher is not to ask it
   std::uint32_t root = 0;
   std::vector<OutputPart> output;
   std::vector<OutputField> output_fields;     // each key once
@@ -78,11 +79,11 @@ struct Program {
   std::vector<std::uint32_t> children;
   std::vector<Rule> rules;  // in order of first definition; disabled and inactive ones too
   std::vector<std::vector<std::uint32_t>>
-      by_event;  // event type → rules to ask, in order; only enabled ones that are neither inactive nor decided in the kernel
+      by_event;  // event type → rules to ask, in order; only enabled ones that are not inactive, nor decided in the kernel
 
   // Rebuilds by_event from the rules.
   void index_rules();
-  // Events some rule of by_event wants.
+  // Events some enabled, not inactive rule wants that the kernel does not decide.
   event::EventSet wanted_events() const;
   // Could such a rule hold for an execve or execveat that fails?
   bool wants_failed_exec() const;

@@ -18,6 +18,7 @@ FLOOD = int(os.environ.get("SHRIKE_FLOOD", "200000"))
 WORKLOAD = harness.BINARY.parent / "tests" / "bench" / "workload"
 
 EXEC_RULE = "- rule: Marked program\n  desc: d\n  condition: evt.type = execve and evt.failed = false and proc.args contains {mark}\n  output: ran %proc.cmdline\n  priority: NOTICE\n"
+BLOCK_RULE = "- rule: Program in shared memory\n  desc: d\n  condition: evt.type in (execve, execveat) and proc.exepath startswith /dev/shm/\n  output: ran %proc.exepath\n  priority: NOTICE\n  action: block\n"
 OPEN_RULE = "- rule: Marked file\n  desc: d\n  condition: evt.type in (open, openat) and fd.name endswith {mark} and fd.num >= 0\n  output: opened %fd.name\n  priority: NOTICE\n"
 
 
@@ -85,7 +86,7 @@ class CommandLine(WithFiles):
             self.assertEqual(run("run", "--duration", duration).returncode, 2, duration)
 
     def test_every_verb_has_help_with_an_example(self):
-        for verb in (["run"], ["rules", "check"], ["rules", "list"], ["fields"], ["doctor"]):
+        for verb in (["run"], ["rules", "check"], ["rules", "list"], ["rules", "plan"], ["fields"], ["doctor"]):
             result = run(*verb, "--help")
             self.assertEqual(result.returncode, 0)
             self.assertIn("Example:\n", result.stdout)
@@ -99,6 +100,27 @@ class CommandLine(WithFiles):
         self.assertEqual(fields["fd.nameraw"]["from"], "user memory")
         self.assertEqual(fields["fd.name"]["from"], "kernel")
         self.assertGreaterEqual(len(fields), 64)
+        self.assertEqual(fields["fd.name"]["kernel"][0]["operations"], "open")
+        self.assertEqual(fields["proc.args"]["kernel"], [])
+
+    def test_plan(self):
+        rules = self.file("plan.yaml", BLOCK_RULE + EXEC_RULE.format(mark="x"))
+        plan = json.loads(run("rules", "plan", "--format", "json", rules).stdout)
+        self.assertEqual(plan["tier"], "full")
+        self.assertEqual(plan["clauses"], {"used": 1, "cap": 1024})
+        blocked, alerts = plan["rules"]
+        self.assertEqual(blocked["status"], "enforced")
+        self.assertEqual(blocked["operations"], [{"operation": "exec", "hooks": ["bprm_creds_from_file"], "decided": True,
+                                                  "clauses": [{"text": "proc.exepath startswith /dev/shm/", "veto": False}]}])
+        self.assertEqual((alerts["action"], alerts["mode"], alerts["operations"]), ("alert", None, []))
+        self.assertIn("bprm_creds_from_file", plan["programs"])
+        self.assertNotIn("sys_exit", plan["programs"])
+        tracing = run("rules", "plan", "--tier", "tracing", rules)
+        self.assertEqual(tracing.returncode, 0)
+        self.assertIn("block: not enforced: tier\n", tracing.stdout)
+        bad = run("rules", "plan", self.file("bad.yaml", BLOCK_RULE.replace("startswith /dev/shm/", "endswith .sh")))
+        self.assertEqual(bad.returncode, 1)
+        self.assertIn('bad.yaml:3:49: error: the kernel does not decide endswith on "proc.exepath"', bad.stderr)
 
 
     def test_documents_are_what_the_binary_says(self):
@@ -299,10 +321,10 @@ class Daemon(WithFiles):
         self.assertNotIn("after", (self.dir / "alerts.log.1").read_text())
 
     def test_enforcement_that_can_not_be_had(self):
-        rules = self.file("rules.yaml", EXEC_RULE.format(mark=token()) + "  action: block\n")
+        rules = self.file("rules.yaml", BLOCK_RULE)
         result = run("run", "--rules", rules, "--require-enforcement")
         self.assertEqual(result.returncode, 1)
-        self.assertIn('rule "Marked program": not enforced: tier', result.stderr)
+        self.assertIn('rule "Program in shared memory": not enforced: tier', result.stderr)
         daemon = self.start("--rules", rules)
         self.assertTrue(any("not enforced: tier" in line for line in daemon.log))
 
