@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 
 namespace shrike::test {
@@ -39,6 +40,11 @@ const std::string& tier() {
     return found.is_object() ? found.value("tier", "none") : std::string("none");
   }();
   return tier;
+}
+
+std::string tier_wanted() {
+  const char* wanted = std::getenv("SHRIKE_TEST_TIER");
+  return wanted != nullptr ? wanted : "";
 }
 
 Daemon::Daemon(const Options& options) : rule_file_(options.directory / "rules.yaml") {
@@ -114,10 +120,10 @@ bool Daemon::wait_until(std::chrono::seconds patience, Condition condition) {
   return changed_.wait_for(lock, patience, condition);
 }
 
-std::vector<nlohmann::json> Daemon::alerts(std::string_view text, std::size_t least) {
+std::vector<nlohmann::json> Daemon::alerts(std::string_view text, std::size_t least, std::chrono::seconds patience) {
   const auto in_line = [&](const std::string& line) { return line.find(text) != std::string::npos; };
   if (least != 0) {
-    wait_until(kPatience, [&] { return static_cast<std::size_t>(std::ranges::count_if(alerts_, in_line)) >= least; });
+    wait_until(patience, [&] { return static_cast<std::size_t>(std::ranges::count_if(alerts_, in_line)) >= least; });
   }
   std::vector<nlohmann::json> found;
   const std::scoped_lock lock(mutex_);

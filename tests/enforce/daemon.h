@@ -30,6 +30,10 @@ std::string yaml(const std::string& name, const std::string& condition, const st
 // `tier` as `shrike doctor` says it.
 const std::string& tier();
 
+// What it must be here, by SHRIKE_TEST_TIER: where that is set, a suite of the tier fails rather than skips. Empty: nothing is
+// known.
+std::string tier_wanted();
+
 class Daemon {
  public:
   struct Options {
@@ -49,7 +53,7 @@ class Daemon {
   pid_t pid() const { return pid_; }
 
   // Alerts that carry the text anywhere, in order of arrival; waits until there are `least`, or patience ends.
-  std::vector<nlohmann::json> alerts(std::string_view text, std::size_t least = 0);
+  std::vector<nlohmann::json> alerts(std::string_view text, std::size_t least = 0, std::chrono::seconds patience = kPatience);
 
   // Alerts that carry it are counted by nobody and kept nowhere: for floods.
   void forget(std::string text);

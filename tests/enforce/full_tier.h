@@ -50,7 +50,10 @@ class FullTier : public testing::Test {
   explicit FullTier(std::string mode = "enforce") : mode_(std::move(mode)) {}
 
   void SetUp() override {
-    if (tier() != "full") GTEST_SKIP() << "tier " << tier() << ": only BPF LSM refuses this";
+    if (tier() != "full") {
+      ASSERT_NE(tier_wanted(), "full") << "but it is " << tier();
+      GTEST_SKIP() << "tier " << tier() << ": only BPF LSM refuses this";
+    }
     FullTierWorld& world = FullTierWorld::get(mode_);
     suite_ = &world.suite;
     names_ = world.names;

@@ -14,7 +14,10 @@ class Race : public testing::Test {
   static void TearDownTestSuite() { suite_.reset(); }
 
   void SetUp() override {
-    if (tier() != "full") GTEST_SKIP() << "tier " << tier() << ": only BPF LSM refuses this";
+    if (tier() != "full") {
+      ASSERT_NE(tier_wanted(), "full") << "but it is " << tier();
+      GTEST_SKIP() << "tier " << tier() << ": only BPF LSM refuses this";
+    }
     FullTierWorld::end();
     if (!suite_) start();
     ASSERT_EQ(suite_->failure(), "");

@@ -25,6 +25,9 @@ std::string joined(const Parts&... parts) {
   return text;
 }
 
+// For an event that passes several hooks: one of them alerts, no matter which.
+inline const std::string kAnyHook = "*";
+
 // What an alert must say. For `alert` hook and errno stay empty.
 struct Expected {
   std::string rule;
@@ -70,6 +73,7 @@ class Suite {
 
  private:
   int marks_ = 0;
+  bool silent_ = false;  // marks come no more: no use in waiting for others
 };
 
 }  // namespace shrike::test

@@ -23,7 +23,9 @@ TEST_F(WaysRound, RelativeToADirectory) {
   target({deed("open"), "openat", path("ways"), "target", kRead});
   target({deed("open"), "openat2", path("elsewhere"), "../ways/target", kRead});
   tree({deed("open"), "openat", path("tree"), "secret", kRead});
-  tree({deed("open"), "openat", path("tree/sub"), "../secret", kRead});
+  tree({deed("open"), "openat", path("elsewhere"), "../tree/sub/../secret", kRead});
+  // The directory is below the prefix itself.
+  suite_->expect({deed("open"), "openat", path("ways"), "../tree/sub", "0200000"}, kRefused, {blocked("Tree", "file_open")});
 }
 
 TEST_F(WaysRound, DotsAndProc) {
