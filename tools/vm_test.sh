@@ -84,28 +84,25 @@ candidates() {  # candidates VERSION [own_apt]
     sed -nE 's/^(linux-(image|binary)-)([^ ]*-cloud-amd64) .*/\3 \1\3/p' | sort -k1,1Vr -k2,2 | awk '{print $2}' | head -n 4
 }
 
-# fetch VERSION: leaves the newest such kernel at $cache/VERSION/{vmlinuz,release,config}.
+# fetch VERSION: leaves the newest such kernel at $cache/VERSION/{vmlinuz,release}.
 fetch() {
   local dir=$cache/$1 apt package image
-  [[ -s $dir/vmlinuz && -s $dir/config ]] && return 0
+  [[ -s $dir/vmlinuz ]] && return 0
   mkdir -p "$dir"
   for apt in "" own_apt; do
     for package in $(candidates "$1" $apt); do
       rm -rf "$dir/root" "$dir"/*.deb
       (cd "$dir" && $apt apt-get download -qq "$package" >/dev/null 2>&1) || continue
       dpkg-deb -x "$dir"/*.deb "$dir/root"
-      for image in "$dir"/root/boot/vmlinuz-*; do
-        [[ -s $image ]] || continue
-        cp "$image" "$dir/vmlinuz"
-        cp "$dir"/root/boot/config-* "$dir/config" 2>/dev/null || echo "unknown" >"$dir/config"
-        basename "$image" | sed 's/^vmlinuz-//' >"$dir/release"
-        rm -rf "$dir/root" "$dir"/*.deb
-        return 0
-      done
+      image=$(find "$dir/root" -name 'vmlinuz*' -type f | head -n 1)  # in /boot, or beside the modules
+      [[ $image ]] || continue
+      echo "${package#linux-*-}" >"$dir/release"
+      mv "$image" "$dir/vmlinuz"
+      break 2
     done
   done
   rm -rf "$dir/root" "$dir"/*.deb
-  return 1
+  [[ -s $dir/vmlinuz ]]
 }
 
 # A root file system: busybox, our binaries with the libraries they need, and an init that runs the tests.
@@ -184,7 +181,7 @@ for version in "$@"; do
   logs=("$cache/$version/log")
   good=1
   boot "$version" "${logs[0]}" 600 "${programs[*]}" "${SHRIKE_VM_FILTER:-*}" || good=0
-  if [[ ! ${SHRIKE_VM_FILTER:-} ]] && grep -q '^CONFIG_PREEMPT_DYNAMIC=y' "$cache/$version/config"; then
+  if [[ ! ${SHRIKE_VM_FILTER:-} ]] && grep -q 'vm-kernel .*PREEMPT_DYNAMIC' "${logs[0]}"; then
     logs+=("$cache/$version/log.preempt")
     boot "$version" "${logs[1]}" 240 enforce_test '*Hammer*' preempt=full || good=0
   fi
