@@ -2,6 +2,7 @@
 #include "tests/enforce/daemon.h"
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -138,12 +139,13 @@ void Daemon::forget(std::string text) {
   forgotten_.push_back(std::move(text));
 }
 
-std::string Daemon::reload(const std::string& rules) {
+bool Daemon::reload(const std::string& rules) {
   const std::size_t before = alerts(kReloadNotice).size();
   write_file(rule_file_, rules);
   signal(SIGHUP);
   const auto notices = alerts(kReloadNotice, before + 1);
-  return notices.size() > before ? notices.back().value("output", "") : "";
+  EXPECT_GT(notices.size(), before) << "no answer to SIGHUP";
+  return notices.size() > before && notices.back().value("output", "").find("Rules reloaded") != std::string::npos;
 }
 
 void Daemon::signal(int number) const {

@@ -58,8 +58,8 @@ class Daemon {
   // Alerts that carry it are counted by nobody and kept nowhere: for floods.
   void forget(std::string text);
 
-  // Puts other rules in the file and reloads; the daemon's answer ("Rules reloaded", "Rules not reloaded…"), empty if none came.
-  std::string reload(const std::string& rules);
+  // Puts other rules in the file and reloads: whether they are in force now.
+  bool reload(const std::string& rules);
 
   void signal(int number) const;
 

@@ -111,7 +111,7 @@ TEST_F(TracingTier, KillAtExec) {
   EXPECT_EQ(suite_->expect(beside({program}), 0).output, "ran\n");
 }
 
-// It alerts like any other: block never turns into kill.
+// And block never turns into kill.
 TEST_F(TracingTier, BlockingAnOpenIsNotEnforced) {
   const std::string log = suite_->daemon->log();
   EXPECT_NE(log.find("rule \"Block open\": not enforced: tier"), std::string::npos) << log;
