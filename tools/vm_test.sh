@@ -1,38 +1,108 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs the kernel tests in guests with other kernels: tools/vm_test.sh 6.1 6.12
+# Runs the tests that need a kernel in guests with other kernels: tools/vm_test.sh 6.1 6.12
 #
-# Each KERNEL is a version Debian has a cloud kernel of. Its package is downloaded and unpacked beside the build, nothing is installed or
-# upgraded. The guest is that kernel and an initramfs of the test binaries, under qemu's TCG: no KVM, no disk, no network.
+# Each KERNEL is a version Debian has a cloud kernel of: of bookworm, trixie, or their backports. Its package is downloaded and
+# unpacked beside the build; nothing is installed or upgraded, and apt's own state stays as it is. The guest is that kernel and an
+# initramfs of the test binaries, under qemu's TCG: no KVM, no disk, no network. A second, short boot repeats the race tests under
+# preempt=full, where the kernel can do that. Binaries the build lacks are built first.
+#
+#   SHRIKE_BUILD      the build to take, default build/
+#   SHRIKE_VM_FILTER  a --gtest_filter: only these tests, in the first boot alone, e.g. 'Refused.*'
+#   SHRIKE_VM_APPEND  more words for the kernel's command line
+#
 # Last line per kernel: `vm: <version>: N passed, M failed, K skipped`. Exit: 0 all passed, 1 not, 77 qemu or the kernel can't be had.
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=${SHRIKE_BUILD:-$top/build}
 cache=$build/vm
-least=20         # fewer tests passed means that the guest did not run them
-time_limit=600   # seconds per guest
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+programs=(kernel_test enforce_test)  # in this order
+least=20                             # fewer tests passed means that the guest did not run them
+[[ ${SHRIKE_VM_FILTER:-} ]] && least=1
 
 [[ $# -ge 1 ]] || { echo "usage: tools/vm_test.sh KERNEL… (6.1, 6.12, …)" >&2; exit 2; }
 for tool in qemu-system-x86_64 cpio gzip dpkg-deb busybox; do
   command -v $tool >/dev/null || { echo "vm: skipped: $tool is not here (packages qemu-system-x86 cpio busybox-static)" >&2; exit 77; }
 done
-for binary in shrike tests/kernel/kernel_test; do
-  [[ -x $build/$binary ]] || { echo "vm: $build/$binary is not built" >&2; exit 1; }
-done
 
-# fetch VERSION: leaves the newest such kernel at $cache/VERSION/vmlinuz; says its release.
-fetch() {
-  local version=$1 package dir=$cache/$1
-  mkdir -p "$dir"
-  if [[ ! -s $dir/vmlinuz ]]; then
-    package=$(apt-cache search --names-only "^linux-image-${version//./\\.}\\.[0-9].*-cloud-amd64\$" | awk '{print $1}' | grep -v dbg | sort -V | tail -n 1)
-    [[ $package ]] || return 77
-    (cd "$dir" && apt-get download -qq "$package" >/dev/null 2>&1) || return 77
-    dpkg-deb -x "$dir"/linux-image-*.deb "$dir/root"
-    cp "$dir"/root/boot/vmlinuz-* "$dir/vmlinuz"
-    basename "$dir"/root/boot/vmlinuz-* | sed 's/^vmlinuz-//' >"$dir/release"
-    rm -rf "$dir/root" "$dir"/linux-image-*.deb
+# Builds what of the guest's contents is not there. What is there is taken as it is.
+complete_build() {
+  local file missing=()
+  for file in shrike tests/kernel/kernel_test tests/enforce/enforce_test tests/programs/deed_open; do
+    [[ -x $build/$file ]] || missing+=("$file")
+  done
+  [[ ${#missing[@]} != 0 ]] || return 0
+  echo "vm: building ${missing[*]}" >&2
+  cmake -S "$top" -B "$build" -G Ninja -DSHRIKE_TESTS=ON >"$cache/build.log" 2>&1 &&
+    cmake --build "$build" --parallel "$(nproc)" --target shrike "${programs[@]}" deeds >>"$cache/build.log" 2>&1 ||
+    { tail -n 40 "$cache/build.log" >&2; exit 1; }
+}
+
+# own_apt COMMAND…: apt with sources and state of our own, for kernels this machine's sources do not have.
+own_apt() {
+  local apt=$cache/apt suite
+  if [[ ! -e $apt/updated ]]; then
+    [[ -r $keyring ]] || return 1
+    mkdir -p "$apt"/{lists/partial,archives/partial}
+    for suite in bookworm bookworm-updates bookworm-backports trixie trixie-updates trixie-backports; do
+      echo "deb [arch=amd64 signed-by=$keyring] http://deb.debian.org/debian $suite main"
+    done >"$apt/sources.list"
+    for suite in bookworm-security trixie-security; do
+      echo "deb [arch=amd64 signed-by=$keyring] http://deb.debian.org/debian-security $suite main"
+    done >>"$apt/sources.list"
+    {
+      apt-config dump | grep -iE '^Acquire::https?::proxy' || true  # the way out stays the machine's
+      cat <<CONF
+Dir::Etc::parts "/dev/null";
+Dir::Etc::main "/dev/null";
+Dir::Etc::sourcelist "$apt/sources.list";
+Dir::Etc::sourceparts "/dev/null";
+Dir::Etc::preferences "/dev/null";
+Dir::Etc::preferencesparts "/dev/null";
+Dir::State "$apt";
+Dir::State::lists "$apt/lists";
+Dir::State::status "/dev/null";
+Dir::Cache "$apt";
+Dir::Cache::archives "$apt/archives";
+APT::Architecture "amd64";
+APT::Sandbox::User "";
+Acquire::Languages "none";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+CONF
+    } >"$apt/apt.conf"
+    APT_CONFIG=$apt/apt.conf apt-get update -qq </dev/null >"$apt/log" 2>&1 || return 1
+    touch "$apt/updated"
   fi
+  APT_CONFIG=$apt/apt.conf "$@"
+}
+
+# Candidates for a version, newest first. From 6.19 on the image is in linux-binary-…, and linux-image-… may only depend on it.
+candidates() {  # candidates VERSION [own_apt]
+  local version=${1//./\\.}
+  ${2:-} apt-cache search --names-only "^linux-(image|binary)-$version(\\.|-|\\+)[0-9+].*-cloud-amd64\$" 2>/dev/null |
+    sed -nE 's/^(linux-(image|binary)-)([^ ]*-cloud-amd64) .*/\3 \1\3/p' | sort -k1,1Vr -k2,2 | awk '{print $2}' | head -n 4
+}
+
+# fetch VERSION: leaves the newest such kernel at $cache/VERSION/{vmlinuz,release}.
+fetch() {
+  local dir=$cache/$1 apt package image
+  [[ -s $dir/vmlinuz ]] && return 0
+  mkdir -p "$dir"
+  for apt in "" own_apt; do
+    for package in $(candidates "$1" $apt); do
+      rm -rf "$dir/root" "$dir"/*.deb
+      (cd "$dir" && $apt apt-get download -qq "$package" >/dev/null 2>&1) || continue
+      dpkg-deb -x "$dir"/*.deb "$dir/root"
+      image=$(find "$dir/root" -name 'vmlinuz*' -type f | head -n 1)  # in /boot, or beside the modules
+      [[ $image ]] || continue
+      echo "${package#linux-*-}" >"$dir/release"
+      mv "$image" "$dir/vmlinuz"
+      break 2
+    done
+  done
+  rm -rf "$dir/root" "$dir"/*.deb
+  [[ -s $dir/vmlinuz ]]
 }
 
 # A root file system: busybox, our binaries with the libraries they need, and an init that runs the tests.
@@ -45,10 +115,9 @@ pack() {
   printf 'root:x:0:\n' >"$root/etc/group"
   printf 'secret\n' >"$root/etc/shadow"
   printf 'guest\n' >"$root/etc/hostname"
-  cp "$build/shrike" "$root/build/"
-  cp -r "$build/tests/kernel" "$build/tests/programs" "$root/build/tests/"
-  find "$root/build" -name '*.o' -o -name '*.cmake' -o -name CMakeFiles -prune -exec rm -rf {} + 2>/dev/null || true
+  (cd "$build" && cp --parents shrike tests/kernel/kernel_test tests/enforce/enforce_test tests/programs/deed_* "$root/build/")
   while read -r file; do
+    strip "$file" 2>/dev/null || true  # half the size, unpacked in half the time
     while read -r library; do
       mkdir -p "$root$(dirname "$library")"
       cp -Lu "$library" "$root$library"
@@ -57,6 +126,7 @@ pack() {
   # The tests look for their deeds where the build put them.
   mkdir -p "$root$(dirname "$build")"
   ln -s /build "$root$build"
+  # What the kernel does not know of its command line it gives to init as environment: vm_programs, vm_filter.
   cat >"$root/init" <<'INIT'
 #!/bin/busybox sh
 /bin/busybox --install -s /bin
@@ -67,35 +137,64 @@ mount -t devtmpfs dev /dev
 mount -t securityfs securityfs /sys/kernel/security 2>/dev/null
 mkdir -p /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -t bpf bpf /sys/fs/bpf 2>/dev/null
+mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 ip link set lo up
-echo "vm-kernel $(uname -r)"
+echo "vm-kernel $(uname -rv)"
+echo "vm-preempt $(cat /sys/kernel/debug/sched/preempt 2>/dev/null)"
+export SHRIKE_TEST_TIER=full  # its suites must not skip here
 /build/shrike doctor
-/build/tests/kernel/kernel_test --gtest_color=no
-echo "vm-done $?"
+for program in $(echo "$vm_programs" | tr , ' '); do
+  level=${program%_test}
+  "/build/tests/$level/$program" --gtest_color=no --gtest_filter="${vm_filter:-*}"
+  echo "vm-done $program $?"
+done
 poweroff -f
 INIT
   chmod +x "$root/init"
   (cd "$root" && find . -print0 | cpio --null -o -H newc --quiet | gzip -1) >"$cache/initramfs.gz"
 }
 
+# boot VERSION LOG SECONDS PROGRAMS FILTER [WORD…]: the guest's console goes to LOG; fails unless every program said it was done.
+boot() {
+  local version=$1 log=$2 seconds=$3 names=$4 filter=$5 started=$SECONDS
+  shift 5
+  timeout "$seconds" qemu-system-x86_64 -accel tcg -machine q35 -cpu max -smp 2 -m 768 -nographic -no-reboot -nic none \
+    -kernel "$cache/$version/vmlinuz" -initrd "$cache/initramfs.gz" \
+    -append "console=ttyS0 panic=-1 quiet lsm=capability,bpf vm_programs=${names// /,} vm_filter=$filter $* ${SHRIKE_VM_APPEND:-}" \
+    </dev/null 2>&1 | tr -d '\r' >"$log" || true
+  echo "vm: $(cat "$cache/$version/release")${*:+, $*}: $((SECONDS - started)) s"
+  for name in $names; do grep -q "^vm-done $name 0" "$log" || return 1; done
+}
+
+count() {  # count PATTERN LOG…: lines
+  local pattern=$1
+  shift
+  cat "$@" | grep -cE "$pattern" || true
+}
+
 mkdir -p "$cache"
+complete_build
 pack
 status=0
 for version in "$@"; do
   fetch "$version" || { echo "vm: $version: skipped: Debian has no such kernel to download here"; [[ $status == 1 ]] || status=77; continue; }
-  log=$cache/$version/log
-  started=$SECONDS
-  timeout "$time_limit" qemu-system-x86_64 -accel tcg -machine q35 -cpu max -smp 2 -m 768 -nographic -no-reboot -nic none \
-    -kernel "$cache/$version/vmlinuz" -initrd "$cache/initramfs.gz" \
-    -append "console=ttyS0 panic=-1 quiet lsm=capability,bpf ${SHRIKE_VM_APPEND:-}" </dev/null 2>&1 | tr -d '\r' >"$log" || true
-  passed=$(grep -c '^\[       OK \]' "$log" || true)
-  failed=$(grep -cE '^\[  FAILED  \] [A-Za-z0-9_/]+\.[A-Za-z0-9_/]+ \(' "$log" || true)
-  skipped=$(grep -c '^\[  SKIPPED \] .* (' "$log" || true)
-  if [[ $failed != 0 || $passed -lt $least ]] || ! grep -q '^vm-done 0' "$log"; then
-    status=1
-    tail -n 150 "$log"
+  logs=("$cache/$version/log")
+  good=1
+  boot "$version" "${logs[0]}" 600 "${programs[*]}" "${SHRIKE_VM_FILTER:-*}" || good=0
+  if [[ ! ${SHRIKE_VM_FILTER:-} ]] && grep -q 'vm-kernel .*PREEMPT_DYNAMIC' "${logs[0]}"; then
+    logs+=("$cache/$version/log.preempt")
+    boot "$version" "${logs[1]}" 240 enforce_test '*Hammer*' preempt=full || good=0
   fi
-  echo "vm: $(cat "$cache/$version/release"): $((SECONDS - started)) s"
+  passed=$(count '^\[       OK \]' "${logs[@]}")
+  failed=$(count '^\[  FAILED  \] [A-Za-z0-9_/]+\.[A-Za-z0-9_/]+(, where .*)? \([0-9]+ ms\)' "${logs[@]}")
+  skipped=$(count '^\[  SKIPPED \] .* \([0-9]+ ms\)' "${logs[@]}")
+  if [[ $good == 0 || $failed != 0 || $passed -lt $least ]]; then
+    status=1
+    for log in "${logs[@]}"; do
+      echo "vm: $version: the end of $log:"
+      tail -n 150 "$log"
+    done
+  fi
   echo "vm: $version: $passed passed, $failed failed, $skipped skipped"
 done
 exit $status

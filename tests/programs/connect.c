@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// connect 4|6|udp PORT: to the loopback address. connect unix PATH; a leading @ stands for the abstract name's NUL.
-// Listens there itself first, unless a third argument is given. Exit code: 0, or errno of connect.
+// connect 4|6|mapped|udp PORT: to the loopback address; mapped: IPv4 from an IPv6 socket. connect unix PATH; a leading @ stands
+// for the abstract name's NUL. Listens there itself first, unless a third argument is given. Exit code: 0, or errno of connect.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -25,10 +25,11 @@ static socklen_t make_address(const char* kind, const char* where, union address
     address->un.sun_path[0] = '\0';
     return (socklen_t)(sizeof(sa_family_t) + strlen(where));
   }
-  if (strcmp(kind, "6") == 0) {
+  if (strcmp(kind, "6") == 0 || strcmp(kind, "mapped") == 0) {
     address->v6.sin6_family = AF_INET6;
     address->v6.sin6_port = htons((unsigned short)atoi(where));
     address->v6.sin6_addr = in6addr_loopback;
+    if (kind[0] == 'm') inet_pton(AF_INET6, "::ffff:127.0.0.1", &address->v6.sin6_addr);
     return sizeof(address->v6);
   }
   address->v4.sin_family = AF_INET;
