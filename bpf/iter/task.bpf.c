@@ -2,6 +2,7 @@
 /* Every process there is, for a reader that comes late. A task on its way out may be freed under us: reads are safe, but may be
  * of its successor. */
 #include "bpf/lib/process.bpf.h"
+#include "bpf/lib/state.bpf.h"
 
 /* Writes the record into the iterator's file instead of a ring. If its buffer is full the kernel throws this record away and
  * calls us again for the same task: then it was not begun, and its number is used again. */
@@ -23,6 +24,7 @@ SEC("iter/task")
 int iter_task(struct bpf_iter__task* ctx) {
   struct task_struct* task = ctx->task;
   if (!task || task->pid != task->tgid) return 0; /* the end, or a thread: no process, nothing to count */
+  state__ensure(task);
   struct seq_file* file = ctx->meta->seq;
   struct scratch* scratch = record__begin(HOOK_ITER_TASK, EVENT_KIND_TASK, sizeof(struct event_process));
   if (!scratch) return 0; /* counted by record__begin */

@@ -238,7 +238,7 @@ __u32 policy_generation __weak;     /* 0: no policy. The one store that puts a p
 __u32 policy_daemon_tgid __weak;    /* never refused */
 __u64 policy_scope_cgroup __weak;   /* decisions are about tasks in or below this cgroup id; 0: all */
 __u64 text_seed __weak;             /* set before load */
-__u32 lsm_open_types __weak;        /* bit per enum event_type: allowed opens that file_open tells, for sys_exit does not */
+__u32 lsm_open_types __weak;        /* bit per enum event_type: allowed opens that file_open tells, where sys_exit does not */
 __u32 exec_decides __weak;          /* tracing tier: sched_process_exec decides about execs */
 __u32 open_decides __weak;          /* tracing tier: sys_exit decides about opens */
 __u32 network_kills __weak;         /* doomed_threads is in use */

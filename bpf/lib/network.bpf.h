@@ -124,10 +124,21 @@ static __noinline int peer__report(const struct decision* decision, const struct
   event->family = peer->socket_family;
   event->protocol = peer->protocol;
   event->socket_type = peer->socket_type;
-  event->remote_family = peer->family;
-  event->remote_port = peer->port;
-  __builtin_memcpy(event->remote_ip, peer->family == FAMILY_INET ? peer->ip + 12 : peer->ip, 4);
-  if (peer->family != FAMILY_INET) __builtin_memcpy(event->remote_ip, peer->ip, 16);
+  const bool bind = type == EVENT_TYPE_BIND; /* the local end, in the socket's own family */
+  if (bind) {
+    event->local_port = peer->port;
+    if (event->family == FAMILY_INET)
+      __builtin_memcpy(event->local_ip, peer->ip + 12, 4);
+    else
+      __builtin_memcpy(event->local_ip, peer->ip, 16);
+  } else {
+    event->remote_family = peer->family;
+    event->remote_port = peer->port;
+    if (peer->family == FAMILY_INET)
+      __builtin_memcpy(event->remote_ip, peer->ip + 12, 4);
+    else
+      __builtin_memcpy(event->remote_ip, peer->ip, 16);
+  }
   walk__set_root(&scratch->buffer, task);
   if (capture_options & CAPTURE_CWD) cwd__append(scratch, &event->cwd, task);
   verdict__append(scratch, &decision->verdict);

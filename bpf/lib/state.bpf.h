@@ -167,6 +167,19 @@ static __noinline int state__vectors(struct decision* decision, struct task_stru
   return 0;
 }
 
+/* Makes the state of a task that has none. */
+static __noinline int state__ensure(struct task_struct* task) {
+  if (!policy_generation) return 0; /* nobody decides: states are built when somebody does */
+  const struct task_key key = task__key(task);
+  if (bpf_map_lookup_elem(&task_states, &key)) return 0;
+  struct decision* decision = decision__claim((__u32)task->pid);
+  if (!decision) return 0; /* built when it is needed */
+  state__build(decision, task);
+  bpf_map_update_elem(&task_states, &key, &decision->state, BPF_NOEXIST); /* full: built, and counted, when it is needed */
+  decision__release(decision);
+  return 0;
+}
+
 /* --- kept up to date by the scheduler's tracepoints */
 
 static __always_inline void state__fork(struct task_struct* parent, struct task_struct* child) {

@@ -62,7 +62,7 @@ int lsm_file_open(__u64* ctx) {
     refuse = decision__act(decision, OPERATION_OPEN, true);
     hit = decision->verdict.rule_count != 0;
   }
-  const bool event = !beneath && (call.syscall || call.uring) && lsm_open_types & TYPE(call.type);
+  const bool event = !beneath && !call.told && (call.syscall || call.uring) && lsm_open_types & TYPE(call.type);
   if (hit || (event && !refuse)) report(task, file, &call, hit ? decision : NULL, refuse);
   if (decision) decision__release(decision);
   return hook__result(refuse); /* 0: no enforcing rule hits */

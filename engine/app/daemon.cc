@@ -7,13 +7,19 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "engine/act/make_alert.h"
 #include "engine/app/commands.h"
 #include "engine/base/clock.h"
+#include "engine/kernel/probe.h"
 #include "outputs/line_sink.h"
 
 namespace shrike::app {
@@ -46,10 +52,29 @@ std::vector<std::string> default_rules() {
   return {};
 }
 
-event::EventSet captured_events() {
-  event::EventSet set;
-  for (std::size_t type = 1; type <= event::index(event::EventType::kPtrace); ++type) set.set(type);
-  return set;
+compile::HostMode host_mode(Mode mode) {
+  switch (mode) {
+    case Mode::kDetect:
+      return compile::HostMode::kDetect;
+    case Mode::kMonitor:
+      return compile::HostMode::kMonitor;
+    case Mode::kEnforce:
+      return compile::HostMode::kEnforce;
+  }
+  return compile::HostMode::kMonitor;
+}
+
+std::string_view spelling(compile::HostMode mode) {
+  static constexpr std::string_view kNames[] = {"detect", "monitor", "enforce"};
+  return kNames[static_cast<std::size_t>(mode)];
+}
+
+void add(kernel::RuleReport& to, const kernel::RuleReport& one) {
+  to.blocked += one.blocked;
+  to.killed += one.killed;
+  to.would_block += one.would_block;
+  to.would_kill += one.would_kill;
+  to.outranked += one.outranked;
 }
 
 UniqueFd block_signals() {
@@ -66,8 +91,7 @@ UniqueFd block_signals() {
 Daemon::Daemon(const Options& options, Config config, std::shared_ptr<spdlog::logger> log)
     : options_(options), config_(std::move(config)), log_(std::move(log)), context_{names_, processes_, host_name(), 0} {
   rule_paths_ = !options_.rules.empty() ? options_.rules : !config_.rules_files.empty() ? config_.rules_files : default_rules();
-  compile_options_ = {.priority = config_.priority, .suggested_output = config_.suggested_output};
-  capabilities_ = {.events = captured_events(), .containers = false};
+  mode_ = host_mode(options_.mode_given ? parse_mode(options_.mode).value_or(Mode::kMonitor) : config_.mode);
 }
 
 int Daemon::run() {
@@ -76,14 +100,17 @@ int Daemon::run() {
     log_->error("error: no rules: give --rules, or rules_files in the configuration");
     return kUsage;
   }
+  if (auto found = find_tier(); !found) {
+    log_->error("error: {}", found.error().message);
+    return kUsage;
+  }
   LoadedRules loaded = load_rules(rule_paths_, compile_options_);
   print_diagnostics(loaded.diagnostics, true);
   if (loaded.diagnostics.has_errors()) return kNo;
-  program_ = std::make_unique<program::Program>(std::move(loaded.program));
-  compile::assess(*program_, capabilities_);
+  load_policy(std::move(loaded));
   report_rules();
   if (options_.require_enforcement && enforcement_missing(*program_)) {
-    log_->error("error: --require-enforcement: this host can't enforce the rules named above");
+    log_->error("error: --require-enforcement: rules that are to block or kill are not enforced here, see above");
     return kNo;
   }
 
@@ -114,7 +141,8 @@ int Daemon::run() {
     log_->error("`shrike doctor` says what this host lacks");
     return kCouldNotRun;
   }
-  log_->info("ready: {} rules, {} programs attached, tier tracing", program_->rules.size(), loader_->attached_programs());
+  log_->info("ready: {} rules, {} programs attached, tier {}", program_->rules.size(), loader_->attached_programs(),
+             full_ ? "full" : "tracing");
 
   const std::uint64_t ready_ns = boot_time_ns();
   loop();
@@ -139,29 +167,47 @@ void Daemon::sink_failed(const Error& error) {
   }
 }
 
-kernel::CapturePlan Daemon::plan(const program::Program& program) const {
-  kernel::CapturePlan plan;
-  const event::EventSet wanted = program.wanted_events();
-  for (std::size_t type = 1; type < kernel::kEventTypes; ++type) plan.events[type] = wanted.test(type);
-  plan.failed_exec = program.wants_failed_exec();
-  // An exec that succeeds has it anyway.
-  event::EventSet with_cwd = event::all_event_types();
-  if (!plan.failed_exec) {
-    with_cwd.reset(event::index(event::EventType::kExecve));
-    with_cwd.reset(event::index(event::EventType::kExecveat));
+// The tier, by trying; where decisions apply. Errors: kInvalid for a cgroup that is none.
+Result<void> Daemon::find_tier() {
+  full_ = kernel::probe_host().tier == "full";
+  const std::string& scope = config_.enforcement_cgroup;
+  const std::string& directory = scope.empty() ? cgroup_reader_.mount_point() : scope;
+  if (!directory.empty()) cgroup_ = UniqueFd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!scope.empty()) {
+    struct statfs system{};
+    struct stat status{};
+    if (!cgroup_ || fstatfs(cgroup_.get(), &system) != 0 || fstat(cgroup_.get(), &status) != 0)
+      return std::unexpected(system_error("enforcement.cgroup: " + scope, errno));
+    if (system.f_type != CGROUP2_SUPER_MAGIC)
+      return fail(Code::kInvalid, "enforcement.cgroup: " + scope + " is no directory of a cgroup2 file system");
+    scope_cgroup_ = status.st_ino;
   }
-  plan.working_directory = program.uses_field("proc.cwd", with_cwd);
-  return plan;
+  const event::Tier tier = full_ ? event::Tier::kFull : event::Tier::kTracing;
+  compile_options_ = {.priority = config_.priority,
+                      .suggested_output = config_.suggested_output,
+                      .plan = compile::PlanOptions{.tier = tier, .mode = mode_}};
+  capabilities_ = {.events = kernel::captured_events(full_), .containers = false};
+  return {};
+}
+
+void Daemon::load_policy(LoadedRules loaded) {
+  program_ = std::make_shared<program::Program>(std::move(loaded.program));
+  compile::assess(*program_, capabilities_);
+  policy_ = std::make_shared<const program::KernelPlan>(std::move(loaded.plan));
 }
 
 Result<void> Daemon::start_capture() {
-  loader_ = TRY(kernel::Loader::create({.verdicts_ring_bytes = config_.verdicts_ring_bytes,
+  loader_ = TRY(kernel::Loader::create({.full = full_,
+                                        .cgroup_fd = cgroup_.get(),
+                                        .scope_cgroup = scope_cgroup_,
+                                        .verdicts_ring_bytes = config_.verdicts_ring_bytes,
                                         .processes_ring_bytes = config_.processes_ring_bytes,
                                         .events_ring_bytes = config_.events_ring_bytes}));
   source_ = TRY(kernel::RingSource::create(loader_->ring_fds()));
-  pipeline_->load(*program_);
   // Attached first, read afterwards: a process that begins in between is in the ring.
-  TRY(loader_->want(plan(*program_)));
+  TRY(loader_->want(kernel::make_capture_plan(*program_, *policy_, full_), *policy_));
+  pipeline_->load(program_, policy_, loader_->policy().generation());
+  for (const std::string& remark : loader_->policy().remarks()) log_->warn("{}", outputs::escape(remark));
   rescan();
   return {};
 }
@@ -177,12 +223,16 @@ void Daemon::rescan() {
   processes_.end_scan(start_ns);
 }
 
-bool Daemon::enforcement_missing(const program::Program& program) {
-  return std::ranges::any_of(program.rules, [](const program::Rule& rule) { return rule.enabled && rule.action != "alert"; });
+// A rule whose own mode is monitor does not ask for more.
+bool Daemon::enforcement_missing(const program::Program& program) const {
+  return std::ranges::any_of(program.rules, [&](const program::Rule& rule) {
+    return rule.enforcement.starts_with("not enforced") || (rule.enforcement == "monitored" && rule.mode != "monitor");
+  });
 }
 
 void Daemon::report_rules() {
   std::size_t active = 0, partial = 0, inactive = 0, disabled = 0;
+  std::map<std::string, std::size_t> enforcements;
   for (const program::Rule& rule : program_->rules) {
     if (!rule.enabled) {
       ++disabled;
@@ -206,11 +256,16 @@ void Daemon::report_rules() {
       if (named.origin == event::Origin::kNotCaptured)
         log_->warn("rule \"{}\": its output shows {}, which nothing captures: <NA>", outputs::escape(rule.name), named.name);
     }
-    if (rule.action != "alert")
-      log_->warn("rule \"{}\": not enforced: tier (action {} alerts only)", outputs::escape(rule.name), rule.action);
+    if (!rule.enforcement.empty()) ++enforcements[rule.enforcement];
+    if (rule.enforcement.starts_with("not enforced"))
+      log_->warn("rule \"{}\": {} (action {} alerts only)", outputs::escape(rule.name), rule.enforcement, rule.action);
   }
   log_->info("rules: {} loaded: {} active, {} partial, {} inactive, {} disabled", program_->rules.size(), active, partial,
              inactive, disabled);
+  if (enforcements.empty()) return;
+  std::string counts;
+  for (const auto& [what, count] : enforcements) counts += (counts.empty() ? "" : ", ") + std::to_string(count) + ' ' + what;
+  log_->info("block and kill rules, mode {}: {}", spelling(mode_), counts);
 }
 
 void Daemon::loop() {
@@ -275,24 +330,47 @@ void Daemon::reload() {
            {{"errors", loaded.diagnostics.error_count()}, {"rules", program_->rules.size()}});
     return;
   }
-  auto next = std::make_unique<program::Program>(std::move(loaded.program));
-  compile::assess(*next, capabilities_);
-  if (options_.require_enforcement && enforcement_missing(*next)) {
-    log_->error("reload: --require-enforcement: this host can't enforce these rules: the old {} stay in force",
-                program_->rules.size());
+  const auto keep_old = [&, program = program_, policy = policy_](const std::string& why) {
+    log_->error("reload: {}: the old {} rules stay in force", why, program->rules.size());
+    program_ = program;
+    policy_ = policy;
     notice("Rules not reloaded: the old ones stay in force", {{"errors", std::uint64_t{1}}, {"rules", program_->rules.size()}});
-    return;
+  };
+  const auto old_program = program_;
+  const auto old_policy = policy_;
+  load_policy(std::move(loaded));
+  if (options_.require_enforcement && enforcement_missing(*program_)) {
+    report_rules();
+    return keep_old("--require-enforcement: rules that are to block or kill are not enforced here");
   }
-  if (auto wanted = loader_->want(plan(*next)); !wanted) {
-    log_->error("reload: {}: the old {} rules stay in force", wanted.error().message, program_->rules.size());
-    notice("Rules not reloaded: the old ones stay in force", {{"errors", std::uint64_t{1}}, {"rules", program_->rules.size()}});
-    return;
-  }
-  pipeline_->load(*next);
-  program_ = std::move(next);
+  if (auto wanted = loader_->want(kernel::make_capture_plan(*program_, *policy_, full_), *policy_); !wanted)
+    return keep_old(wanted.error().message);
+  pipeline_->load(program_, policy_, loader_->policy().generation());
+  retire(*old_program, *old_policy);
+  for (const std::string& remark : loader_->policy().remarks()) log_->warn("{}", outputs::escape(remark));
+  if (old_policy->empty() && !policy_->empty()) rescan();  // states of the tasks there are
   report_rules();
   log_->info("reload: {} rules in force, {} programs attached", program_->rules.size(), loader_->attached_programs());
   notice("Rules reloaded", {{"rules", program_->rules.size()}});
+}
+
+// What the rules of a policy that is no longer in force did.
+void Daemon::retire(const program::Program& program, const program::KernelPlan& policy) {
+  const auto& reports = loader_->policy().retired();
+  for (std::size_t i = 0; i < reports.size() && i < policy.rules.size(); ++i)
+    add(retired_[program.rules[policy.rules[i].rule].name], reports[i]);
+}
+
+// By rule, since start.
+std::map<std::string, kernel::RuleReport> Daemon::rule_reports() const {
+  std::map<std::string, kernel::RuleReport> all = retired_;
+  const auto reports = loader_->policy().rule_reports();
+  if (!reports) {
+    log_->error("error: {}", reports.error().message);
+    return all;
+  }
+  for (std::size_t i = 0; i < reports->size(); ++i) add(all[program_->rules[policy_->rules[i].rule].name], (*reports)[i]);
+  return all;
 }
 
 std::vector<pipeline::HookLoss> Daemon::losses() const {
@@ -316,6 +394,8 @@ std::vector<pipeline::HookLoss> Daemon::losses() const {
 void Daemon::tick() {
   names_.refresh();
   pipeline_->refresh();
+  if (auto refreshed = loader_->policy().refresh_objects(); !refreshed)
+    log_->error("error: looking up the files that rules name: {}", refreshed.error().message);
   const auto hooks = losses();
   if (const auto notice = loss_monitor_.check(hooks, pipeline_->counters().corrupt, wall_time_ns(), context_.hostname)) {
     pipeline_->emit(*notice);
@@ -354,11 +434,17 @@ void Daemon::print_summary(std::uint64_t seconds) const {
   const auto hooks = losses();
   std::uint64_t lost = counters.corrupt;
   for (const pipeline::HookLoss& hook : hooks) lost += hook.lost();
-  const std::uint64_t incomplete =
-      counters.gap_path + counters.gap_arguments + counters.gap_user_unread + counters.gap_user_cut + counters.gap_fd_gone;
+  const std::uint64_t incomplete = counters.gap_path + counters.gap_arguments + counters.gap_user_unread + counters.gap_user_cut +
+                                   counters.gap_fd_gone + counters.gap_names + counters.gap_rules;
+  const auto rules = rule_reports();
+  kernel::RuleReport all;
+  for (const auto& [name, report] : rules) add(all, report);
   if (!options_.summary_json) {
-    log_->info("stopped: {} s, {} events, {} alerts, {} lost, {} incomplete, {} without a process, {} alerts not delivered",
-               seconds, counters.events, counters.alerts, lost, incomplete, enricher_.counters().unknown, counters.alerts_failed);
+    log_->info(
+        "stopped: {} s, {} events, {} alerts, {} blocked, {} killed, {} would be, {} lost, {} incomplete, {} without a process, {} "
+        "alerts not delivered",
+        seconds, counters.events, counters.alerts, all.blocked, all.killed, all.would_block + all.would_kill, lost, incomplete,
+        enricher_.counters().unknown, counters.alerts_failed);
     return;
   }
   nlohmann::json by_hook = nlohmann::json::object();
@@ -369,6 +455,29 @@ void Daemon::print_summary(std::uint64_t seconds) const {
                           {"lost_no_scratch", hook.no_scratch},
                           {"missed", hook.missed}};
   }
+  if (const auto reports = loader_->counters()) {
+    for (const kernel::HookReport& hook : *reports) {
+      const hook_counters& c = hook.counters;
+      by_hook[std::string(hook.name)].update({{"decided", c.decided},
+                                              {"refused", c.refused},
+                                              {"killed", c.killed},
+                                              {"would_refuse", c.would_refuse},
+                                              {"unsure_path", c.unsure_path},
+                                              {"unsure_access", c.unsure_access},
+                                              {"unsure_no_buffer", c.unsure_no_buffer},
+                                              {"unsure_no_policy", c.unsure_no_policy},
+                                              {"state_recomputed", c.state_recomputed},
+                                              {"state_unstored", c.state_unstored}});
+    }
+  }
+  nlohmann::json by_rule = nlohmann::json::object();
+  for (const auto& [name, report] : rules) {
+    by_rule[name] = {{"blocked", report.blocked},
+                     {"killed", report.killed},
+                     {"would_block", report.would_block},
+                     {"would_kill", report.would_kill},
+                     {"outranked", report.outranked}};
+  }
   const nlohmann::json summary = {{"seconds", seconds},
                                   {"events", counters.events},
                                   {"alerts", counters.alerts},
@@ -377,19 +486,25 @@ void Daemon::print_summary(std::uint64_t seconds) const {
                                   {"corrupt", counters.corrupt},
                                   {"lost", lost},
                                   {"hooks", by_hook},
+                                  {"rules", by_rule},
+                                  {"tier", full_ ? "full" : "tracing"},
+                                  {"mode", spelling(mode_)},
+                                  {"generation", loader_->policy().generation()},
                                   {"incomplete",
                                    {{"path", counters.gap_path},
                                     {"arguments", counters.gap_arguments},
                                     {"user_unread", counters.gap_user_unread},
                                     {"user_cut", counters.gap_user_cut},
-                                    {"fd_gone", counters.gap_fd_gone}}},
+                                    {"fd_gone", counters.gap_fd_gone},
+                                    {"names", counters.gap_names},
+                                    {"rules", counters.gap_rules}}},
                                   {"processes",
                                    {{"known", processes_.size()},
                                     {"evicted", processes_.counters().evicted},
                                     {"parent_unknown", processes_.counters().parent_unknown},
                                     {"recovered", enricher_.counters().recovered},
                                     {"unknown", enricher_.counters().unknown}}}};
-  std::fprintf(stderr, "%s\n", summary.dump().c_str());
+  std::fprintf(stderr, "%s\n", summary.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
 
 }  // namespace shrike::app

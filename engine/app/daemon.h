@@ -5,6 +5,7 @@
 #include <array>
 #include <csignal>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,7 +40,11 @@ class Daemon {
  private:
   Result<void> start_capture();
   void report_rules();
-  static bool enforcement_missing(const program::Program& program);
+  Result<void> find_tier();
+  bool enforcement_missing(const program::Program& program) const;
+  void load_policy(LoadedRules loaded);
+  void retire(const program::Program& program, const program::KernelPlan& policy);
+  std::map<std::string, kernel::RuleReport> rule_reports() const;
   void loop();
   bool told_to_stop();
   void take_signals();
@@ -49,7 +54,6 @@ class Daemon {
   void sink_failed(const Error& error);
   void rescan();
   void stop();
-  kernel::CapturePlan plan(const program::Program& program) const;
   std::vector<pipeline::HookLoss> losses() const;
   void print_summary(std::uint64_t seconds) const;
 
@@ -60,7 +64,13 @@ class Daemon {
   std::vector<std::string> rule_paths_;
   compile::Options compile_options_;
   compile::Capabilities capabilities_;
-  std::unique_ptr<program::Program> program_;
+  std::shared_ptr<program::Program> program_;
+  std::shared_ptr<const program::KernelPlan> policy_;  // of program_; what is in force
+  std::map<std::string, kernel::RuleReport> retired_;  // by rule: what it did in generations before this one
+  bool full_ = false;                                  // the tier
+  compile::HostMode mode_ = compile::HostMode::kMonitor;
+  UniqueFd cgroup_;  // where the tracing tier's network programs are attached
+  std::uint64_t scope_cgroup_ = 0;
 
   enrich::HostNames names_;
   enrich::ProcessTable processes_;

@@ -37,6 +37,7 @@ void add_run(CLI::App& app, Options& options) {
   run->callback([&options, run] {
     options.verb = Verb::kRun;
     options.format_given = run->count("--format") > 0;
+    options.mode_given = run->count("--mode") > 0;
   });
 }
 

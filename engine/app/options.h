@@ -27,6 +27,7 @@ struct Options {
   std::string config;
   std::string mode = "monitor";  // detect, monitor, enforce
   bool require_enforcement = false;
+  bool mode_given = false;
   bool format_given = false;
   std::optional<double> duration_s;
   bool summary_json = false;

@@ -5,7 +5,8 @@
 
 #include "engine/app/commands.h"
 #include "engine/app/load_rules.h"
-#include "engine/kernel/loader.h"
+#include "engine/decode/hooks.h"
+#include "engine/kernel/capture_plan.h"
 #include "outputs/format.h"
 
 namespace shrike::app {
@@ -37,30 +38,12 @@ std::vector<std::string> hooks_of(Operation operation, Tier tier) {
   return {};
 }
 
-event::EventSet captured_events() {
-  event::EventSet set;
-  for (std::size_t type = 1; type <= event::index(event::EventType::kPtrace); ++type) set.set(type);
-  return set;
-}
-
-bool needs_sys_exit(const program::Program& program) {
-  kernel::CapturePlan plan;
-  const event::EventSet wanted = program.wanted_events();
-  for (std::size_t type = 1; type < kernel::kEventTypes; ++type) plan.events[type] = wanted.test(type);
-  plan.failed_exec = program.wants_failed_exec();
-  return plan.needs_sys_exit();
-}
-
 std::vector<std::string> programs_of(const LoadedRules& loaded, Tier tier) {
-  std::vector<std::string> programs{"sched_process_exec", "sched_process_fork", "sched_process_exit"};
-  const auto add = [&](const std::string& name) {
-    if (std::ranges::find(programs, name) == programs.end()) programs.push_back(name);
-  };
-  for (const Operation operation : compile::kAllOperations) {
-    if (!loaded.plan.uses(operation)) continue;
-    for (const std::string& hook : hooks_of(operation, tier)) add(hook);
+  const kernel::CapturePlan capture = kernel::make_capture_plan(loaded.program, loaded.plan, tier == Tier::kFull);
+  std::vector<std::string> programs;
+  for (std::size_t hook = 0; hook < HOOK_COUNT; ++hook) {
+    if (kernel::needs_hook(capture, hook)) programs.emplace_back(decode::hook_name(hook));
   }
-  if (needs_sys_exit(loaded.program)) add("sys_exit");
   return programs;
 }
 
@@ -199,7 +182,7 @@ int rules_plan(const Options& options) {
   LoadedRules loaded = load_rules(options.rules, compile_options);
   print_diagnostics(loaded.diagnostics, options.format != "json");
   if (loaded.diagnostics.has_errors()) return kNo;
-  compile::assess(loaded.program, {.events = captured_events(), .containers = false});
+  compile::assess(loaded.program, {.events = kernel::captured_events(tier == Tier::kFull), .containers = false});
   if (options.format == "json") {
     std::puts(plan_json(loaded, tier).dump(-1, ' ', false, json::error_handler_t::replace).c_str());
   } else {

@@ -19,6 +19,7 @@
 #include <string>
 
 #include "engine/base/handle.h"
+#include "engine/decode/hooks.h"
 #include "shrike.skel.h"
 
 namespace shrike::kernel {
@@ -26,11 +27,6 @@ namespace {
 
 using Link = std::unique_ptr<bpf_link, Destroyer<bpf_link__destroy>>;
 using Skeleton = std::unique_ptr<shrike_bpf, Destroyer<shrike_bpf__destroy>>;
-
-constexpr std::string_view kHookNames[] = {"sched_process_exec", "sched_process_fork", "sched_process_exit", "sys_exit",
-                                           "iter_task", "bprm_creds_from_file", "file_open", "path_mknod", "socket_connect",
-                                           "socket_sendmsg", "socket_bind", "cgroup_connect", "cgroup_sendmsg", "cgroup_bind"};
-static_assert(std::size(kHookNames) == HOOK_COUNT);
 
 // The numbers a type of event has. ia32: arch/x86/entry/syscalls/syscall_32.tbl.
 struct SyscallNumber {
@@ -104,8 +100,6 @@ class LibbpfLog {
 
 }  // namespace
 
-std::string_view hook_name(std::size_t hook) { return hook < HOOK_COUNT ? kHookNames[hook] : std::string_view("unknown"); }
-
 namespace {
 
 enum class In : std::uint8_t { kBoth, kFull, kTracing };
@@ -153,49 +147,10 @@ struct Loader::State {
   bool is_loaded(const Program& row) const { return row.tier == In::kBoth || (row.tier == In::kFull) == full; }
   bpf_program* program(const Program& row) const { return skeleton->progs.*row.program; }
 
-  // Which hooks a plan needs attached in this tier.
-  bool needs(std::size_t hook, const CapturePlan& plan) const {
-    const auto decides = [&](program::Operation operation) { return plan.decides[static_cast<std::size_t>(operation)]; };
-    switch (hook) {
-      case HOOK_SCHED_PROCESS_EXIT:
-      case HOOK_SCHED_PROCESS_FORK:
-      case HOOK_SCHED_PROCESS_EXEC:
-        return true;
-      case HOOK_SYS_EXIT:
-        return needs_sys_exit(plan);
-      case HOOK_BPRM_CREDS_FROM_FILE:
-        return decides(program::Operation::kExec);
-      case HOOK_FILE_OPEN:
-        return decides(program::Operation::kOpen) || std::ranges::find(plan.lsm_events, true) != plan.lsm_events.end();
-      case HOOK_PATH_MKNOD:
-        return decides(program::Operation::kOpen);
-      case HOOK_SOCKET_CONNECT:
-      case HOOK_CGROUP_CONNECT:
-        return decides(program::Operation::kConnect);
-      case HOOK_SOCKET_SENDMSG:  // TCP Fast Open connects there
-        return decides(program::Operation::kSend) || decides(program::Operation::kConnect);
-      case HOOK_CGROUP_SENDMSG:
-        return decides(program::Operation::kSend);
-      case HOOK_SOCKET_BIND:
-      case HOOK_CGROUP_BIND:
-        return decides(program::Operation::kBind);
-      default:
-        return false;
-    }
-  }
-
-  bool needs_sys_exit(const CapturePlan& plan) const {
-    if (!full && (plan.network_kills || plan.decides[static_cast<std::size_t>(program::Operation::kOpen)])) return true;
-    for (std::size_t type = 1; type < kEventTypes; ++type) {
-      if (plan.events[type] && (!is_exec(type) || plan.failed_exec)) return true;
-    }
-    return false;
-  }
-
   Result<void> attach(std::size_t row) {
     if (links[row] != nullptr) return {};
     const LibbpfLog log;
-    const std::string name(hook_name(kPrograms[row].hook));
+    const std::string name(decode::hook_name(kPrograms[row].hook));
     if (!is_cgroup(kPrograms[row].hook)) {
       links[row].reset(bpf_program__attach(program(kPrograms[row])));
     } else if (cgroup_fd < 0) {
@@ -297,7 +252,7 @@ Result<std::unique_ptr<Loader>> Loader::create(const Options& options) {
 Result<void> Loader::want(const CapturePlan& plan, const program::KernelPlan& policy) {
   if (!policy.empty()) TRY(state_->policy->prepare(policy));
   for (std::size_t row = 0; row < std::size(kPrograms); ++row) {
-    if (state_->is_loaded(kPrograms[row]) && state_->needs(kPrograms[row].hook, plan)) TRY(state_->attach(row));
+    if (state_->is_loaded(kPrograms[row]) && needs_hook(plan, kPrograms[row].hook)) TRY(state_->attach(row));
   }
   state_->write_tables(plan);
   if (policy.empty()) {
@@ -306,7 +261,7 @@ Result<void> Loader::want(const CapturePlan& plan, const program::KernelPlan& po
     TRY(state_->policy->commit());
   }
   for (std::size_t row = 0; row < std::size(kPrograms); ++row) {
-    if (!state_->needs(kPrograms[row].hook, plan)) state_->links[row].reset();
+    if (!needs_hook(plan, kPrograms[row].hook)) state_->links[row].reset();
   }
   return {};
 }
@@ -410,7 +365,7 @@ Result<std::vector<HookReport>> Loader::counters() const {
       if (known) reports.back().recursion_misses += info.recursion_misses;
       continue;
     }
-    HookReport report{.hook = static_cast<std::uint8_t>(row.hook), .name = kHookNames[row.hook]};
+    HookReport report{.hook = static_cast<std::uint8_t>(row.hook), .name = decode::hook_name(row.hook)};
     const auto hook = static_cast<std::uint32_t>(row.hook);
     if (bpf_map_lookup_elem(bpf_map__fd(state_->skeleton->maps.hook_counters), &hook, per_cpu.data()) != 0) {
       return std::unexpected(system_error("read the counters", errno));

@@ -13,24 +13,11 @@
 
 #include "bpf/abi/event.h"
 #include "engine/base/result.h"
+#include "engine/kernel/capture_plan.h"
 #include "engine/kernel/policy_map.h"
 #include "engine/program/kernel_plan.h"
 
 namespace shrike::kernel {
-
-inline constexpr std::size_t kEventTypes = EVENT_TYPE_COUNT;
-
-// What the rules want to see and decide. A value: comparable, made without a kernel.
-struct CapturePlan {
-  std::array<bool, kEventTypes> events{};      // by enum event_type; told by sys_exit, exec by its tracepoint
-  std::array<bool, kEventTypes> lsm_events{};  // allowed opens told by file_open instead (full tier)
-  bool failed_exec = false;                    // execve and execveat that fail: seen by sys_exit only
-  bool working_directory = false;              // with every event, not only exec
-  std::array<bool, program::kOperations> decides{};  // operations some rule blocks or kills
-  bool network_kills = false;                  // a kill rule is about connect, send or bind
-
-  bool operator==(const CapturePlan&) const = default;
-};
 
 // One hook's counters, summed over CPUs, since load.
 struct HookReport {
@@ -39,8 +26,6 @@ struct HookReport {
   hook_counters counters{};
   std::uint64_t recursion_misses = 0;  // runs the kernel skipped because the program was active on that CPU
 };
-
-std::string_view hook_name(std::size_t hook);
 
 // Called with one record, header first; borrowed for the call.
 using RecordHandler = std::function<void(std::span<const std::byte>)>;

@@ -11,6 +11,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fstream>
@@ -107,6 +108,31 @@ Finding check_lsm_list() {
   return finding;
 }
 
+// With this at 0 the kernel attaches LSM programs and never runs them, without a word (6.1 to 6.18).
+Finding check_ftrace() {
+  std::string value;
+  std::getline(std::ifstream("/proc/sys/kernel/ftrace_enabled"), value);
+  const bool off = value == "0";
+  Finding finding{.name = "ftrace enabled", .ok = !off, .required = false, .detail = {}, .remedy = {}};
+  finding.detail = off ? "kernel.ftrace_enabled is 0: LSM programs are not run" : value.empty() ? "the kernel has no such switch" : "yes";
+  if (off) finding.remedy = "sysctl kernel.ftrace_enabled=1";
+  return finding;
+}
+
+// What the tracing tier refuses network operations with.
+Finding check_cgroup_programs() {
+  const bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 1},
+                           {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
+  bpf_prog_load_opts options{};
+  options.sz = sizeof(options);
+  options.expected_attach_type = BPF_CGROUP_INET4_CONNECT;
+  const UniqueFd fd(bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "shrike_probe", "GPL", code, std::size(code), &options));
+  Finding finding{.name = "cgroup programs", .ok = static_cast<bool>(fd), .required = false, .detail = {}, .remedy = {}};
+  finding.detail = finding.ok ? "a probe program loads" : "the kernel refuses a probe program: " + reason(errno);
+  if (!finding.ok) finding.remedy = "a kernel built with CONFIG_CGROUP_BPF=y, and root";
+  return finding;
+}
+
 // The programs count pids as the host does; /proc of another namespace would name other processes.
 Finding check_pid_namespace() {
   static constexpr ino_t kInitial = 0xEFFFFFFC;  // PROC_PID_INIT_INO, include/linux/proc_ns.h
@@ -153,26 +179,49 @@ HostSupport probe_host() {
                                         "btf_trace_sys_exit", BTF_KIND_TYPEDEF, "kernel 5.5 or later, and root"));
   host.findings.push_back(check_program(kernel, "task iterator", true, BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, "bpf_iter_task",
                                         BTF_KIND_FUNC, "kernel 5.8 or later, and root"));
-  host.findings.push_back(check_program(kernel, "LSM programs", false, BPF_PROG_TYPE_LSM, BPF_LSM_MAC, "bpf_lsm_file_open",
-                                        BTF_KIND_FUNC, "a kernel that allows BPF LSM programs (CONFIG_BPF_LSM=y)"));
+  // What the full tier needs, all of it.
+  static constexpr const char* kLsmHooks[] = {"bpf_lsm_bprm_creds_from_file", "bpf_lsm_file_open",      "bpf_lsm_path_mknod",
+                                              "bpf_lsm_socket_connect",       "bpf_lsm_socket_sendmsg", "bpf_lsm_socket_bind"};
+  Finding lsm;
+  for (const char* hook : kLsmHooks) {
+    lsm = check_program(kernel, "LSM programs", false, BPF_PROG_TYPE_LSM, BPF_LSM_MAC, hook, BTF_KIND_FUNC,
+                        "a kernel that allows BPF LSM programs (CONFIG_BPF_LSM=y, CONFIG_SECURITY_PATH=y)");
+    if (!lsm.ok) break;
+  }
+  host.findings.push_back(lsm);
   host.findings.push_back(check_lsm_list());
+  host.findings.push_back(check_ftrace());
+  const bool full = std::all_of(host.findings.end() - 3, host.findings.end(), [](const Finding& finding) { return finding.ok; });
+  host.findings.push_back(check_cgroup_programs());
   host.findings.push_back(check_pid_namespace());
   host.findings.push_back(check_cgroup2());
   libbpf_set_print(previous);
 
-  host.tier = "tracing";
+  host.tier = full ? "full" : "tracing";
   for (const Finding& finding : host.findings) {
     if (finding.required && !finding.ok) host.tier = "none";
   }
-  host.limits = {
-      "this version has the tracing tier only: nothing is refused, block and kill rules alert",
-      "opens through io_uring and open_by_handle_at are not seen",
-      "a hard link, or a bind mount, is known by its own name only: a rule on the file's other name does not see it",
+  if (full) {
+    host.limits = {
+        "a file that is open already can be read, mapped and passed on: opening it is what is decided",
+        "a rule's path that is made or replaced is known by its other names (hard links, bind mounts) within a second",
+        "sysctl kernel.ftrace_enabled=0 switches LSM programs off, without a word, on kernels 6.1 to 6.18",
+    };
+  } else {
+    host.limits = {
+        "the tracing tier refuses connect, sends of UDP datagrams and bind, by IP address; exec and open rules can kill, after the fact",
+        "opens through io_uring and open_by_handle_at are not seen",
+        "raw and ICMP sockets pass no cgroup program: they are not refused",
+    };
+  }
+  const std::vector<std::string> both = {
+      "alert rules know a hard link, or a bind mount, by its own name only; block and kill rules know the file behind it",
       "containers are not told apart: container.* has a host process's values, rules that hold only in containers are inactive",
       "execveat of an absolute name, or with AT_FDCWD, is told as execve",
       "an fd that another thread closes before its open returns to user space has no name but the one passed",
       "connect through the 32-bit socketcall multiplexer reads its arguments from user memory",
   };
+  host.limits.insert(host.limits.end(), both.begin(), both.end());
   return host;
 }
 

@@ -17,7 +17,7 @@ struct Finding {
 
 struct HostSupport {
   std::string kernel_release;
-  std::string tier;  // "tracing", or "none" if something required is missing
+  std::string tier;  // "full", "tracing", or "none" if something required is missing
   std::vector<Finding> findings;
   std::vector<std::string> limits;  // what this version can't see or do on this tier, known and tested
 };

@@ -71,11 +71,6 @@ void Pipeline::load(std::shared_ptr<const program::Program> program, std::shared
   refresh();
 }
 
-void Pipeline::load(const program::Program& program) {
-  generations_.clear();
-  load(std::shared_ptr<const program::Program>(std::shared_ptr<void>(), &program), nullptr, 0);
-}
-
 void Pipeline::refresh() {
   clock_.refresh();
   parts_.context.wall_minus_boot_ns = static_cast<std::int64_t>(clock_.from_boot(0));

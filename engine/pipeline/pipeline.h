@@ -66,9 +66,6 @@ class Pipeline {
   void load(std::shared_ptr<const program::Program> program, std::shared_ptr<const program::KernelPlan> plan,
             std::uint32_t generation);
 
-  // Rules of which the kernel decides none; forgets what was loaded before. The program must live until the next load().
-  void load(const program::Program& program);
-
   // One record, through all stages.
   void process(std::span<const std::byte> record);
 

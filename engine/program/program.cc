@@ -59,6 +59,10 @@ bool Program::wants_failed_exec() const {
   return std::ranges::any_of(rules, [](const Rule& rule) { return is_asked(rule) && rule.wants_failed_exec; });
 }
 
+bool Program::wants_open_results() const {
+  return std::ranges::any_of(rules, [](const Rule& rule) { return is_asked(rule) && rule.wants_open_result; });
+}
+
 bool Program::uses_field(std::string_view field, const event::EventSet& types) const {
   return std::ranges::any_of(rules, [&](const Rule& rule) {
     if (!is_alive(rule) || (rule.events & types).none()) return false;

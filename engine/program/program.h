@@ -67,6 +67,7 @@ struct Rule {
   std::vector<OutputField> output_fields;     // each key once
   event::EventSet events;                     // inferred
   bool any_event = false;                     // names no event type: all of them
+  bool wants_open_result = true;              // it could hold for an open that fails, or shows what only the end of the call tells
   bool wants_failed_exec = true;              // it could hold for an execve that fails; false only if its own text rules that out
   std::vector<std::string> condition_fields;  // sorted, as written
   Availability availability;
@@ -87,6 +88,8 @@ struct Program {
   event::EventSet wanted_events() const;
   // Could such a rule hold for an execve or execveat that fails?
   bool wants_failed_exec() const;
+  // Does such a rule need the end of open calls: their failures, their numbers, what was passed?
+  bool wants_open_results() const;
   // Does such a rule read this field (in condition or output) for an event in `types`? Of rules the kernel decides only the
   // outputs count.
   bool uses_field(std::string_view field, const event::EventSet& types) const;

@@ -329,15 +329,5 @@ TEST_F(PipelineTest, NamesOfAnExecutableStayWithTheProcess) {
   EXPECT_EQ(processes_.find(7)->image->names(), (std::vector<std::string>{"/usr/bin/nc"}));
 }
 
-TEST_F(PipelineTest, BorrowedRulesForgetWhatWasLoadedBefore) {
-  load(1, {kBlock});
-  const program::Program plain = test::compile_text(rule("Plain", "evt.type = openat", "%cgroup.path %container.id"));
-  pipeline_.load(plain);
-  open(hits({0}, 0, EVENT_VERDICT_REFUSED));
-  ASSERT_EQ(alerts_.size(), 1U);
-  EXPECT_EQ(alerts_[0].message, "/system.slice/x.service host");
-  EXPECT_EQ(pipeline_.counters().corrupt, 1U);
-}
-
 }  // namespace
 }  // namespace shrike::pipeline
