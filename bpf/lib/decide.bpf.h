@@ -396,6 +396,7 @@ static __noinline int file__apply(struct decision* decision, struct task_struct*
 /* Puts the verdict into the record. */
 static __noinline int verdict__append(struct scratch* scratch, const struct event_verdict* verdict) {
   if (!scratch || !verdict) return 0;
+  record__align(scratch); /* it is read as a struct */
   struct event_verdict* to = record__end(scratch, sizeof(*verdict));
   if (!to) return 0; /* for the verifier */
   *to = *verdict;
@@ -406,6 +407,7 @@ static __noinline int verdict__append(struct scratch* scratch, const struct even
 /* Puts the names into the record, if there are any. */
 static __noinline int names__append(struct scratch* scratch, struct blob* blob, const struct event_names* names) {
   if (!scratch || !blob || !names || names->count == 0) return 0;
+  record__align(scratch); /* it is read as a struct */
   struct event_names* to = record__end(scratch, sizeof(*names));
   if (!to) return 0; /* for the verifier */
   *to = *names;

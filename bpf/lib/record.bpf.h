@@ -74,12 +74,18 @@ static __always_inline void record__take(struct scratch* scratch, struct blob* b
 }
 
 /* Rounds the record up to 8 bytes, the new ones zero, and returns its size, at most RECORD_BYTES_MAX. */
-static __always_inline __u32 record__finish(struct scratch* scratch) {
+static __always_inline __u32 record__align(struct scratch* scratch) {
   __u32 used = scratch->used;
   HIDE(used);
   if (used > RECORD_BYTES_MAX) used = RECORD_BYTES_MAX; /* for the verifier */
   *(__u64*)((char*)scratch->record + used) = 0;
   used = (used + 7) & ~7U;
+  scratch->used = used;
+  return used;
+}
+
+static __always_inline __u32 record__finish(struct scratch* scratch) {
+  const __u32 used = record__align(scratch);
   record__header(scratch)->size = used;
   return used;
 }

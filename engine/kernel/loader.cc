@@ -144,7 +144,10 @@ struct Loader::State {
   std::array<Link, std::size(kPrograms)> links;
   std::unique_ptr<PolicyMap> policy;
 
-  bool is_loaded(const Program& row) const { return row.tier == In::kBoth || (row.tier == In::kFull) == full; }
+  bool is_loaded(const Program& row) const {
+    if (is_cgroup(row.hook) && cgroup_fd < 0) return false;
+    return row.tier == In::kBoth || (row.tier == In::kFull) == full;
+  }
   bpf_program* program(const Program& row) const { return skeleton->progs.*row.program; }
 
   Result<void> attach(std::size_t row) {
@@ -153,8 +156,6 @@ struct Loader::State {
     const std::string name(decode::hook_name(kPrograms[row].hook));
     if (!is_cgroup(kPrograms[row].hook)) {
       links[row].reset(bpf_program__attach(program(kPrograms[row])));
-    } else if (cgroup_fd < 0) {
-      return fail(Code::kUnsupported, "attach " + name + ": no cgroup2 file system is mounted");
     } else {
       links[row].reset(bpf_program__attach_cgroup(program(kPrograms[row]), cgroup_fd));
     }
@@ -250,6 +251,12 @@ Result<std::unique_ptr<Loader>> Loader::create(const Options& options) {
 }
 
 Result<void> Loader::want(const CapturePlan& plan, const program::KernelPlan& policy) {
+  if (state_->cgroup_fd < 0) {
+    for (const std::size_t hook : {HOOK_CGROUP_CONNECT, HOOK_CGROUP_SENDMSG, HOOK_CGROUP_BIND}) {
+      if (needs_hook(plan, hook))
+        return fail(Code::kUnsupported, "attach " + std::string(decode::hook_name(hook)) + ": no cgroup2 file system is mounted");
+    }
+  }
   if (!policy.empty()) TRY(state_->policy->prepare(policy));
   for (std::size_t row = 0; row < std::size(kPrograms); ++row) {
     if (state_->is_loaded(kPrograms[row]) && needs_hook(plan, kPrograms[row].hook)) TRY(state_->attach(row));

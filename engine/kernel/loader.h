@@ -34,7 +34,7 @@ class Loader {
  public:
   struct Options {
     bool full = false;  // LSM programs decide; else cgroup programs and, with SIGKILL, tracepoints (the tracing tier)
-    int cgroup_fd = -1;  // tracing tier: the cgroup2 directory the network programs are attached to; borrowed. -1: they can't be
+    int cgroup_fd = -1;  // tracing tier: the cgroup2 directory the network programs are attached to; borrowed. -1: they are not loaded
     std::uint64_t scope_cgroup = 0;    // id of the cgroup decisions are about, with all below it; 0: the whole host
     std::uint32_t task_states = 1U << 18U;     // processes decisions remember; more are looked up in the kernel each time
     std::uint32_t policy_entries = 1U << 17U;  // of each of the policy's maps; a plan that needs more is refused
