@@ -19,14 +19,14 @@ enum { ABI_VERSION = 2 };
 
 /* The layout of a record. */
 enum event_kind {
-  EVENT_KIND_TASK = 1, /* struct event_process, from the task iterator: a task that was there before us */
-  EVENT_KIND_EXEC,     /* struct event_process */
-  EVENT_KIND_FORK,     /* struct event_process; header and fields describe the child; no paths, no args */
-  EVENT_KIND_EXIT,     /* struct event_exit */
-  EVENT_KIND_OPEN,     /* struct event_open */
-  EVENT_KIND_CONNECT,  /* struct event_connect: connect; with a verdict also sends to an address, and bind */
-  EVENT_KIND_PATHS,    /* struct event_paths: symlink, symlinkat, link, linkat, failed execve and execveat */
-  EVENT_KIND_PTRACE,   /* struct event_ptrace */
+  EVENT_KIND_TASK = 1,   /* struct event_process, from the task iterator: a task that was there before us */
+  EVENT_KIND_EXEC,       /* struct event_process */
+  EVENT_KIND_FORK,       /* struct event_process; header and fields describe the child; no paths, no args */
+  EVENT_KIND_EXIT,       /* struct event_exit */
+  EVENT_KIND_OPEN,       /* struct event_open */
+  EVENT_KIND_CONNECT,    /* struct event_connect: connect; with a verdict also sends to an address, and bind */
+  EVENT_KIND_PATHS,      /* struct event_paths: symlink, symlinkat, link, linkat, failed execve and execveat */
+  EVENT_KIND_PTRACE,     /* struct event_ptrace */
   EVENT_KIND_EXEC_CHECK, /* struct event_process of the program that is to run; header: its caller. Only with a verdict */
   EVENT_KIND_COUNT
 };
@@ -136,11 +136,11 @@ enum event_verdict_flags {
 
 /* What the policy made of this action: every block and kill rule it hits, in definition order. */
 struct event_verdict {
-  __u32 generation; /* of the policy */
-  __u32 decider;    /* rule that decided, policy-local number; ~0: none enforces, nothing was done */
-  __u16 operation;  /* enum policy_operation */
-  __u16 flags;      /* enum event_verdict_flags */
-  __u32 rule_count; /* how many hit; those beyond EVENT_VERDICT_RULES_MAX are counted only */
+  __u32 generation;                     /* of the policy */
+  __u32 decider;                        /* rule that decided, policy-local number; ~0: none enforces, nothing was done */
+  __u16 operation;                      /* enum policy_operation */
+  __u16 flags;                          /* enum event_verdict_flags */
+  __u32 rule_count;                     /* how many hit; those beyond EVENT_VERDICT_RULES_MAX are counted only */
   __u32 rules[EVENT_VERDICT_RULES_MAX]; /* policy-local numbers */
 };
 WIRE_ASSERT(sizeof(struct event_verdict) == 16 + 4 * EVENT_VERDICT_RULES_MAX, "wire size");
@@ -200,7 +200,7 @@ struct event_process {
   char comm[16];         /* NUL-padded, as set by exec */
   struct blob exe_path;  /* seen from the task's root; "memfd:NAME" for memfds; no " (deleted)" */
   struct blob cwd;
-  struct blob args; /* EXEC: argv, each ended by NUL, at most ARGS_BYTES_MAX; TASK: empty, see /proc */
+  struct blob args;   /* EXEC: argv, each ended by NUL, at most ARGS_BYTES_MAX; TASK: empty, see /proc */
   struct blob script; /* EXEC, EXEC_CHECK: the name that was executed, if what runs is its interpreter */
   struct blob names;  /* struct event_names of exe, or empty */
 };

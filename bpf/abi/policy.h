@@ -59,13 +59,13 @@ struct policy_vector {
 /* One per generation, in slot generation % POLICY_SLOTS. */
 struct policy_header {
   __u32 generation;
-  __u32 words;   /* of each vector in use */
-  __u32 fields;  /* bit per enum policy_field: some clause asks for it */
+  __u32 words;      /* of each vector in use */
+  __u32 fields;     /* bit per enum policy_field: some clause asks for it */
   __u32 operations; /* bit per enum policy_operation: it has clauses */
-  __u32 objects; /* bit per enum policy_field: policy_objects has entries for it; 0 spares the walk */
+  __u32 objects;    /* bit per enum policy_field: policy_objects has entries for it; 0 spares the walk */
   __u32 reserved;
   __u64 operation[OPERATION_COUNT][POLICY_WORDS];
-  __u64 enforcing[POLICY_WORDS]; /* clauses of rules that refuse or kill, vetoes left out */
+  __u64 enforcing[POLICY_WORDS];            /* clauses of rules that refuse or kill, vetoes left out */
   __u64 unknown[FIELD_COUNT][POLICY_WORDS]; /* if the field can't be told: positive clauses hold, vetoes that ask for it do not */
   struct policy_vector otherwise[FIELD_COUNT]; /* for a value the index has no key of */
   struct policy_vector absent[FIELD_COUNT];    /* for an event without such a value */
@@ -94,9 +94,9 @@ struct policy_range_key {
 };
 
 enum policy_object_kind {
-  OBJECT_FILE = 1,  /* this very inode */
-  OBJECT_BELOW,     /* a directory: everything below it */
-  OBJECT_ENTRY      /* name `name_hash` in this directory, whether or not it exists */
+  OBJECT_FILE = 1, /* this very inode */
+  OBJECT_BELOW,    /* a directory: everything below it */
+  OBJECT_ENTRY     /* name `name_hash` in this directory, whether or not it exists */
 };
 
 /* Key of policy_objects: an inode, whatever path leads to it. */

@@ -46,7 +46,8 @@ static __always_inline __u16 syscall__type(__u64 nr, bool compat) {
 
 enum call_bits { CALL_TOLD = 1 << 16, CALL_SYSCALL = 1 << 17, CALL_URING = 1 << 18 };
 
-/* As one number, from a function the verifier looks at by itself: so it does not follow every kind of call through the whole program.
+/* As one number, from a function the verifier looks at by itself: so it does not follow every kind of call through the whole
+ * program.
  * __weak: one copy in the linked object. */
 __weak __noinline __u64 call__bits(__u32 types, __u32 standard) {
   struct task_struct* task = bpf_get_current_task_btf();
@@ -102,7 +103,8 @@ static __always_inline bool task__is_exempt(struct task_struct* task) {
 /* Which operations a decision is about, as one number: one, or two (a send with TCP Fast Open connects too). */
 #define OPERATIONS(first, second) ((__u64)(first) << 32 | (second))
 
-/* Can any clause of these operations still hit, given the vectors at hand? NULL: not known yet. `enforcing`: of rules that enforce. */
+/* Can any clause of these operations still hit, given the vectors at hand? NULL: not known yet. `enforcing`: of rules that
+ * enforce. */
 static __noinline bool header__may_hit(const struct policy_header* header, __u64 operations, const __u64* ancestry,
                                        const __u64* program, bool enforcing) {
   __u64 any = 0;
@@ -140,7 +142,8 @@ static __always_inline struct decision* decision__begin(struct task_struct* task
   const __u32 slot = generation % POLICY_SLOTS;
   const struct policy_header* header = header__at(slot);
   if (!header || header->generation != generation) {
-    /* Open: nothing is known of any rule. The engine waits until no program can hold an old generation before it writes its slot. */
+    /* Open: nothing is known of any rule. The engine waits until no program can hold an old generation before it writes its slot.
+     */
     __sync_fetch_and_add(&counters->unsure_no_policy, 1);
     return NULL;
   }
@@ -294,7 +297,9 @@ static long clause__step(__u32 index, struct decision_context* context) {
   const __u32 counter = decision->slot * POLICY_RULES_MAX + rule;
   struct policy_rule_counters* counters = bpf_map_lookup_elem(&rule_counters, &counter);
   if (!counters) return 0; /* for the verifier */
-  __u64* to = flags & CLAUSE_ENFORCE ? &counters->outranked : flags & CLAUSE_KILL ? &counters->would_kill : &counters->would_block;
+  __u64* to = flags & CLAUSE_ENFORCE ? &counters->outranked
+              : flags & CLAUSE_KILL  ? &counters->would_kill
+                                     : &counters->would_block;
   __sync_fetch_and_add(to, 1);
   return 0;
 }
@@ -336,7 +341,7 @@ static __noinline bool decision__finish(struct decision* decision, __u16 operati
   const bool kill = decision->killer != ~0U;
   const __u32 counter = decision->slot * POLICY_RULES_MAX + verdict->decider;
   struct policy_rule_counters* rule = bpf_map_lookup_elem(&rule_counters, &counter);
-  if (!rule) return false; /* for the verifier */
+  if (!rule) return false;                    /* for the verifier */
   __sync_fetch_and_add(&rule->outranked, -1); /* classify counted it among those that hit */
   __sync_fetch_and_add(kill ? &rule->killed : &rule->blocked, 1);
   if (kill) {
@@ -376,8 +381,8 @@ static __always_inline void access__apply(struct decision* decision, __u32 acces
 }
 
 /* ANDs path, objects and name of a file. The costly fields: last. */
-static __noinline int file__apply(struct decision* decision, struct task_struct* task, struct vfsmount* mnt, struct dentry* dentry,
-                                  bool directory) {
+static __noinline int file__apply(struct decision* decision, struct task_struct* task, struct vfsmount* mnt,
+                                  struct dentry* dentry, bool directory) {
   if (!decision) return 0;
   struct hook_counters* counters = counters__of(decision->hook);
   if (!counters) return 0; /* for the verifier */

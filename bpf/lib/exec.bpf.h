@@ -6,9 +6,9 @@
 #include "bpf/lib/process.bpf.h"
 #include "bpf/lib/user.bpf.h"
 
-/* The registers no longer say: by the tracepoint's time the kernel has set orig_ax to execve's number (set_personality_64bit). But
- * only execveat has a directory, for which the kernel makes a "/dev/fd/N" name. An execveat of an absolute name or from AT_FDCWD is
- * told as the execve it amounts to. */
+/* The registers no longer say: by the tracepoint's time the kernel has set orig_ax to execve's number (set_personality_64bit).
+ * But only execveat has a directory, for which the kernel makes a "/dev/fd/N" name. An execveat of an absolute name or from
+ * AT_FDCWD is told as the execve it amounts to. */
 static __always_inline __u16 exec__type(const struct linux_binprm* bprm) {
   return BPF_CORE_READ(bprm, fdpath) ? EVENT_TYPE_EXECVEAT : EVENT_TYPE_EXECVE;
 }

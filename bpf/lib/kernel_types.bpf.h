@@ -260,20 +260,19 @@ struct bpf_iter__task_file {
 
 /* Constants that only kernel headers have, each from the file named. */
 enum {
-  E2BIG_ = 7,        /* include/uapi/asm-generic/errno-base.h */
-  EPERM_ = 1,
+  EPERM_ = 1,       /* include/uapi/asm-generic/errno-base.h */
   PIDTYPE_TGID = 1, /* include/linux/pid_types.h */
   PIDTYPE_PGID = 2,
   PIDTYPE_SID = 3,
   SYSCALL_IO_URING_ENTER = 426, /* arch/x86/entry/syscalls/syscall_64.tbl, the same in syscall_32.tbl */
-  IA32_SOCKETCALL = 102, /* arch/x86/entry/syscalls/syscall_32.tbl */
+  IA32_SOCKETCALL = 102,        /* arch/x86/entry/syscalls/syscall_32.tbl */
   TS_COMPAT = 0x0002,           /* arch/x86/include/asm/thread_info.h */
   X32_SYSCALL_BIT = 0x40000000, /* arch/x86/include/uapi/asm/unistd.h */
   SIGNAL_GROUP_EXIT = 0x4,      /* include/linux/sched/signal.h */
   FMODE_READ = 0x1,             /* include/linux/fs.h */
   FMODE_WRITE = 0x2,
   FMODE_CREATED = 0x100000,
-  FMODE_EXEC_FLAG = 0x20, /* __FMODE_EXEC, in f_flags: opened by exec, to be run */
+  FMODE_EXEC_FLAG = 0x20,       /* __FMODE_EXEC, in f_flags: opened by exec, to be run */
   FMODE_NOACCOUNT = 0x20000000, /* an overlay's own open of the file beneath (with FMODE_BACKING since 6.6) */
   PF_IO_WORKER = 0x10,          /* include/linux/sched.h */
   S_IMMUTABLE = 1 << 3,

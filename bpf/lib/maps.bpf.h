@@ -132,7 +132,7 @@ struct task_state {
   __u32 generation; /* of the vectors; 0: none */
   __u32 writer;     /* 1: somebody writes the vectors; changed by compare-and-swap */
   __u32 ancestor_count;
-  __u32 flags; /* enum task_state_flags */
+  __u32 flags;                    /* enum task_state_flags */
   __u64 ancestors[ANCESTORS_MAX]; /* each name once, the parent's too */
   __u64 program[POLICY_WORDS];
   __u64 ancestry[POLICY_WORDS];
@@ -160,8 +160,8 @@ struct text_scan {
   __u64 below; /* hash of the deepest "…/" the index has, 0: none */
   __u32 position;
   __u32 end;
-  __u32 leaf_at; /* position of the leaf */
-  __u32 hex_run; /* hexadecimal digits in a row */
+  __u32 leaf_at;   /* position of the leaf */
+  __u32 hex_run;   /* hexadecimal digits in a row */
   __u32 container; /* a run of CONTAINER_ID_DIGITS was seen */
   __u32 field;     /* look up prefixes of this field; FIELD_COUNT: none */
 };

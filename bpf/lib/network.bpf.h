@@ -96,8 +96,7 @@ static __noinline int peer__apply(struct decision* decision, const struct peer* 
   struct policy_range_key key = {};
   if (fields & FIELD(FIELD_PORT)) {
     *(__u16*)key.number = bpf_htons(peer->port);
-    vector__and(decision->alive,
-                address ? range__vector(decision, FIELD_PORT, 16, &key) : absent__vector(decision, FIELD_PORT));
+    vector__and(decision->alive, address ? range__vector(decision, FIELD_PORT, 16, &key) : absent__vector(decision, FIELD_PORT));
   }
   if (fields & FIELD(FIELD_ADDRESS)) {
     __builtin_memcpy(key.number, peer->ip, sizeof(key.number));
@@ -157,7 +156,8 @@ static __always_inline bool peer__decide(struct decision* decision, struct task_
 }
 
 /* A whole LSM decision about an address. Returns what the hook returns. */
-static __always_inline int peer__lsm(__u32 hook, __u64 operations, __u16 operation, const struct peer* peer, struct call_type call) {
+static __always_inline int peer__lsm(__u32 hook, __u64 operations, __u16 operation, const struct peer* peer,
+                                     struct call_type call) {
   struct task_struct* task = bpf_get_current_task_btf();
   bool refuse;
   struct decision* decision = decision__begin(task, hook, operations, &refuse);
@@ -182,7 +182,8 @@ static __always_inline int peer__cgroup(__u32 hook, __u16 operation, const struc
     if (decision->verdict.rule_count != 0 && decision->verdict.flags & EVENT_VERDICT_KILLED) {
       const __u64 thread = bpf_get_current_pid_tgid();
       const __u32 generation = decision->generation;
-      bpf_map_update_elem(&doomed_threads, &thread, &generation, BPF_ANY); /* LRU: no failure but none to be had; refused all the same */
+      bpf_map_update_elem(&doomed_threads, &thread, &generation,
+                          BPF_ANY); /* LRU: no failure but none to be had; refused all the same */
     }
   }
   decision__release(decision);

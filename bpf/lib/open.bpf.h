@@ -11,13 +11,11 @@
 #include "bpf/lib/decide.bpf.h"
 #include "bpf/lib/file.bpf.h"
 
-#define OPEN_TYPES                                                                                     \
+#define OPEN_TYPES                                                                                       \
   (TYPE(EVENT_TYPE_OPEN) | TYPE(EVENT_TYPE_OPENAT) | TYPE(EVENT_TYPE_OPENAT2) | TYPE(EVENT_TYPE_CREAT) | \
    TYPE(EVENT_TYPE_OPEN_BY_HANDLE_AT))
 
-static __always_inline struct call_type call__of_open(void) {
-  return call__of(OPEN_TYPES, EVENT_TYPE_OPENAT);
-}
+static __always_inline struct call_type call__of_open(void) { return call__of(OPEN_TYPES, EVENT_TYPE_OPENAT); }
 
 /* Begins the record of an opening: into `verdicts` with one, else into `events`. */
 static __always_inline struct event_open* open_record__begin(struct scratch** scratch, __u32 hook, struct task_struct* task,

@@ -70,8 +70,8 @@ static long walk__step(__u32 index, struct walk_context* context) {
   return pseudo;
 }
 
-/* Writes the path of (mnt, dentry) into the buffer, from walk.position to PATH_BYTES_MAX. walk.root_* must be set. Returns walk.end
- * (enum walk_end). */
+/* Writes the path of (mnt, dentry) into the buffer, from walk.position to PATH_BYTES_MAX. walk.root_* must be set. Returns
+ * walk.end (enum walk_end). */
 static __noinline int path__walk(struct path_buffer* buffer, struct vfsmount* mnt, struct dentry* dentry) {
   if (!buffer) return WALK_TOO_LONG;
   struct walk* walk = &buffer->walk;

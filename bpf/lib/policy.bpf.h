@@ -209,7 +209,8 @@ static __always_inline void names__add(struct decision* decision, __u32 text, __
 _Static_assert((EVENT_NAMES_MAX & (EVENT_NAMES_MAX - 1)) == 0, "a power of two: it is used as a mask");
 
 /* Adds what the policy says of one inode. */
-static __always_inline int objects__add(struct decision* decision, const struct inode* inode, __u16 kind, __u64 name_hash, __u32 below) {
+static __always_inline int objects__add(struct decision* decision, const struct inode* inode, __u16 kind, __u64 name_hash,
+                                        __u32 below) {
   if (!decision) return 0;
   const struct policy_object_key key = {.generation = decision->generation,
                                         .field = decision->objects.field,
@@ -274,7 +275,8 @@ static __noinline bool objects__walk(struct decision* decision, struct dentry* d
   return walk->end != WALK_GOES_ON;
 }
 
-/* What the policy says of a file by its path, as `task` sees it, and by the object; ANDed into decision->program (FIELD_EXEPATH) or
+/* What the policy says of a file by its path, as `task` sees it, and by the object; ANDed into decision->program (FIELD_EXEPATH)
+ * or
  * ->alive (FIELD_PATH). Leaves the scan of the path behind. Returns 1 if path or objects could not be told. */
 static __noinline int file__classify(struct decision* decision, struct task_struct* task, struct vfsmount* mnt,
                                      struct dentry* dentry, __u32 field) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What decisions know of a process: its name and its ancestors', as recorded at exec and fork, and the vectors of both.
  *
- * A state is made at fork (a copy of the forker's), and for tasks that were there before, or whose fork the kernel skipped, from the
- * kernel's own tasks as they are now. Its vectors are those of one generation and one program; with another of either they are
- * computed again, so a reload or an exec nobody told us of leaves no stale decision. */
+ * A state is made at fork (a copy of the forker's), and for tasks that were there before, or whose fork the kernel skipped, from
+ * the kernel's own tasks as they are now. Its vectors are those of one generation and one program; with another of either they
+ * are computed again, so a reload or an exec nobody told us of leaves no stale decision. */
 #ifndef SHRIKE_BPF_LIB_STATE_BPF_H
 #define SHRIKE_BPF_LIB_STATE_BPF_H
 
@@ -153,10 +153,12 @@ static __noinline int state__vectors(struct decision* decision, struct task_stru
   __sync_fetch_and_add(&counters->state_recomputed, 1);
   if (!state) {
     state__build(decision, task);
-    if (bpf_map_update_elem(&task_states, &key, &decision->state, BPF_NOEXIST) == -E2BIG_)
-      __sync_fetch_and_add(&counters->state_unstored, 1); /* decided all the same, from the buffer */
+    bpf_map_update_elem(&task_states, &key, &decision->state, BPF_NOEXIST);
     state = bpf_map_lookup_elem(&task_states, &key);
-    if (!state) state = &decision->state;
+    if (!state) {
+      __sync_fetch_and_add(&counters->state_unstored, 1); /* full: decided all the same, from the buffer */
+      state = &decision->state;
+    }
   } else if (state->exec_id != task->self_exec_id) { /* an exec whose tracepoint the kernel skipped */
     state->name = task__comm_hash(task->group_leader);
     state->exec_id = task->self_exec_id;
@@ -186,7 +188,7 @@ static __always_inline void state__fork(struct task_struct* parent, struct task_
   if (!policy_generation) return; /* nobody decides: states are built when somebody does */
   const struct task_key from = task__key(parent), to = task__key(child);
   struct task_state* state = bpf_map_lookup_elem(&task_states, &from);
-  if (!state) return; /* built from the kernel's tasks when it is needed */
+  if (!state) return;                                                      /* built from the kernel's tasks when it is needed */
   if (bpf_map_update_elem(&task_states, &to, state, BPF_ANY) != 0) return; /* full: built in the buffer, and counted, then */
   struct task_state* copy = bpf_map_lookup_elem(&task_states, &to);
   if (!copy) return; /* for the verifier */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* May this program be run? Called once per exec, with the file that will really run (of a script its interpreter) and the
  * credentials it will have; all before the point of no return, so the caller of a refused exec gets EPERM and goes on.
- * bprm_check_security comes once per level of interpreters and before the credentials are known: what it could refuse, this does. */
+ * bprm_check_security comes once per level of interpreters and before the credentials are known: what it could refuse, this does.
+ */
 #include "bpf/lib/decide.bpf.h"
 #include "bpf/lib/exec.bpf.h"
 
@@ -64,7 +65,8 @@ int lsm_bprm_creds_from_file(__u64* ctx) {
   const struct linux_binprm* bprm = (const struct linux_binprm*)ctx[0];
   struct task_struct* task = bpf_get_current_task_btf();
   bool refuse;
-  struct decision* decision = decision__begin(task, HOOK_BPRM_CREDS_FROM_FILE, OPERATIONS(OPERATION_EXEC, OPERATION_EXEC), &refuse);
+  struct decision* decision =
+      decision__begin(task, HOOK_BPRM_CREDS_FROM_FILE, OPERATIONS(OPERATION_EXEC, OPERATION_EXEC), &refuse);
   if (!decision) return hook__result(refuse); /* 0: no clause can hit */
   if (exec__decide(decision, task, bprm)) {
     refuse = decision__act(decision, OPERATION_EXEC, true);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* May this file be made? Only for opens with O_CREAT, so that a refused one leaves no file behind; file_open, which follows, is the
- * guard. What the open is for is no kernel object here, but the flags its caller passed: in registers, of openat2 in user memory, of
- * io_uring not to be had. A caller who lies gets an empty file and is refused by file_open.
+/* May this file be made? Only for opens with O_CREAT, so that a refused one leaves no file behind; file_open, which follows, is
+ * the guard. What the open is for is no kernel object here, but the flags its caller passed: in registers, of openat2 in user
+ * memory, of io_uring not to be had. A caller who lies gets an empty file and is refused by file_open.
  *
  * Only refusals are told and counted here: if nothing refuses, file_open sees the same action. */
 #include <linux/openat2.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* May something be sent to this address? sendto, sendmsg, sendmmsg and io_uring's, if they name one; without one the peer is that of
- * an earlier connect. TCP Fast Open connects here, and nowhere else. */
+/* May something be sent to this address? sendto, sendmsg, sendmmsg and io_uring's, if they name one; without one the peer is that
+ * of an earlier connect. TCP Fast Open connects here, and nowhere else. */
 #include "bpf/lib/network.bpf.h"
 
 enum { MSG_FASTOPEN_ = 0x20000000 /* include/linux/socket.h */ };

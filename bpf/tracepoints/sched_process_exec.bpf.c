@@ -23,8 +23,8 @@ static __always_inline void args__append(struct scratch* scratch, struct event_p
     record__flag(scratch, EVENT_FLAG_USER_UNREAD);
 }
 
-/* Tracing tier: kill rules on exec. The program has begun by now, but has run no instruction yet. Returns the decision if some rule
- * hit. */
+/* Tracing tier: kill rules on exec. The program has begun by now, but has run no instruction yet. Returns the decision if some
+ * rule hit. */
 static __always_inline struct decision* exec__decide(struct task_struct* task) {
   struct hook_counters* counters = counters__of(HOOK_SCHED_PROCESS_EXEC);
   bool refuse; /* nothing to refuse any more: without a buffer the process lives */

@@ -441,7 +441,8 @@ void Daemon::print_summary(std::uint64_t seconds) const {
   for (const auto& [name, report] : rules) add(all, report);
   if (!options_.summary_json) {
     log_->info(
-        "stopped: {} s, {} events, {} alerts, {} blocked, {} killed, {} would be, {} lost, {} incomplete, {} without a process, {} "
+        "stopped: {} s, {} events, {} alerts, {} blocked, {} killed, {} would be, {} lost, {} incomplete, {} without a process, "
+        "{} "
         "alerts not delivered",
         seconds, counters.events, counters.alerts, all.blocked, all.killed, all.would_block + all.would_kill, lost, incomplete,
         enricher_.counters().unknown, counters.alerts_failed);

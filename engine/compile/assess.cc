@@ -26,7 +26,7 @@ class NoProcesses final : public event::Processes {
 // What is taken as known besides the rule's own text.
 enum class Given {
   kNothing,
-  kHost,    // container fields have the host's values
+  kHost,        // container fields have the host's values
   kFailed,      // the call failed
   kFailedOpen,  // it was an open that failed
 };
@@ -68,7 +68,8 @@ class Folder {
       if (const auto* numbers = std::get_if<program::Numbers>(&predicate.constants)) return fold_number(predicate, *numbers);
       return std::nullopt;
     }
-    if (given_ == Given::kFailedOpen && use.field->name == "fd.num") return program::holds(predicate, event::Value(std::int64_t{-1}));
+    if (given_ == Given::kFailedOpen && use.field->name == "fd.num")
+      return program::holds(predicate, event::Value(std::int64_t{-1}));
     if (given_ == Given::kFailed || given_ == Given::kFailedOpen) return fold_failed(predicate, use.field->name);
     if (given_ != Given::kHost || use.field->origin != event::Origin::kHostConstant) return std::nullopt;
     return program::holds(predicate, event::extract(use, event_, context_, arena_));
@@ -133,8 +134,8 @@ std::string missing_field(const Program& program, const program::Rule& rule, con
 
 // Which fields of an open only the end of its call tells, or what was passed: LSM hooks have neither.
 bool is_told_at_exit(std::string_view field) {
-  static constexpr std::string_view kFields[] = {"evt.arg",  "evt.args",         "evt.info",  "evt.is_open_exec",
-                                                 "evt.rawres", "fd.nameraw"};
+  static constexpr std::string_view kFields[] = {"evt.arg",          "evt.args",   "evt.info",
+                                                 "evt.is_open_exec", "evt.rawres", "fd.nameraw"};
   return std::ranges::find(kFields, field) != std::end(kFields);
 }
 
@@ -148,8 +149,8 @@ bool compares_fd_number(const Program& program, std::uint32_t at) {
     if (std::holds_alternative<std::uint32_t>(predicate.constants)) return true;  // val()
     const auto* numbers = std::get_if<program::Numbers>(&predicate.constants);
     const bool some = numbers != nullptr && std::ranges::any_of(*numbers, [](const auto& number) {
-      return std::visit([](auto n) { return std::cmp_greater(n, 0); }, number);
-    });
+                        return std::visit([](auto n) { return std::cmp_greater(n, 0); }, number);
+                      });
     return some || holds(0) != holds(1 << 20);
   }
   const std::uint32_t count = node.kind == Node::Kind::kNot ? 1 : node.count;
@@ -161,14 +162,16 @@ bool compares_fd_number(const Program& program, std::uint32_t at) {
 
 bool wants_open_result(const Program& program, const program::Rule& rule) {
   event::EventSet opens;
-  for (const auto type : {event::EventType::kOpen, event::EventType::kOpenat, event::EventType::kOpenat2, event::EventType::kCreat})
+  for (const auto type :
+       {event::EventType::kOpen, event::EventType::kOpenat, event::EventType::kOpenat2, event::EventType::kCreat})
     opens.set(event::index(type));
   if ((rule.events & opens).none()) return false;
   if (Folder(program, Given::kFailedOpen).fold(rule.root) != false) return true;
   for (const event::FieldUse& use : program.slots) {
     if (is_told_at_exit(use.field->name) && std::ranges::binary_search(rule.condition_fields, use.text())) return true;
   }
-  return compares_fd_number(program, rule.root) || std::ranges::any_of(rule.output_fields, [&](const program::OutputField& output) {
+  return compares_fd_number(program, rule.root) ||
+         std::ranges::any_of(rule.output_fields, [&](const program::OutputField& output) {
            const std::string_view name = program.slots[output.slot].field->name;
            return is_told_at_exit(name) || name == "fd.num";
          });

@@ -44,7 +44,8 @@ static_assert(std::size(kSyscalls) + 1 == EVENT_TYPE_OPEN_BY_HANDLE_AT, "every t
 constexpr std::uint16_t kIa32Socketcall = 102;  // multiplexes connect among others; sys_exit looks at its first argument
 
 // Calls a cgroup program can refuse, of both ABIs: connect, sendto, sendmsg, sendmmsg, bind, ia32's socketcall.
-constexpr std::uint16_t kNetworkCalls[] = {SYS_connect, SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_bind, 362, 369, 370, 345, 361, kIa32Socketcall};
+constexpr std::uint16_t kNetworkCalls[] = {SYS_connect, SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_bind,       362,
+                                           369,         370,        345,         361,          kIa32Socketcall};
 
 bool is_open(std::size_t type) { return type >= EVENT_TYPE_OPEN && type <= EVENT_TYPE_CREAT; }
 
@@ -175,7 +176,8 @@ struct Loader::State {
     for (const SyscallNumber& call : kSyscalls) {
       const bool wanted = plan.events[call.type] && (!is_exec(call.type) || plan.failed_exec);
       auto value = static_cast<std::uint8_t>(wanted ? call.type : EVENT_TYPE_NONE);
-      if (!wanted && open_decides && is_open(call.type)) value = static_cast<std::uint8_t>(unsigned{call.type} | unsigned{SYSCALL_TYPE_DECIDE});
+      if (!wanted && open_decides && is_open(call.type))
+        value = static_cast<std::uint8_t>(unsigned{call.type} | unsigned{SYSCALL_TYPE_DECIDE});
       write(globals->syscall_type64, call.x86_64, value);
       write(globals->syscall_type32, call.ia32, value);
       if (call.type == EVENT_TYPE_CONNECT) write(globals->syscall_type32, kIa32Socketcall, value);
@@ -189,7 +191,8 @@ struct Loader::State {
     std::atomic_ref(globals->capture_options).store(plan.working_directory ? CAPTURE_CWD : 0);
     std::atomic_ref(globals->lsm_open_types).store(full ? lsm_types : 0);
     std::atomic_ref(globals->open_decides).store(open_decides ? 1 : 0);
-    std::atomic_ref(globals->exec_decides).store(!full && plan.decides[static_cast<std::size_t>(program::Operation::kExec)] ? 1 : 0);
+    std::atomic_ref(globals->exec_decides)
+        .store(!full && plan.decides[static_cast<std::size_t>(program::Operation::kExec)] ? 1 : 0);
     std::atomic_ref(globals->network_kills).store(!full && plan.network_kills ? 1 : 0);
   }
 

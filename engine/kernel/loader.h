@@ -34,10 +34,11 @@ class Loader {
  public:
   struct Options {
     bool full = false;  // LSM programs decide; else cgroup programs and, with SIGKILL, tracepoints (the tracing tier)
-    int cgroup_fd = -1;  // tracing tier: the cgroup2 directory the network programs are attached to; borrowed. -1: they are not loaded
-    std::uint64_t scope_cgroup = 0;    // id of the cgroup decisions are about, with all below it; 0: the whole host
-    std::uint32_t task_states = 1U << 18U;     // processes decisions remember; more are looked up in the kernel each time
-    std::uint32_t policy_entries = 1U << 17U;  // of each of the policy's maps; a plan that needs more is refused
+    int cgroup_fd =
+        -1;  // tracing tier: the cgroup2 directory the network programs are attached to; borrowed. -1: they are not loaded
+    std::uint64_t scope_cgroup = 0;                 // id of the cgroup decisions are about, with all below it; 0: the whole host
+    std::uint32_t task_states = 1U << 18U;          // processes decisions remember; more are looked up in the kernel each time
+    std::uint32_t policy_entries = 1U << 17U;       // of each of the policy's maps; a plan that needs more is refused
     std::uint64_t verdicts_ring_bytes = 1U << 20U;  // powers of two, at least a page
     std::uint64_t processes_ring_bytes = 4U << 20U;
     std::uint64_t events_ring_bytes = 8U << 20U;
@@ -49,8 +50,8 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  // Attaches what the plans need, puts the policy in force, then detaches what they do not need; callable again while events flow.
-  // No event and no decision falls between two calls. Errors: kUnsupported, kLimit, kSystem; then what was in force stays.
+  // Attaches what the plans need, puts the policy in force, then detaches what they do not need; callable again while events
+  // flow. No event and no decision falls between two calls. Errors: kUnsupported, kLimit, kSystem; then what was in force stays.
   Result<void> want(const CapturePlan& plan, const program::KernelPlan& policy = {});
 
   // The policy in force.

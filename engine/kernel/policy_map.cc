@@ -54,7 +54,8 @@ std::uint64_t hash(std::uint64_t seed, std::string_view text) {
 
 Result<void> update(int fd, const void* key, const void* value, std::uint64_t flags, const char* what) {
   if (bpf_map_update_elem(fd, key, value, flags) == 0) return {};
-  if (errno == E2BIG || errno == ENOSPC) return fail(Code::kLimit, std::string("the policy has more ") + what + " than its map holds");
+  if (errno == E2BIG || errno == ENOSPC)
+    return fail(Code::kLimit, std::string("the policy has more ") + what + " than its map holds");
   return std::unexpected(system_error(std::string("write the policy's ") + what, errno));
 }
 
@@ -238,7 +239,8 @@ Result<PolicyMap::Objects> PolicyMap::find_objects(const KernelPlan& plan, std::
     if (!stands_for_below(text.text)) {
       wanted.push_back({.path = text.text, .text = row});
       const std::string_view name = std::string_view(text.text).substr(text.text.rfind('/') + 1);
-      wanted.push_back({.path = std::string(parent_of(text.text)), .text = row, .kind = OBJECT_ENTRY, .name_hash = hash(seed_, name)});
+      wanted.push_back(
+          {.path = std::string(parent_of(text.text)), .text = row, .kind = OBJECT_ENTRY, .name_hash = hash(seed_, name)});
       continue;
     }
     wanted.push_back({.path = text.text.substr(0, text.text.size() - 1), .text = row, .kind = OBJECT_BELOW});
@@ -306,7 +308,8 @@ Result<PolicyMap::Objects> PolicyMap::find_objects(const KernelPlan& plan, std::
     for (const Identity& identity : TRY(identify_(fds))) above.insert(identity);
     for (auto at = objects.begin(); at != objects.end();) {
       const bool named = std::ranges::any_of(at->second.texts, [&](std::uint32_t row) {
-        return std::ranges::any_of(wanted, [&](const Wanted& one) { return one.text == row && !one.mount && paths.contains(one.path); });
+        return std::ranges::any_of(wanted,
+                                   [&](const Wanted& one) { return one.text == row && !one.mount && paths.contains(one.path); });
       });
       if (at->first.kind == OBJECT_BELOW && above.contains(at->first.identity) && !named) {
         if (remarks != nullptr) {
@@ -322,7 +325,8 @@ Result<PolicyMap::Objects> PolicyMap::find_objects(const KernelPlan& plan, std::
   if (remarks != nullptr) {
     for (const auto& [key, object] : objects) {
       if (object.texts.size() > POLICY_OBJECT_TEXTS)
-        remarks->push_back(plan.texts[object.texts.front()].text + ": more than four paths of rules lead to this object; alerts name four");
+        remarks->push_back(plan.texts[object.texts.front()].text +
+                           ": more than four paths of rules lead to this object; alerts name four");
     }
   }
   return objects;
@@ -330,7 +334,7 @@ Result<PolicyMap::Objects> PolicyMap::find_objects(const KernelPlan& plan, std::
 
 Result<void> PolicyMap::write_objects(Generation& of, Objects wanted) const {
   const auto to_key = [&](const ObjectKey& key) {
-    return policy_object_key{of.generation,    key.field,        key.kind, key.identity.ino, key.identity.dev,
+    return policy_object_key{of.generation,           key.field,    key.kind, key.identity.ino, key.identity.dev,
                              key.identity.generation, key.name_hash};
   };
   for (const auto& [key, object] : wanted) {
@@ -395,7 +399,8 @@ Result<std::vector<RuleReport>> PolicyMap::reports_of(const Generation& of) cons
   for (std::uint32_t rule = 0; rule < of.plan.rules.size(); ++rule) {
     const std::uint32_t at = of.generation % POLICY_SLOTS * POLICY_RULES_MAX + rule;
     policy_rule_counters counters{};
-    if (bpf_map_lookup_elem(fds_.counters, &at, &counters) != 0) return std::unexpected(system_error("read the rules' counters", errno));
+    if (bpf_map_lookup_elem(fds_.counters, &at, &counters) != 0)
+      return std::unexpected(system_error("read the rules' counters", errno));
     reports.push_back({counters.blocked, counters.killed, counters.would_block, counters.would_kill, counters.outranked});
   }
   return reports;

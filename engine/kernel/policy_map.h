@@ -47,7 +47,8 @@ class PolicyMap {
 
   // Builds `plan` beside what is in force. Errors: kLimit if a map is full, kSystem; then nothing of it stays.
   Result<void> prepare(const program::KernelPlan& plan);
-  // Puts what was prepared in force, and removes the generation before it. Errors: kSystem for the removal: what is in force is right.
+  // Puts what was prepared in force, and removes the generation before it. Errors: kSystem for the removal: what is in force is
+  // right.
   Result<void> commit();
   // Nobody decides any more.
   void disable();

@@ -114,7 +114,9 @@ Finding check_ftrace() {
   std::getline(std::ifstream("/proc/sys/kernel/ftrace_enabled"), value);
   const bool off = value == "0";
   Finding finding{.name = "ftrace enabled", .ok = !off, .required = false, .detail = {}, .remedy = {}};
-  finding.detail = off ? "kernel.ftrace_enabled is 0: LSM programs are not run" : value.empty() ? "the kernel has no such switch" : "yes";
+  finding.detail = off             ? "kernel.ftrace_enabled is 0: LSM programs are not run"
+                   : value.empty() ? "the kernel has no such switch"
+                                   : "yes";
   if (off) finding.remedy = "sysctl kernel.ftrace_enabled=1";
   return finding;
 }
@@ -209,7 +211,8 @@ HostSupport probe_host() {
     };
   } else {
     host.limits = {
-        "the tracing tier refuses connect, sends of UDP datagrams and bind, by IP address; exec and open rules can kill, after the fact",
+        "the tracing tier refuses connect, sends of UDP datagrams and bind, by IP address; exec and open rules can kill, after "
+        "the fact",
         "opens through io_uring and open_by_handle_at are not seen",
         "raw and ICMP sockets pass no cgroup program: they are not refused",
     };

@@ -64,11 +64,11 @@ struct Rule {
   bool decided_in_kernel = false;  // it alerts by the kernel's verdicts; the matcher is not to ask it
   std::uint32_t root = 0;
   std::vector<OutputPart> output;
-  std::vector<OutputField> output_fields;     // each key once
-  event::EventSet events;                     // inferred
-  bool any_event = false;                     // names no event type: all of them
-  bool wants_open_result = true;              // it could hold for an open that fails, or shows what only the end of the call tells
-  bool wants_failed_exec = true;              // it could hold for an execve that fails; false only if its own text rules that out
+  std::vector<OutputField> output_fields;  // each key once
+  event::EventSet events;                  // inferred
+  bool any_event = false;                  // names no event type: all of them
+  bool wants_open_result = true;           // it could hold for an open that fails, or shows what only the end of the call tells
+  bool wants_failed_exec = true;           // it could hold for an execve that fails; false only if its own text rules that out
   std::vector<std::string> condition_fields;  // sorted, as written
   Availability availability;
 };

@@ -32,6 +32,11 @@ std::string_view Record::text(const blob& where) const {
 }
 
 void KernelTest::SetUp() {
+  prepare();
+  if (!IsSkipped()) load({}, everything());
+}
+
+void KernelTest::prepare() {
   const kernel::HostSupport host = kernel::probe_host();
   for (const kernel::Finding& finding : host.findings) {
     if (finding.required && !finding.ok) GTEST_SKIP() << finding.name << ": " << finding.detail;
@@ -41,7 +46,6 @@ void KernelTest::SetUp() {
   std::filesystem::permissions(name, std::filesystem::perms{0755});  // deeds may give up root
   // As the kernel will name it.
   directory_ = std::filesystem::canonical(name);
-  load({}, everything());
 }
 
 void KernelTest::TearDown() {

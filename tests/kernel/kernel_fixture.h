@@ -65,6 +65,8 @@ class KernelTest : public testing::Test {
  protected:
   void SetUp() override;
   void TearDown() override;
+  // SetUp without programs, for tests that load others.
+  void prepare();
 
   // All system calls, failed exec too.
   static kernel::CapturePlan everything();

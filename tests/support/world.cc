@@ -122,13 +122,17 @@ event::Event World::connect(const event::Process& process, std::string_view ip, 
   return event;
 }
 
-program::Program compile_text(const std::string& text, const compile::Options& options) {
+compile::Compiled compile_rules_text(const std::string& text, const compile::Options& options) {
   lang::Diagnostics diagnostics;
   const lang::RuleSet set = read(text, diagnostics);
-  program::Program program = compile::compile(set, options, diagnostics);
+  compile::Compiled compiled = compile::compile_rules(set, options, diagnostics);
   for (const lang::Diagnostic& found : diagnostics.all())
     EXPECT_NE(found.severity, lang::Severity::kError) << lang::format(found);
-  return program;
+  return compiled;
+}
+
+program::Program compile_text(const std::string& text, const compile::Options& options) {
+  return compile_rules_text(text, options).program;
 }
 
 std::string diagnose_text(const std::string& text) {

@@ -52,7 +52,9 @@ class World {
   std::deque<event::Process> owned_;
 };
 
-// The program of a rule file's text; the test fails if it does not compile.
+// Program and kernel plan of a rule file's text; the test fails if it does not compile.
+compile::Compiled compile_rules_text(const std::string& text, const compile::Options& options);
+// The program alone.
 program::Program compile_text(const std::string& text, const compile::Options& options = {.suggested_output = false});
 
 // The diagnostics of a rule file's text, formatted, errors and warnings.
