@@ -116,6 +116,7 @@ pack() {
   printf 'secret\n' >"$root/etc/shadow"
   printf 'guest\n' >"$root/etc/hostname"
   (cd "$build" && cp --parents shrike tests/kernel/kernel_test tests/enforce/enforce_test tests/programs/deed_* "$root/build/")
+  mkdir -p "$root$top/tests" && cp -r "$top/tests/golden" "$root$top/tests/"
   while read -r file; do
     strip "$file" 2>/dev/null || true  # half the size, unpacked in half the time
     while read -r library; do

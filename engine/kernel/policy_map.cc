@@ -28,7 +28,7 @@ using program::ClauseVector;
 using program::KernelField;
 using program::KernelPlan;
 
-static_assert(program::kMaxClauses == POLICY_WORDS * 64 && program::kMaxPlanRules == POLICY_RULES_MAX);
+static_assert(program::kMaxClauses == std::size_t{POLICY_WORDS} * 64 && program::kMaxPlanRules == POLICY_RULES_MAX);
 static_assert(program::kOperations == OPERATION_COUNT && program::kKernelFields == FIELD_COUNT);
 static_assert(static_cast<int>(KernelField::kProtocol) == FIELD_PROTOCOL && static_cast<int>(KernelField::kAname) == FIELD_ANAME);
 
@@ -332,7 +332,7 @@ Result<PolicyMap::Objects> PolicyMap::find_objects(const KernelPlan& plan, std::
   return objects;
 }
 
-Result<void> PolicyMap::write_objects(Generation& of, Objects wanted) const {
+Result<void> PolicyMap::write_objects(Generation& of, const Objects& wanted) const {
   const auto to_key = [&](const ObjectKey& key) {
     return policy_object_key{of.generation,           key.field,    key.kind, key.identity.ino, key.identity.dev,
                              key.identity.generation, key.name_hash};
@@ -371,7 +371,8 @@ Result<void> PolicyMap::commit() {
 
 void PolicyMap::disable() {
   std::atomic_ref(*generation_).store(0, std::memory_order_seq_cst);
-  (void)retire(std::exchange(current_, {}));  // nobody decides, whatever the counters can be read as
+  // Nobody decides any more, whether or not the counters could be read.
+  if (const auto retired = retire(std::exchange(current_, {})); !retired) retired_.clear();
 }
 
 Result<void> PolicyMap::retire(const Generation& old) {

@@ -94,7 +94,7 @@ class PolicyMap {
   Result<void> add_index(Generation& next, program::KernelField field, std::uint64_t value, const program::ClauseVector& vector,
                          std::uint32_t text) const;
   Result<Objects> find_objects(const program::KernelPlan& plan, std::vector<std::string>* remarks) const;
-  Result<void> write_objects(Generation& of, Objects wanted) const;
+  Result<void> write_objects(Generation& of, const Objects& wanted) const;
   void remove(const Generation& old) const;
   Result<std::vector<RuleReport>> reports_of(const Generation& of) const;
   Result<void> retire(const Generation& old);
