@@ -206,10 +206,33 @@ HostMode effective_mode(const KernelRule& rule, HostMode host) {
   return rule.mode == lang::Mode::kMonitor ? std::min(host, HostMode::kMonitor) : host;
 }
 
+namespace {
+
+// Can the clause hit sockets with an IP address only? Others pass no cgroup program.
+bool needs_ip_address(const KernelClause& clause) {
+  return std::ranges::any_of(clause.all, [](const KernelLiteralPtr& literal) {
+    const KernelField field = literal->field();
+    if (literal->negated()) return false;
+    if (field == KernelField::kAddress || field == KernelField::kPort)
+      return std::ranges::none_of(literal->any, &KernelTerm::negated);
+    return field == KernelField::kProtocol && literal->text.find("<NA>") == std::string::npos &&
+           literal->text.find("raw") == std::string::npos && std::ranges::none_of(literal->any, &KernelTerm::negated) &&
+           literal->text.find("!=") == std::string::npos;
+  });
+}
+
+bool is_of_ip_sockets(const OperationClauses& clauses) {
+  return std::ranges::all_of(
+      clauses.units, [](const KernelUnit& unit) { return std::ranges::all_of(unit.clauses, needs_ip_address); });
+}
+
+}  // namespace
+
 bool is_enforceable(const KernelRule& rule, event::Tier tier) {
-  if (tier == event::Tier::kFull || rule.kill) return true;
-  return std::ranges::none_of(rule.operations, [](const OperationClauses& clauses) {
-    return clauses.operation == Operation::kExec || clauses.operation == Operation::kOpen;
+  if (tier == event::Tier::kFull) return true;
+  return std::ranges::all_of(rule.operations, [&](const OperationClauses& clauses) {
+    const bool socket = clauses.operation != Operation::kExec && clauses.operation != Operation::kOpen;
+    return socket ? is_of_ip_sockets(clauses) : rule.kill;
   });
 }
 

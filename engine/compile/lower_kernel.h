@@ -41,8 +41,8 @@ std::optional<KernelRule> lower_rule(const ExpandedSet& set, const ExpandedRule&
 // The lower of the host's mode and the rule's own.
 HostMode effective_mode(const KernelRule& rule, HostMode host);
 
-// Can the tier do what the rule asks, all of it? The full tier can; the tracing tier has cgroup programs for sockets, and can
-// kill after the fact; it refuses no exec and no open.
+// Can the tier do what the rule asks, all of it? The full tier can; the tracing tier has cgroup programs for sockets with
+// an IP address (a rule must ask for one: address, port or protocol), and can kill after the fact; it refuses no exec and no open.
 bool is_enforceable(const KernelRule& rule, event::Tier tier);
 
 // "enforced", "monitored", "not enforced: tier", "not enforced: mode"; of a rule that can never hold "".

@@ -429,7 +429,7 @@ std::string statuses(const std::string& text, event::Tier tier, HostMode mode) {
 
 TEST(LowerKernel, TiersAndModes) {
   const std::string rules = rule("alert", kExec, "") + rule("exec", kExec) + rule("execkill", kExec, "  action: kill\n") +
-                            rule("net", "evt.type = connect", "  action: block\n  mode: monitor\n") +
+                            rule("net", "evt.type = connect and fd.sport = 1", "  action: block\n  mode: monitor\n") +
                             rule("both", kExec + " or evt.type = connect", "  action: block\n  mode: enforce\n") +
                             rule("off", kExec, "  action: block\n  enabled: false\n");
   using enum HostMode;
@@ -442,6 +442,21 @@ TEST(LowerKernel, TiersAndModes) {
       "alert \nexec not enforced: mode\nexeckill not enforced: mode\nnet not enforced: mode\nboth not enforced: mode\noff \n");
   EXPECT_EQ(statuses(rules, event::Tier::kTracing, kEnforce),
             "alert \nexec not enforced: tier\nexeckill enforced *\nnet monitored *\nboth not enforced: tier\noff \n2ke 3bm ");
+}
+
+// Unix, raw and netlink sockets pass no cgroup program: a rule that could be about one is not weakened to those that do.
+TEST(LowerKernel, TheTracingTierEnforcesOnIpSocketsOnly) {
+  for (const auto& [condition, enforced] : {std::pair{"evt.type = connect", false},
+                                            {"evt.type = connect and fd.sport = 22", true},
+                                            {"evt.type = connect and not fd.sport = 22", false},
+                                            {"evt.type = connect and (fd.sport = 22 or proc.name = x)", false},
+                                            {"evt.type = connect and fd.snet in (10.0.0.0/8)", true},
+                                            {"evt.type = bind and fd.l4proto = udp", true},
+                                            {"evt.type = bind and fd.l4proto in (udp, raw)", false},
+                                            {"evt.type = bind and fd.l4proto != tcp", false}}) {
+    const std::string want = enforced ? "R enforced *\n1be " : "R not enforced: tier\n";
+    EXPECT_EQ(statuses(rule("R", condition), event::Tier::kTracing, HostMode::kEnforce), want) << condition;
+  }
 }
 
 TEST(LowerKernel, WhatTheKernelDecidesIsNotAskedAgain) {
