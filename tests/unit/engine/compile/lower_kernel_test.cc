@@ -454,7 +454,7 @@ TEST(LowerKernel, TheTracingTierEnforcesOnIpSocketsOnly) {
                                             {"evt.type = bind and fd.l4proto = udp", true},
                                             {"evt.type = bind and fd.l4proto in (udp, raw)", false},
                                             {"evt.type = bind and fd.l4proto != tcp", false}}) {
-    const std::string want = enforced ? "R enforced *\n1be " : "R not enforced: tier\n";
+    const std::string want = enforced ? "R enforced *\n0be " : "R not enforced: tier\n";
     EXPECT_EQ(statuses(rule("R", condition), event::Tier::kTracing, HostMode::kEnforce), want) << condition;
   }
 }
