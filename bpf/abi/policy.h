@@ -144,7 +144,7 @@ struct file_identity {
   __u32 dev; /* major << 20 | minor */
   __u64 ino;
   __u32 inode_generation;
-  __u32 mode;
+  __u32 tgid; /* the daemon's, in the initial pid namespace */
 };
 
 /* The hash of a text, from the global text_seed: one step per byte, in both compilers. The seed is random per load, so nobody can

@@ -230,9 +230,9 @@ static __noinline int cgroup__apply(struct decision* decision, struct task_struc
   const __u64 id = BPF_CORE_READ(node, id);
   struct cgroup_entry entry = {};
   const struct cgroup_entry* known = bpf_map_lookup_elem(&cgroup_entries, &id);
-  if (known && known->generation == decision->generation) {
-    entry = *known;
-  } else {
+  if (known) entry = *known;
+  /* The second look: what was evicted and given to another cgroup while it was copied is not ours. */
+  if (!known || entry.generation != decision->generation || bpf_map_lookup_elem(&cgroup_entries, &id) != known) {
     cgroup__entry(decision, node, &entry);
     bpf_map_update_elem(&cgroup_entries, &id, &entry, BPF_ANY); /* not kept: computed again */
   }

@@ -242,7 +242,6 @@ __u32 lsm_open_types __weak;        /* bit per enum event_type: allowed opens th
 __u32 exec_decides __weak;          /* tracing tier: sched_process_exec decides about execs */
 __u32 open_decides __weak;          /* tracing tier: sys_exit decides about opens */
 __u32 network_kills __weak;         /* doomed_threads is in use */
-__u32 iter_file_tgid __weak;        /* whose files the file iterator tells */
 __u64 verdicts_wakeup_bytes __weak; /* as below */
 
 /* Globals the engine writes while programs run; each is one aligned load here. */

@@ -357,8 +357,12 @@ void Daemon::reload() {
 // What the rules of a policy that is no longer in force did.
 void Daemon::retire(const program::Program& program, const program::KernelPlan& policy) {
   const auto& reports = loader_->policy().retired();
-  for (std::size_t i = 0; i < reports.size() && i < policy.rules.size(); ++i)
-    add(retired_[program.rules[policy.rules[i].rule].name], reports[i]);
+  if (!reports) {
+    log_->error("error: {}: what the rules before did is not in the summary", reports.error().message);
+    return;
+  }
+  for (std::size_t i = 0; i < reports->size() && i < policy.rules.size(); ++i)
+    add(retired_[program.rules[policy.rules[i].rule].name], (*reports)[i]);
 }
 
 // By rule, since start.

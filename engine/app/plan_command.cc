@@ -64,7 +64,9 @@ std::vector<std::string> remains_of(const program::Rule& rule) {
   if (rule.action == "alert") return {"the whole condition: an alert rule"};
   if (rule.decided_in_kernel) return {"the alert, made from the kernel's verdict"};
   if (rule.enforcement.empty()) return {"nothing: the condition can never hold"};
-  return {"the whole condition: this tier refuses no exec and no open, and of sockets only those with an IP address (ask for fd.sport, fd.sip, fd.snet or fd.l4proto); so the rule alerts"};
+  return {
+      "the whole condition: this tier refuses no exec and no open, and of sockets only those with an IP address (ask for "
+      "fd.sport, fd.sip, fd.snet or fd.l4proto); so the rule alerts"};
 }
 
 // Checks that are true at the hooks because success is assumed there.

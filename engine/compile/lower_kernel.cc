@@ -222,8 +222,8 @@ bool needs_ip_address(const KernelClause& clause) {
 }
 
 bool is_of_ip_sockets(const OperationClauses& clauses) {
-  return std::ranges::all_of(
-      clauses.units, [](const KernelUnit& unit) { return std::ranges::all_of(unit.clauses, needs_ip_address); });
+  return std::ranges::all_of(clauses.units,
+                             [](const KernelUnit& unit) { return std::ranges::all_of(unit.clauses, needs_ip_address); });
 }
 
 }  // namespace

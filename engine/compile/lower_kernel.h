@@ -42,7 +42,8 @@ std::optional<KernelRule> lower_rule(const ExpandedSet& set, const ExpandedRule&
 HostMode effective_mode(const KernelRule& rule, HostMode host);
 
 // Can the tier do what the rule asks, all of it? The full tier can; the tracing tier has cgroup programs for sockets with
-// an IP address (a rule must ask for one: address, port or protocol), and can kill after the fact; it refuses no exec and no open.
+// an IP address (a rule must ask for one: address, port or protocol), and can kill after the fact; it refuses no exec and no
+// open.
 bool is_enforceable(const KernelRule& rule, event::Tier tier);
 
 // "enforced", "monitored", "not enforced: tier", "not enforced: mode"; of a rule that can never hold "".

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -144,6 +145,7 @@ struct Loader::State {
   // By row of kPrograms; the iterator is linked only while it runs.
   std::array<Link, std::size(kPrograms)> links;
   std::unique_ptr<PolicyMap> policy;
+  std::uint32_t own_tgid = 0;  // as the kernel counts, whatever pid namespace we are in; identify() finds it
 
   bool is_loaded(const Program& row) const {
     if (is_cgroup(row.hook) && cgroup_fd < 0) return false;
@@ -239,9 +241,7 @@ Result<std::unique_ptr<Loader>> Loader::create(const Options& options) {
   globals->verdicts_wakeup_bytes = options.verdicts_ring_bytes / 8;
   globals->processes_wakeup_bytes = options.processes_ring_bytes / 8;
   globals->events_wakeup_bytes = options.events_ring_bytes / 8;
-  globals->policy_daemon_tgid = static_cast<__u32>(getpid());
   globals->policy_scope_cgroup = options.scope_cgroup;
-  globals->iter_file_tgid = static_cast<__u32>(getpid());
   state->policy = std::make_unique<PolicyMap>(
       PolicyMap::Fds{.headers = bpf_map__fd(maps.policy_headers),
                      .clauses = bpf_map__fd(maps.policy_clauses),
@@ -250,6 +250,9 @@ Result<std::unique_ptr<Loader>> Loader::create(const Options& options) {
                      .ranges = bpf_map__fd(maps.policy_ranges),
                      .objects = bpf_map__fd(maps.policy_objects)},
       &globals->policy_generation, seed, [state = state.get()](const std::vector<int>& fds) { return state->identify(fds); });
+  const UniqueFd any(::open("/", O_PATH | O_CLOEXEC));
+  TRY(state->identify({any.get()}));
+  globals->policy_daemon_tgid = state->own_tgid;
   return std::unique_ptr<Loader>(new Loader(std::move(state)));
 }
 
@@ -268,7 +271,7 @@ Result<void> Loader::want(const CapturePlan& plan, const program::KernelPlan& po
   if (policy.empty()) {
     state_->policy->disable();
   } else {
-    TRY(state_->policy->commit());
+    state_->policy->commit();
   }
   for (std::size_t row = 0; row < std::size(kPrograms); ++row) {
     if (!needs_hook(plan, kPrograms[row].hook)) state_->links[row].reset();
@@ -348,6 +351,7 @@ Result<std::vector<Identity>> Loader::State::identify(const std::vector<int>& fd
       file_identity file;
       std::memcpy(&file, bytes.data() + at, sizeof(file));
       found[static_cast<int>(file.fd)] = {file.ino, file.dev, file.inode_generation};
+      own_tgid = file.tgid;
     }
     return at;
   };

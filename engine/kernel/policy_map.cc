@@ -364,25 +364,23 @@ Result<void> PolicyMap::refresh_objects() {
   return write_objects(current_, TRY(find_objects(current_.plan, nullptr)));
 }
 
-Result<void> PolicyMap::commit() {
+void PolicyMap::commit() {
   std::atomic_ref(*generation_).store(next_.generation, std::memory_order_seq_cst);
-  return retire(std::exchange(current_, std::exchange(next_, {})));
+  retire(std::exchange(current_, std::exchange(next_, {})));
 }
 
 void PolicyMap::disable() {
   std::atomic_ref(*generation_).store(0, std::memory_order_seq_cst);
-  // Nobody decides any more, whether or not the counters could be read.
-  if (const auto retired = retire(std::exchange(current_, {})); !retired) retired_.clear();
+  retire(std::exchange(current_, {}));
 }
 
-Result<void> PolicyMap::retire(const Generation& old) {
-  retired_.clear();
-  if (old.generation == 0) return {};
+void PolicyMap::retire(const Generation& old) {
+  retired_ = std::vector<RuleReport>();
+  if (old.generation == 0) return;
   // Until this returns, a program may be at work that began under the old generation.
   if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0) usleep(100'000);  // nohz_full hosts have none
   remove(old);
-  retired_ = TRY(reports_of(old));
-  return {};
+  retired_ = reports_of(old);
 }
 
 void PolicyMap::remove(const Generation& old) const {

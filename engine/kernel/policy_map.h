@@ -47,9 +47,8 @@ class PolicyMap {
 
   // Builds `plan` beside what is in force. Errors: kLimit if a map is full, kSystem; then nothing of it stays.
   Result<void> prepare(const program::KernelPlan& plan);
-  // Puts what was prepared in force, and removes the generation before it. Errors: kSystem for the removal: what is in force is
-  // right.
-  Result<void> commit();
+  // Puts what was prepared in force, and removes the generation before it.
+  void commit();
   // Nobody decides any more.
   void disable();
 
@@ -60,8 +59,8 @@ class PolicyMap {
   std::uint32_t generation() const { return current_.generation; }
   // One per rule of the plan in force. Errors: kSystem.
   Result<std::vector<RuleReport>> rule_reports() const { return reports_of(current_); }
-  // The final ones of the generation that the last commit() or disable() took out of force.
-  const std::vector<RuleReport>& retired() const { return retired_; }
+  // The final ones of the generation that the last commit() or disable() took out of force. Errors: kSystem.
+  const Result<std::vector<RuleReport>>& retired() const { return retired_; }
   // What an operator should know of the plan's paths, found when it was prepared: symbolic links, paths left out.
   const std::vector<std::string>& remarks() const { return remarks_; }
 
@@ -97,7 +96,7 @@ class PolicyMap {
   Result<void> write_objects(Generation& of, const Objects& wanted) const;
   void remove(const Generation& old) const;
   Result<std::vector<RuleReport>> reports_of(const Generation& of) const;
-  Result<void> retire(const Generation& old);
+  void retire(const Generation& old);
 
   Fds fds_;
   std::uint32_t* generation_;  // the programs' global
@@ -107,7 +106,7 @@ class PolicyMap {
   Generation next_;
   std::uint32_t last_generation_ = 0;
   std::vector<std::string> remarks_;
-  std::vector<RuleReport> retired_;
+  Result<std::vector<RuleReport>> retired_;
 };
 
 }  // namespace shrike::kernel
