@@ -33,14 +33,15 @@ Names prepare(Place& place) {
   names.bind_port = place.free_port();
   names.cgroup = place.make_cgroup("shrike-in");
   names.other_cgroup = place.make_cgroup("shrike-out");
+  names.container = place.make_cgroup("docker-" + std::string(40, 'a') + std::string(24, '7') + ".scope");
   return names;
 }
 
 void make_files(Place& place) {
-  for (const char* name :
-       {"write/file",   "write/truncated", "write2/file",    "read/file",   "read/file2",  "near/user",     "near/name",
-        "near/exepath", "near/parent",     "near/ancestor",  "near/cgroup", "kill/file",   "several/mb",    "several/bm",
-        "several/bk",   "several/kb",      "several/failed", "ways/target", "tree/secret", "tree/sub/deep", "elsewhere/file"})
+  for (const char* name : {"write/file",     "write/truncated", "write2/file", "read/file",     "read/file2",    "near/user",
+                           "near/name",      "near/exepath",    "near/parent", "near/ancestor", "near/cgroup",   "near/container",
+                           "near/host",      "kill/file",       "several/mb",  "several/bm",    "several/bk",    "several/kb",
+                           "several/failed", "ways/target",     "tree/secret", "tree/sub/deep", "elsewhere/file"})
     place.file(name);
   for (const char* name : {"bin/forbidden", "bin/allowed", "bin/killed", "bin/interpreter", "bin/other-interpreter"})
     place.program(name);
@@ -78,6 +79,8 @@ std::string full_tier_rules(const Place& place, const Names& names) {
   add("Parent", opened("near/parent") + " and proc.pname=bad-parent");
   add("Ancestor", opened("near/ancestor") + " and proc.aname=bad-ancestor");
   add("Cgroup", opened("near/cgroup") + " and cgroup.path=" + names.cgroup);
+  add("Container", opened("near/container") + " and container.id!=host");
+  add("Host", opened("near/host") + " and container.id=host");
   add("Address", joined("evt.type=connect and fd.sport=", names.address_port, " and fd.snet=127.0.0.1/32"));
   add("Other address", joined("evt.type=connect and fd.sport=", names.other_address_port, " and fd.snet=127.0.0.2/32"));
 

@@ -21,6 +21,7 @@ struct Names {
   std::string bind_port;
   std::string cgroup;
   std::string other_cgroup;
+  std::string container;  // a cgroup as container runtimes name theirs
 };
 Names prepare(Place& place);
 std::string full_tier_rules(const Place& place, const Names& names);

@@ -93,5 +93,17 @@ TEST_F(NearMiss, OtherCgroup) {
   passes(open("near/cgroup", kRead));
 }
 
+TEST_F(NearMiss, ContainerOrHost) {
+  if (names_.container.empty()) GTEST_SKIP() << "no cgroup can be made here";
+  const auto contained = [&](const std::string& file) {
+    return reading({deed("in_cgroup"), Place::cgroup_directory(names_.container)}, file);
+  };
+  refused(contained("near/container"), "Container");
+  passes(open("near/container", kRead));
+  passes(reading({deed("in_cgroup"), Place::cgroup_directory(names_.other_cgroup)}, "near/container"));
+  refused(reading({deed("in_cgroup"), Place::cgroup_directory(names_.other_cgroup)}, "near/host"), "Host");
+  passes(contained("near/host"));
+}
+
 }  // namespace
 }  // namespace shrike::test
