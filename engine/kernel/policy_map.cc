@@ -154,7 +154,7 @@ Result<void> PolicyMap::write(Generation& next) {
     TRY(update(fds_.ranges, &key, &vector, BPF_NOEXIST, "numbers"));
     next.ranges.push_back(key);
   }
-  return write_objects(next, TRY(find_objects(plan, &remarks_)));
+  return write_objects(next, TRY(find_objects(plan, remarks_)));
 }
 
 Result<void> PolicyMap::write_header(const Generation& next) const {
@@ -222,112 +222,91 @@ Result<void> PolicyMap::add_index(Generation& next, KernelField field, std::uint
   return {};
 }
 
-Result<PolicyMap::Objects> PolicyMap::find_objects(const KernelPlan& plan, std::vector<std::string>* remarks) const {
-  // A path to look up, and what its object would be a key of.
-  struct Wanted {
-    std::string path;
-    std::uint32_t text = 0;
-    std::uint16_t kind = OBJECT_FILE;
-    std::uint64_t name_hash = 0;
-    bool mount = false;
-  };
+std::vector<PolicyMap::Wanted> PolicyMap::wanted_objects(const KernelPlan& plan) const {
   std::vector<Wanted> wanted;
   const std::vector<std::string> mounts = mount_points();
   for (std::uint32_t row = 0; row < plan.texts.size(); ++row) {
     const KernelPlan::Text& text = plan.texts[row];
     if (!is_path(text.field) || !text.text.starts_with('/')) continue;
     if (!stands_for_below(text.text)) {
-      wanted.push_back({.path = text.text, .text = row});
       const std::string_view name = std::string_view(text.text).substr(text.text.rfind('/') + 1);
+      wanted.push_back({.path = text.text, .text = row});
       wanted.push_back(
           {.path = std::string(parent_of(text.text)), .text = row, .kind = OBJECT_ENTRY, .name_hash = hash(seed_, name)});
       continue;
     }
-    wanted.push_back({.path = text.text.substr(0, text.text.size() - 1), .text = row, .kind = OBJECT_BELOW});
+    const std::string directory = text.text.substr(0, text.text.size() - 1);
+    wanted.push_back({.path = directory, .text = row, .kind = OBJECT_BELOW});
+    const std::size_t before = wanted.size();
     for (const std::string& point : mounts) {
-      if ((point + '/').starts_with(text.text) && point.size() + 1 > text.text.size())
-        wanted.push_back({.path = point, .text = row, .kind = OBJECT_BELOW, .mount = true});
+      if (point.size() >= text.text.size() && point.starts_with(text.text))
+        wanted.push_back({.path = point, .text = row, .kind = OBJECT_BELOW, .role = Role::kMount});
+    }
+    if (wanted.size() == before) continue;
+    for (std::string_view above = directory; above != "/";) {
+      above = parent_of(above);
+      wanted.push_back({.path = std::string(above), .text = row, .role = Role::kAbove});
     }
   }
+  return wanted;
+}
 
-  Objects objects;
-  std::set<std::string> said;
+// Nothing where a path leads nowhere (yet), or through a symbolic link.
+Result<std::vector<std::optional<Identity>>> PolicyMap::identify(const std::vector<Wanted>& wanted, const KernelPlan& plan,
+                                                                 Remarks& remarks) const {
   static constexpr std::size_t kBatch = 256;  // descriptors open at once
-  for (std::size_t at = 0; at < wanted.size(); at += kBatch) {
-    const std::size_t end = std::min(at + kBatch, wanted.size());
+  std::vector<std::optional<Identity>> identities(wanted.size());
+  for (std::size_t begin = 0; begin < wanted.size(); begin += kBatch) {
     std::vector<UniqueFd> kept;
     std::vector<int> fds;
-    std::vector<const Wanted*> found;
-    for (std::size_t i = at; i < end; ++i) {
+    std::vector<std::size_t> places;
+    for (std::size_t i = begin; i < std::min(begin + kBatch, wanted.size()); ++i) {
       UniqueFd fd = open_object(wanted[i].path);
       if (!fd) {
-        if (errno == ELOOP && remarks != nullptr && said.insert(plan.texts[wanted[i].text].text).second) {
-          remarks->push_back(plan.texts[wanted[i].text].text +
-                             ": leads through a symbolic link; rules see the kernel's path, behind it: write that");
-        }
-        continue;  // not there (yet): its name is a key of its directory
+        if (errno == ELOOP)
+          remarks.insert(plan.texts[wanted[i].text].text +
+                         ": leads through a symbolic link; rules see the kernel's path, behind it: write that");
+        continue;
       }
       fds.push_back(fd.get());
-      found.push_back(&wanted[i]);
+      places.push_back(i);
       kept.push_back(std::move(fd));
     }
     if (fds.empty()) continue;
-    const std::vector<Identity> identities = TRY(identify_(fds));
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      const KernelPlan::Text& text = plan.texts[found[i]->text];
-      const ObjectKey key{static_cast<std::uint16_t>(text.field), found[i]->kind, identities[i], found[i]->name_hash};
-      Object& object = objects[key];
-      if (object.texts.empty()) {
-        object.vector = text.vector;
-      } else {
-        object.vector.plus |= text.vector.plus;
-        object.vector.minus &= text.vector.minus;
-      }
-      if (std::ranges::find(object.texts, found[i]->text) == object.texts.end()) object.texts.push_back(found[i]->text);
-    }
+    const std::vector<Identity> found = TRY(identify_(fds));
+    for (std::size_t i = 0; i < found.size(); ++i) identities[places[i]] = found[i];
   }
+  return identities;
+}
 
-  // A mount below a directory whose root is that directory's own ancestor (the whole root bound somewhere below) would take in
-  // everything there is.
-  std::set<Identity> above;
-  std::vector<UniqueFd> kept;
-  std::vector<int> fds;
-  std::set<std::string> paths;
-  for (const Wanted& one : wanted) {
-    if (!one.mount) continue;
-    for (std::string_view path = plan.texts[one.text].text; path.size() > 1;) {
-      path = parent_of(path.ends_with('/') ? path.substr(0, path.size() - 1) : path);
-      if (!paths.insert(std::string(path)).second) break;
-      if (UniqueFd fd = open_object(std::string(path)); fd) {
-        fds.push_back(fd.get());
-        kept.push_back(std::move(fd));
-      }
-    }
+Result<PolicyMap::Objects> PolicyMap::find_objects(const KernelPlan& plan, Remarks& remarks) const {
+  const std::vector<Wanted> wanted = wanted_objects(plan);
+  const auto identities = TRY(identify(wanted, plan, remarks));
+  std::set<std::pair<std::uint32_t, Identity>> above;  // of each text
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (identities[i] && wanted[i].role == Role::kAbove) above.emplace(wanted[i].text, *identities[i]);
   }
-  if (!fds.empty()) {
-    for (const Identity& identity : TRY(identify_(fds))) above.insert(identity);
-    for (auto at = objects.begin(); at != objects.end();) {
-      const bool named = std::ranges::any_of(at->second.texts, [&](std::uint32_t row) {
-        return std::ranges::any_of(wanted,
-                                   [&](const Wanted& one) { return one.text == row && !one.mount && paths.contains(one.path); });
-      });
-      if (at->first.kind == OBJECT_BELOW && above.contains(at->first.identity) && !named) {
-        if (remarks != nullptr) {
-          remarks->push_back(plan.texts[at->second.texts.front()].text +
-                             ": a mount below it shows a directory above it; by other names its files are not known");
-        }
-        at = objects.erase(at);
-      } else {
-        ++at;
-      }
+  Objects objects;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (!identities[i] || wanted[i].role == Role::kAbove) continue;
+    const KernelPlan::Text& text = plan.texts[wanted[i].text];
+    // The whole root bound somewhere below a directory would make everything there is lie below it.
+    if (wanted[i].role == Role::kMount && above.contains({wanted[i].text, *identities[i]})) {
+      remarks.insert(text.text + ": the mount at " + wanted[i].path +
+                     " shows a directory above it; files are not known by that name");
+      continue;
     }
-  }
-  if (remarks != nullptr) {
-    for (const auto& [key, object] : objects) {
-      if (object.texts.size() > POLICY_OBJECT_TEXTS)
-        remarks->push_back(plan.texts[object.texts.front()].text +
-                           ": more than four paths of rules lead to this object; alerts name four");
+    Object& object = objects[{static_cast<std::uint16_t>(text.field), wanted[i].kind, *identities[i], wanted[i].name_hash}];
+    if (object.texts.empty()) {
+      object.vector = text.vector;
+    } else {
+      object.vector.plus |= text.vector.plus;
+      object.vector.minus &= text.vector.minus;
     }
+    if (std::ranges::find(object.texts, wanted[i].text) == object.texts.end()) object.texts.push_back(wanted[i].text);
+    if (object.texts.size() > POLICY_OBJECT_TEXTS)
+      remarks.insert(plan.texts[object.texts.front()].text +
+                     ": more than four paths of rules lead to this object; alerts name four");
   }
   return objects;
 }
@@ -361,7 +340,8 @@ Result<void> PolicyMap::write_objects(Generation& of, const Objects& wanted) con
 
 Result<void> PolicyMap::refresh_objects() {
   if (current_.generation == 0) return {};
-  return write_objects(current_, TRY(find_objects(current_.plan, nullptr)));
+  Remarks seen_before;
+  return write_objects(current_, TRY(find_objects(current_.plan, seen_before)));
 }
 
 void PolicyMap::commit() {

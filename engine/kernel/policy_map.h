@@ -8,6 +8,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -62,7 +64,8 @@ class PolicyMap {
   // The final ones of the generation that the last commit() or disable() took out of force. Errors: kSystem.
   const Result<std::vector<RuleReport>>& retired() const { return retired_; }
   // What an operator should know of the plan's paths, found when it was prepared: symbolic links, paths left out.
-  const std::vector<std::string>& remarks() const { return remarks_; }
+  using Remarks = std::set<std::string>;
+  const Remarks& remarks() const { return remarks_; }
 
  private:
   struct ObjectKey {
@@ -92,7 +95,19 @@ class PolicyMap {
   Result<void> write_clauses(const Generation& next) const;
   Result<void> add_index(Generation& next, program::KernelField field, std::uint64_t value, const program::ClauseVector& vector,
                          std::uint32_t text) const;
-  Result<Objects> find_objects(const program::KernelPlan& plan, std::vector<std::string>* remarks) const;
+  // A path to look up, and what its object would be a key of.
+  enum class Role : std::uint8_t { kNamed, kMount, kAbove };  // by the rule; mounted below that; a directory above that
+  struct Wanted {
+    std::string path;
+    std::uint32_t text = 0;
+    std::uint16_t kind = OBJECT_FILE;
+    std::uint64_t name_hash = 0;
+    Role role = Role::kNamed;
+  };
+  std::vector<Wanted> wanted_objects(const program::KernelPlan& plan) const;
+  Result<std::vector<std::optional<Identity>>> identify(const std::vector<Wanted>& wanted, const program::KernelPlan& plan,
+                                                        Remarks& remarks) const;
+  Result<Objects> find_objects(const program::KernelPlan& plan, Remarks& remarks) const;
   Result<void> write_objects(Generation& of, const Objects& wanted) const;
   void remove(const Generation& old) const;
   Result<std::vector<RuleReport>> reports_of(const Generation& of) const;
@@ -105,7 +120,7 @@ class PolicyMap {
   Generation current_;
   Generation next_;
   std::uint32_t last_generation_ = 0;
-  std::vector<std::string> remarks_;
+  Remarks remarks_;
   Result<std::vector<RuleReport>> retired_;
 };
 

@@ -2,6 +2,7 @@
 // Ways to fall: each row of the table in docs/threat_model.md, made to happen. Full tier only: there a wrong fall would be felt.
 #include <bpf/bpf.h>
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -208,6 +209,24 @@ TEST_F(DecisionFailures, UnknownAccessFallsClosed) {
   EXPECT_EQ(WEXITSTATUS(status), EPERM);
   EXPECT_FALSE(std::filesystem::exists(path("tree/new")));
   EXPECT_EQ(counters(HOOK_PATH_MKNOD).unsure_access, 1U);
+}
+
+// The whole root bound below a rule's directory: else everything there is would lie below it, and be refused.
+TEST_F(DecisionFailures, TheRootMountedBelowADirectoryIsNotItsObject) {
+  std::filesystem::create_directories(path("tree/all"));
+  std::filesystem::create_directories(path("tree/some"));
+  std::filesystem::create_directory(path("elsewhere"));
+  std::ofstream(path("elsewhere/file")) << "x";
+  ASSERT_EQ(mount("/", path("tree/all").c_str(), nullptr, MS_BIND, nullptr), 0);
+  ASSERT_EQ(mount(path("elsewhere").c_str(), path("tree/some").c_str(), nullptr, MS_BIND, nullptr), 0);
+  enforce("fd.name startswith " + path("tree/"));
+  EXPECT_EQ(open_error(path("other")), 0);
+  EXPECT_EQ(open_error("/etc/passwd"), 0);
+  EXPECT_EQ(open_error(path("tree/all/etc/passwd")), EPERM) << "by its path";
+  EXPECT_EQ(open_error(path("elsewhere/file")), EPERM) << "it is below by another name";
+  EXPECT_EQ(loader_->policy().remarks().size(), 1U);
+  umount2(path("tree/all").c_str(), MNT_DETACH);
+  umount2(path("tree/some").c_str(), MNT_DETACH);
 }
 
 // A policy that does not fit leaves the one in force alone.
