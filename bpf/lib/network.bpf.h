@@ -78,6 +78,7 @@ static __always_inline __u32 peer__protocol(const struct peer* peer) {
   if (!peer__has_address(peer)) return PROTOCOL_OTHER;
   switch (peer->protocol) {
     case IPPROTO_TCP:
+    case IPPROTO_MPTCP: /* speaks plain TCP to who does not know it */
       return PROTOCOL_TCP;
     case IPPROTO_UDP:
       return PROTOCOL_UDP;

@@ -6,23 +6,26 @@
  * it) and is no event of its own. */
 #include "bpf/lib/open.bpf.h"
 
-/* The object alone: its path is the overlay's, which the caller's own open was decided by. */
+/* The object alone: its path is the overlay's, which the caller's own open was decided by. Nothing hits unless a rule names this
+ * very inode. */
 static __noinline int beneath__apply(struct decision* decision, struct inode* inode) {
   if (!decision) return 0;
-  if (!(decision->fields & FIELD(FIELD_PATH))) return 0;
   const struct policy_header* header = header__at(decision->slot);
   if (!header) return 0; /* for the verifier */
   sources__begin(decision);
   sources__add(decision, &header->otherwise[FIELD_PATH]);
   decision->objects.field = FIELD_PATH;
+  decision->names.count = 0;
   objects__add(decision, inode, OBJECT_FILE, 0, 0);
+  if (decision->names.count == 0) return vector__fill(decision->alive, 0);
   sources__apply(decision, decision->alive);
   return 0;
 }
 
 /* False: nothing hit. */
 static __always_inline bool file__decide(struct decision* decision, struct task_struct* task, struct file* file, bool beneath) {
-  const __u32 access = BPF_CORE_READ(file, f_mode) & (FMODE_READ | FMODE_WRITE);
+  __u32 access = BPF_CORE_READ(file, f_mode) & (FMODE_READ | FMODE_WRITE);
+  if (BPF_CORE_READ(file, f_flags) & O_TRUNC) access |= ACCESS_WRITE; /* O_RDONLY|O_TRUNC empties the file */
   const bool directory = (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFDIR;
   access__apply(decision, access | (directory ? ACCESS_DIRECTORY : 0));
   const struct cred* cred = beneath ? task->real_cred : task->cred; /* an overlay acts with its mounter's */

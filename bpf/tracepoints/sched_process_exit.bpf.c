@@ -11,6 +11,8 @@ static __always_inline __u32 task__exit_code(struct task_struct* task) {
 SEC("tp_btf/sched_process_exit")
 int tp_sched_process_exit(__u64* ctx) {
   struct task_struct* task = (struct task_struct*)ctx[0];
+  const __u64 thread = bpf_get_current_pid_tgid();
+  bpf_map_delete_elem(&doomed_threads, &thread); /* its number will be another's */
   if (task->signal->live.counter != 0) return 0; /* other threads live: no end of a process, nothing to count */
   state__exit(task);
   struct scratch* scratch = record__begin(HOOK_SCHED_PROCESS_EXIT, EVENT_KIND_EXIT, sizeof(struct event_exit));

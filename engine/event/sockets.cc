@@ -35,6 +35,7 @@ std::string_view l4_protocol(const Connect& connect) {
   if (connect.socket_type == SOCK_RAW) return "raw";
   switch (connect.protocol) {
     case IPPROTO_TCP:
+    case IPPROTO_MPTCP:
       return is_ip(connect) ? "tcp" : "<NA>";
     case IPPROTO_UDP:
       return is_ip(connect) ? "udp" : "<NA>";

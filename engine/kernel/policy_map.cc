@@ -124,7 +124,12 @@ UniqueFd open_object(const std::string& path) {
 Result<void> PolicyMap::prepare(const KernelPlan& plan) {
   remove(next_);  // of an attempt that was given up
   next_ = {};
-  next_.generation = ++last_generation_ == 0 ? ++last_generation_ : last_generation_;  // 0 stands for none
+  // 0 stands for none; and a header must not be written over the one in force, however many attempts have failed since.
+  do {
+    ++last_generation_;
+  } while (last_generation_ == 0 ||
+           (current_.generation != 0 && last_generation_ % POLICY_SLOTS == current_.generation % POLICY_SLOTS));
+  next_.generation = last_generation_;
   next_.plan = plan;
   remarks_.clear();
   if (auto written = write(next_); !written) {
@@ -358,7 +363,8 @@ void PolicyMap::retire(const Generation& old) {
   retired_ = std::vector<RuleReport>();
   if (old.generation == 0) return;
   // Until this returns, a program may be at work that began under the old generation.
-  if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0) usleep(100'000);  // nohz_full hosts have none
+  // With one CPU online it returns at once, and nohz_full hosts have none.
+  if (sysconf(_SC_NPROCESSORS_ONLN) == 1 || syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0) usleep(100'000);
   remove(old);
   retired_ = reports_of(old);
 }

@@ -241,6 +241,9 @@ TEST_F(DecisionFailures, APolicyThatDoesNotFitIsRefusedWhole) {
   const auto wanted = loader_->want(kernel::make_capture_plan(compiled.program, compiled.plan, true), compiled.plan);
   ASSERT_FALSE(wanted.has_value());
   EXPECT_EQ(wanted.error().code, Code::kLimit) << wanted.error().message;
+  // Nor do many attempts in a row, each with a generation of its own.
+  for (int i = 0; i < 2 * POLICY_SLOTS; ++i)
+    EXPECT_FALSE(loader_->want(kernel::make_capture_plan(compiled.program, compiled.plan, true), compiled.plan).has_value());
   EXPECT_EQ(open_error(path("file")), EPERM) << "the old policy";
   EXPECT_EQ(open_error(path("n1")), ENOENT);
 }
