@@ -85,13 +85,13 @@ Alert make_alert(const program::Program& program, const program::Rule& rule, con
       alert.message += part.literal;
       continue;
     }
-    std::string text = event::field_text(program.slots[*part.slot], value(*part.slot));
+    std::string text = event::field_text(program.slots[*part.slot].use, value(*part.slot));
     if (part.width != 0) text.resize(part.width, ' ');
     alert.message += text;
   }
   alert.fields.reserve(rule.output_fields.size());
   for (const program::OutputField& field : rule.output_fields) {
-    alert.fields.emplace_back(field.key, to_field_value(program.slots[field.slot], value(field.slot)));
+    alert.fields.emplace_back(field.key, to_field_value(program.slots[field.slot].use, value(field.slot)));
   }
   add_names(alert, event);
   if (std::string gaps = missing(event); !gaps.empty()) {

@@ -252,7 +252,7 @@ void Daemon::report_rules() {
         break;
     }
     for (const program::OutputField& field : rule.output_fields) {
-      const event::Field& named = *program_->slots[field.slot].field;
+      const event::Field& named = *program_->slots[field.slot].use.field;
       if (named.origin == event::Origin::kNotCaptured)
         log_->warn("rule \"{}\": its output shows {}, which nothing captures: <NA>", outputs::escape(rule.name), named.name);
     }

@@ -61,7 +61,7 @@ class Folder {
 
  private:
   std::optional<bool> check(const program::Predicate& predicate) {
-    const event::FieldUse& use = program_.slots[predicate.slot];
+    const event::FieldUse& use = program_.slots[predicate.slot].use;
     if (std::holds_alternative<std::uint32_t>(predicate.constants)) return std::nullopt;  // val()
     if (use.field->name == "evt.num") {
       // Any number above 0 may come; only what holds for none or all of them is known.
@@ -124,7 +124,7 @@ std::string join(const event::EventSet& set) {
 
 // A field of the condition that nothing supplies for any of the events; empty if there is none.
 std::string missing_field(const Program& program, const program::Rule& rule, const event::EventSet& events) {
-  for (const event::FieldUse& use : program.slots) {
+  for (const auto& [use] : program.slots) {
     const std::string name = use.text();
     if (!std::ranges::binary_search(rule.condition_fields, name)) continue;
     if (!event::is_known(use, events, event::Tier::kTracing)) return name;
@@ -144,7 +144,7 @@ bool compares_fd_number(const Program& program, std::uint32_t at) {
   const Node& node = program.nodes[at];
   if (node.kind == Node::Kind::kCheck) {
     const program::Predicate& predicate = program.predicates[node.first];
-    if (program.slots[predicate.slot].field->name != "fd.num") return false;
+    if (program.slots[predicate.slot].use.field->name != "fd.num") return false;
     const auto holds = [&](std::int64_t number) { return program::holds(predicate, event::Value(number)); };
     if (std::holds_alternative<std::uint32_t>(predicate.constants)) return true;  // val()
     const auto* numbers = std::get_if<program::Numbers>(&predicate.constants);
@@ -167,12 +167,12 @@ bool wants_open_result(const Program& program, const program::Rule& rule) {
     opens.set(event::index(type));
   if ((rule.events & opens).none()) return false;
   if (Folder(program, Given::kFailedOpen).fold(rule.root) != false) return true;
-  for (const event::FieldUse& use : program.slots) {
+  for (const auto& [use] : program.slots) {
     if (is_told_at_exit(use.field->name) && std::ranges::binary_search(rule.condition_fields, use.text())) return true;
   }
   return compares_fd_number(program, rule.root) ||
          std::ranges::any_of(rule.output_fields, [&](const program::OutputField& output) {
-           const std::string_view name = program.slots[output.slot].field->name;
+           const std::string_view name = program.slots[output.slot].use.field->name;
            return is_told_at_exit(name) || name == "fd.num";
          });
 }

@@ -43,7 +43,7 @@ Token longest_field(std::string_view text) {
 
 std::uint32_t ProgramBuilder::slot(const event::FieldUse& use) {
   const auto [at, added] = slots_.try_emplace(use.text(), static_cast<std::uint32_t>(program_.slots.size()));
-  if (added) program_.slots.push_back(use);
+  if (added) program_.slots.push_back({use});
   return at->second;
 }
 

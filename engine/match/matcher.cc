@@ -28,7 +28,7 @@ void Matcher::look_at(const event::Event& event) {
 const event::Value& Matcher::value(std::uint32_t slot) {
   CachedValue& cached = values_[slot];
   if (cached.event != events_) {
-    cached.value = event::extract(program_.slots[slot], *event_, context_, arena_);
+    cached.value = event::extract(program_.slots[slot].use, *event_, context_, arena_);
     cached.event = events_;
   }
   return cached.value;

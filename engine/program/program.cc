@@ -68,7 +68,7 @@ bool Program::uses_field(std::string_view field, const event::EventSet& types) c
     if (!is_alive(rule) || (rule.events & types).none()) return false;
     const bool asked = is_asked(rule) && std::ranges::find(rule.condition_fields, field) != rule.condition_fields.end();
     return asked || std::ranges::any_of(rule.output_fields,
-                                        [&](const OutputField& output) { return slots[output.slot].field->name == field; });
+                                        [&](const OutputField& output) { return slots[output.slot].use.field->name == field; });
   });
 }
 
@@ -87,7 +87,7 @@ std::string Program::dump() const {
     dump_node(*this, rule.root, 1, out);
     out += "  output";
     for (const OutputPart& part : rule.output) {
-      out += part.slot ? " %" + slots[*part.slot].text() : " \"" + part.literal + '"';
+      out += part.slot ? " %" + slots[*part.slot].use.text() : " \"" + part.literal + '"';
     }
     out += '\n';
   }

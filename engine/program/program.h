@@ -73,8 +73,13 @@ struct Rule {
   Availability availability;
 };
 
+// A value the program asks for, at most once per event.
+struct Slot {
+  event::FieldUse use;
+};
+
 struct Program {
-  std::vector<event::FieldUse> slots;
+  std::vector<Slot> slots;
   std::vector<Predicate> predicates;
   std::vector<Node> nodes;
   std::vector<std::uint32_t> children;

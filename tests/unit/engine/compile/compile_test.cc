@@ -99,7 +99,7 @@ std::string output_of(const std::string& output) {
   if (program.rules.empty()) return "no rule";
   std::string text;
   for (const program::OutputPart& part : program.rules[0].output) {
-    text += part.slot ? "{" + program.slots[*part.slot].text() + (part.width != 0 ? ":" + std::to_string(part.width) : "") + "}"
+    text += part.slot ? "{" + program.slots[*part.slot].use.text() + (part.width != 0 ? ":" + std::to_string(part.width) : "") + "}"
                       : part.literal;
   }
   return text;

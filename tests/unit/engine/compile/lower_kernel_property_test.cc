@@ -234,7 +234,7 @@ class Stage {
   }
 
   bool check(const program::Program& program, const program::Predicate& predicate) {
-    const event::FieldUse& use = program.slots[predicate.slot];
+    const event::FieldUse& use = program.slots[predicate.slot].use;
     const std::vector<std::string>* sources = nullptr;
     if (use.field->name == "proc.exepath") sources = &action_.exepaths;
     if (use.field->name == "fd.name" && action_.operation == Operation::kOpen) sources = &action_.paths;
