@@ -64,6 +64,7 @@ LoadedRules load_rules(const std::vector<std::string>& paths, const compile::Opt
   }
   lang::apply(switches, set);
   compile::Compiled compiled = compile::compile_rules(set, options, loaded.diagnostics);
+  if (!loaded.diagnostics.has_errors()) lang::check_plugins(set, loaded.diagnostics);
   loaded.program = std::move(compiled.program);
   loaded.plan = std::move(compiled.plan);
   loaded.kernel_rules = std::move(compiled.kernel_rules);

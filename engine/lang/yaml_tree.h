@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// parse_yaml turns a file into a tree of our own, in which every node knows the byte it starts at. Nobody else sees yaml-cpp:
-// its tree gives no byte of a scalar behind an anchor or tag, keeps duplicate keys, drops control characters and has no bounds.
+// read_yaml turns a file into trees of our own, in which every node knows the byte it starts at. Nobody else sees yaml-cpp:
+// its tree gives no byte of a scalar behind an anchor or tag, keeps duplicate keys, knows no merge keys, drops control characters
+// and has no bounds.
 #pragma once
 
 #include <cstddef>
-#include <deque>
-#include <expected>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,14 +25,8 @@ struct YamlNode {
   std::string scalar;
   std::vector<const YamlNode*> children;  // of a sequence its elements; of a map key, value, key, value, …
 
-  // The value of `key`, or null.
+  // The value of `key`, or null. Of a merge key (`<<: *base`) the map has what it stands for.
   const YamlNode* find(std::string_view key) const;
-};
-
-// Nodes live as long as the tree. An alias is its anchor's node, so a node may have several parents.
-struct YamlTree {
-  std::deque<YamlNode> nodes;
-  std::vector<const YamlNode*> documents;
 };
 
 struct YamlError {
@@ -41,6 +36,13 @@ struct YamlError {
   std::size_t offset = 0;
 };
 
-std::expected<YamlTree, YamlError> parse_yaml(const SourceFile& file);
+// Hands out a file piece by piece: each element of a document that is a sequence, and any other document as a whole. A piece
+// lives for the call; an alias in it is its anchor's node, so a node may have several parents. The error that ends the file, if
+// one does, comes after the pieces before it.
+struct YamlPiece {
+  const YamlNode& node;
+  bool item = false;  // else a document
+};
+std::optional<YamlError> read_yaml(const SourceFile& file, const std::function<void(const YamlPiece&)>& piece);
 
 }  // namespace shrike::lang
