@@ -24,7 +24,21 @@ std::unexpected<Problem> problem(std::string message, lang::Span span, std::stri
   return std::unexpected(Problem{kind, std::move(message), std::move(hint), span});
 }
 
+constexpr std::size_t kMaxConstantBytes = 255;  // rule-language.md 2.2
+
 std::string quoted(std::string_view text) { return '"' + std::string(text) + '"'; }
+
+// TODO(list)
+bool is_list(const Field&) { return false; }
+
+std::optional<Problem> check_size(const Literal& literal) {
+  if (literal.text.size() <= kMaxConstantBytes) return std::nullopt;
+  return Problem{Problem::Kind::kOther,
+                 "filter parameter too long: " + std::to_string(literal.text.size()) + " bytes, more than " +
+                     std::to_string(kMaxConstantBytes),
+                 {},
+                 literal.span};
+}
 
 bool is_text(Type type) { return type == Type::kString; }
 bool is_number(Type type) {
@@ -36,7 +50,9 @@ bool is_numeric_order(Operator op) {
 }
 
 // Does the operator exist for the type?
-bool supports(Type type, Operator op) {
+bool supports(const TypedOperand& operand, Operator op) {
+  const Type type = operand.type;
+  if (operand.list) return op == Operator::kExists || op == Operator::kIn || op == Operator::kIntersects;
   if (op == Operator::kExists || op == Operator::kEqual || op == Operator::kNotEqual || op == Operator::kIn ||
       op == Operator::kIntersects)
     return true;
@@ -49,7 +65,7 @@ bool supports(Type type, Operator op) {
   return false;
 }
 
-std::string supported_operators(Type type) {
+std::string supported_operators(const TypedOperand& operand) {
   static constexpr Operator kAll[] = {Operator::kEqual,     Operator::kNotEqual,     Operator::kLess,        Operator::kLessEqual,
                                       Operator::kGreater,   Operator::kGreaterEqual, Operator::kContains,    Operator::kIcontains,
                                       Operator::kBcontains, Operator::kStartswith,   Operator::kBstartswith, Operator::kEndswith,
@@ -57,7 +73,7 @@ std::string supported_operators(Type type) {
                                       Operator::kIn,        Operator::kIntersects,   Operator::kExists};
   std::string text;
   for (const Operator op : kAll) {
-    if (!supports(type, op)) continue;
+    if (!supports(operand, op)) continue;
     if (!text.empty()) text += ' ';
     text += lang::spelling(op);
   }
@@ -132,7 +148,18 @@ constexpr Service kServices[] = {{"ftp", 21},    {"ssh", 22},      {"telnet", 23
                                  {"snmp", 161},  {"ldap", 389},    {"https", 443},  {"syslog", 514},      {"ldaps", 636},
                                  {"imaps", 993}, {"pop3s", 995},   {"mysql", 3306}, {"postgresql", 5432}, {"redis", 6379}};
 
-std::expected<std::variant<std::int64_t, std::uint64_t>, Problem> parse_number(const Field& field, const Literal& literal) {
+// As messages call it: "proc.name", "tolower()".
+std::string name_of(const TypedOperand& operand) {
+  if (const event::FieldUse* use = operand.field()) return quoted(use->field->name);
+  if (const auto* call = std::get_if<TypedCall>(&operand.node)) return std::string(program::spelling(call->function)) + "()";
+  return std::holds_alternative<std::string>(operand.node) ? "a constant" : "a list";
+}
+std::string type_name(const TypedOperand& operand) {
+  return (operand.list ? "list of " : "") + std::string(event::spelling(operand.type));
+}
+
+std::expected<std::variant<std::int64_t, std::uint64_t>, Problem> parse_number(const TypedOperand& field,
+                                                                               const Literal& literal) {
   const std::string& text = literal.text;
   if (field.type == Type::kPort) {
     if (text.empty()) return std::uint64_t{0};
@@ -152,7 +179,7 @@ std::expected<std::variant<std::int64_t, std::uint64_t>, Problem> parse_number(c
   } else {
     result = std::from_chars(first, last, positive);
   }
-  const std::string name = quoted(field.name);
+  const std::string name = name_of(field);
   if (result.ec == std::errc::result_out_of_range) return problem(quoted(text) + " is out of range for " + name, literal.span);
   if (result.ec != std::errc() || result.ptr != last || first == last) {
     return problem(quoted(text) + " is not a valid number for " + name, literal.span, "write a decimal integer");
@@ -267,7 +294,8 @@ std::expected<program::Constants, Problem> parse_all(const std::vector<const Lit
   return program::Constants(std::move(values));
 }
 
-std::expected<program::Constants, Problem> parse_texts(const Field& field, Operator op, const std::vector<const Literal*>& all) {
+std::expected<program::Constants, Problem> parse_texts(const TypedOperand& field, Operator op,
+                                                       const std::vector<const Literal*>& all) {
   program::Texts texts;
   texts.reserve(all.size());
   for (const Literal* literal : all) {
@@ -290,7 +318,7 @@ std::expected<program::Constants, Problem> parse_texts(const Field& field, Opera
   return program::Constants(std::move(texts));
 }
 
-std::expected<program::Constants, Problem> parse_constants(const Field& field, Operator op,
+std::expected<program::Constants, Problem> parse_constants(const TypedOperand& field, Operator op,
                                                            const std::vector<const Literal*>& all) {
   switch (field.type) {
     case Type::kInt:
@@ -304,7 +332,7 @@ std::expected<program::Constants, Problem> parse_constants(const Field& field, O
       return parse_all<bool>(all, [&](const Literal& literal) -> std::expected<bool, Problem> {
         if (literal.text == "true") return true;
         if (literal.text == "false") return false;
-        return problem(quoted(literal.text) + " is not a valid bool for " + quoted(field.name), literal.span, "true or false");
+        return problem(quoted(literal.text) + " is not a valid bool for " + name_of(field), literal.span, "true or false");
       });
     case Type::kIp: {
       auto addresses = parse_all<event::IpAddress>(all, [&](const Literal& literal) { return parse_ip(literal.text, literal); });
@@ -336,9 +364,12 @@ std::expected<program::Constants, Problem> parse_constants(const Field& field, O
   return parse_texts(field, op, all);
 }
 
-bool names_event_type(const Field& field) { return field.name == "evt.type" || field.name == "syscall.type"; }
+bool names_event_type(const TypedOperand& operand) {
+  const event::FieldUse* use = operand.field();
+  return use != nullptr && (use->field->name == "evt.type" || use->field->name == "syscall.type");
+}
 
-std::optional<Problem> check_event_types(const Field& field, Operator op, const std::vector<const Literal*>& all) {
+std::optional<Problem> check_event_types(const TypedOperand& field, Operator op, const std::vector<const Literal*>& all) {
   if (!names_event_type(field) || (op != Operator::kEqual && op != Operator::kNotEqual && op != Operator::kIn))
     return std::nullopt;
   for (const Literal* literal : all) {
@@ -367,19 +398,118 @@ void remark_on(const std::vector<const Literal*>& all, Operator op, std::vector<
   }
 }
 
-std::expected<void, Problem> check_rhs_field(const Field& left, Operator op, const lang::ValueOf& right, const Field& field) {
-  const lang::Span span = right.field.span;
+// Left and right side of a comparison with a field or a transformer.
+std::expected<void, Problem> check_sides(const TypedOperand& left, Operator op, const TypedOperand& right, lang::Span span) {
   if (op == Operator::kRegex || op == Operator::kPmatch)
-    return problem(std::string(lang::spelling(op)) + " does not compare with a field", span);
-  if (left.has(event::kNoRhs)) return problem(quoted(left.name) + " can't be compared with another field", span);
-  if (field.has(event::kNoRhs)) return problem(quoted(field.name) + " can't stand in val()", span);
-  if (left.type != field.type) {
-    return problem(quoted(left.name) + " is a " + std::string(event::spelling(left.type)) + ", " + quoted(field.name) + " a " +
-                       std::string(event::spelling(field.type)),
-                   span);
+    return problem(std::string(lang::spelling(op)) + " compares with constants only", span);
+  if (names_event_type(left))
+    return problem(name_of(left) + " compares with constants only", span, "name the events: evt.type in (…)");
+  for (const TypedOperand* side : {&left, &right}) {
+    if (side->type == Type::kNet || (side->field() != nullptr && side->field()->field->has(event::kNoRhs)))
+      return problem(name_of(*side) + " can't be compared with another field", span);
   }
-  if (op == Operator::kIn || op == Operator::kIntersects) return problem("val(" + std::string(field.name) + ") is no list", span);
+  if (left.type != right.type || left.list != right.list) {
+    return problem(name_of(left) + " is a " + type_name(left) + ", " + name_of(right) + " a " + type_name(right), span,
+                   "both sides are of one type");
+  }
+  if ((op == Operator::kIn || op == Operator::kIntersects) && !right.list)
+    return problem(name_of(right) + " is no list", span, "write: =");
   return {};
+}
+
+// --- transformers
+
+std::expected<TypedOperand, Problem> check_argument(const lang::TransformArgument& argument, lang::Span call);
+
+std::expected<TypedOperand, Problem> check_list(const lang::TransformList& list, lang::Span call) {
+  std::vector<TypedOperand> items;
+  items.reserve(list.items.size());
+  for (const lang::TransformArgument& argument : list.items) {
+    auto item = check_argument(argument, call);
+    if (!item) return item;
+    if (item->list) return problem(name_of(*item) + " is a list: lists don't nest", call);
+    items.push_back(*std::move(item));
+  }
+  const bool texts = std::ranges::all_of(items, [](const TypedOperand& item) { return item.type == Type::kString; });
+  const Type type = texts ? Type::kString : items.front().type;
+  return TypedOperand{std::move(items), type, true};
+}
+
+std::expected<TypedOperand, Problem> check_argument(const lang::TransformArgument& argument, lang::Span call) {
+  using Result = std::expected<TypedOperand, Problem>;
+  return std::visit(lang::Overload{[](const lang::FieldRef& ref) -> Result {
+                                     auto use = check_field(ref);
+                                     if (!use) return std::unexpected(std::move(use).error());
+                                     const Field& field = *use->field;
+                                     if (field.has(event::kNoTransform))
+                                       return problem(quoted(field.name) + " can't stand in a transformer", ref.span);
+                                     return of_field(*std::move(use));
+                                   },
+                                   [](const Literal& literal) -> Result {
+                                     if (auto wrong = check_size(literal)) return std::unexpected(*std::move(wrong));
+                                     return TypedOperand{literal.text, literal.quoted ? Type::kString : Type::kInt, false};
+                                   },
+                                   [](const lang::TransformPtr& inner) { return check_transform(*inner); },
+                                   [&](const lang::TransformList& list) { return check_list(list, call); }},
+                    argument.node);
+}
+
+// Why the arguments don't fit; empty if they do.
+std::string wrong_arguments(program::Function function, const std::vector<TypedOperand>& arguments) {
+  using enum program::Function;
+  const auto is_scalar = [](const TypedOperand& operand, Type type) { return operand.type == type && !operand.list; };
+  const auto takes = [&](std::string_view what, const TypedOperand& operand) {
+    return "takes " + std::string(what) + ", " + name_of(operand) + " is a " + type_name(operand);
+  };
+  const TypedOperand& first = arguments.front();
+  switch (function) {
+    case kTolower:
+    case kToupper:
+    case kBasename:
+    case kB64:
+    case kLen: {
+      if (arguments.size() != 1) return "takes one argument, not " + std::to_string(arguments.size());
+      const bool fits = is_scalar(first, Type::kString) ||
+                        (is_scalar(first, Type::kBuffer) && (function == kB64 || function == kLen)) ||
+                        (first.list && function == kLen);
+      if (fits) return {};
+      return takes(function == kLen   ? "a string, a buffer or a list"
+                   : function == kB64 ? "a string or a buffer"
+                                      : "a string",
+                   first);
+    }
+    case kJoin:
+    case kGetopt: {
+      if (arguments.size() != 2) return "takes two arguments, not " + std::to_string(arguments.size());
+      const TypedOperand& list = arguments[function == kJoin ? 1 : 0];
+      const TypedOperand& text = arguments[function == kJoin ? 0 : 1];
+      if (!is_scalar(text, Type::kString)) {
+        return takes(function == kJoin ? "a string and then a list" : "a list and then a string", text);
+      }
+      if (!list.list) return takes(function == kJoin ? "a string and then a list" : "a list and then a string", list);
+      if (function == kGetopt && list.type != Type::kString) return takes("a list of strings", list);
+      return {};
+    }
+    case kConcat:
+      if (arguments.size() < 2) return "takes two arguments or more";
+      for (const TypedOperand& argument : arguments) {
+        if (argument.list) return takes("single values", argument);
+      }
+      return {};
+  }
+  return {};
+}
+
+Type result_type(program::Function function, const TypedOperand& first) {
+  if (function == program::Function::kLen) return Type::kUint;
+  return function == program::Function::kB64 ? first.type : Type::kString;
+}
+
+std::expected<TypedOperand, Problem> check_left(const lang::Operand& operand) {
+  if (const auto* transform = std::get_if<lang::Transform>(&operand)) return check_transform(*transform);
+  auto use = check_field(std::get<lang::FieldRef>(operand));
+  if (!use) return std::unexpected(std::move(use).error());
+  return of_field(*std::move(use));
 }
 
 }  // namespace
@@ -398,48 +528,75 @@ std::expected<event::FieldUse, Problem> check_field(const lang::FieldRef& field)
   return std::unexpected(std::move(out));
 }
 
-std::expected<CheckedCompare, Problem> check_types(const lang::Compare& compare) {
-  if (const auto* transform = std::get_if<lang::Transform>(&compare.left)) {
-    return problem("transformer " + transform->name + "() is not supported in this version", transform->span);
-  }
-  const auto& left_ref = std::get<lang::FieldRef>(compare.left);
-  auto left = check_field(left_ref);
-  if (!left) return std::unexpected(std::move(left).error());
-  const Field& field = *left->field;
+TypedOperand of_field(event::FieldUse use) {
+  const Type type = use.field->type;
+  const bool list = is_list(*use.field);
+  return {std::move(use), type, list};
+}
 
-  if (!supports(field.type, compare.op)) {
-    return problem("operator " + std::string(lang::spelling(compare.op)) + " is not supported for " + quoted(field.name) +
-                       ", a " + std::string(event::spelling(field.type)),
-                   compare.op_span, "it has: " + supported_operators(field.type));
+std::expected<TypedOperand, Problem> check_transform(const lang::Transform& transform) {
+  TypedCall call;
+  const auto function = program::find_function(transform.name);
+  if (!function) return problem("unknown transformer " + transform.name + "()", transform.span);
+  call.function = *function;
+  call.text = lang::dump(transform);
+  for (const lang::TransformArgument& argument : transform.arguments) {
+    auto checked = check_argument(argument, transform.span);
+    if (!checked) return checked;
+    call.arguments.push_back(*std::move(checked));
   }
-  if (const auto* transform = std::get_if<lang::Transform>(&compare.right)) {
-    return problem("transformer " + transform->name + "() is not supported in this version", transform->span);
+  if (std::string wrong = wrong_arguments(call.function, call.arguments); !wrong.empty())
+    return problem(transform.name + "() " + std::move(wrong), transform.span);
+  const bool getopt = call.function == program::Function::kGetopt;
+  if (transform.index) {
+    if (!getopt) return problem(transform.name + "() takes no argument in brackets", transform.span);
+    if (transform.index->size() != 1)
+      return problem(quoted(*transform.index) + " is no option letter", transform.span, "one letter: getopt(…)[o]");
+    call.option = transform.index->front();
+  }
+  const Type type = result_type(call.function, call.arguments.front());
+  return TypedOperand{std::move(call), type, getopt && !transform.index};
+}
+
+std::expected<CheckedCompare, Problem> check_types(const lang::Compare& compare) {
+  auto left = check_left(compare.left);
+  if (!left) return std::unexpected(std::move(left).error());
+  if (!supports(*left, compare.op)) {
+    return problem("operator " + std::string(lang::spelling(compare.op)) + " is not supported for " + name_of(*left) + ", a " +
+                       type_name(*left),
+                   compare.op_span, "it has: " + supported_operators(*left));
   }
 
   CheckedCompare checked;
-  checked.left = *std::move(left);
   program::Predicate& predicate = checked.predicate;
   predicate.op = to_op(compare.op);
   predicate.quantifier = to_quantifier(compare.modifier);
-  predicate.field_flags = field.flags;
-  // proc.aname[2] is one ancestor, not any.
-  if (checked.left.argument.present) predicate.field_flags &= static_cast<std::uint8_t>(~event::kExistential);
+  predicate.list = left->list;
+  if (const event::FieldUse* use = left->field()) {
+    predicate.field_flags = use->field->flags;
+    // proc.aname[2] is one ancestor, not any.
+    if (use->argument.present) predicate.field_flags &= static_cast<std::uint8_t>(~event::kExistential);
+  }
+  checked.left = *std::move(left);
 
-  if (const auto* value_of = std::get_if<lang::ValueOf>(&compare.right)) {
-    auto right = check_field(value_of->field);
+  if (std::holds_alternative<lang::ValueOf>(compare.right) || std::holds_alternative<lang::Transform>(compare.right)) {
+    const auto* value_of = std::get_if<lang::ValueOf>(&compare.right);
+    auto right = value_of != nullptr ? check_left(value_of->field) : check_transform(std::get<lang::Transform>(compare.right));
     if (!right) return std::unexpected(std::move(right).error());
-    if (names_event_type(field)) return problem("evt.type can't be compared with a field", value_of->field.span);
-    if (auto fits = check_rhs_field(field, compare.op, *value_of, *right->field); !fits)
-      return std::unexpected(std::move(fits).error());
+    const lang::Span span = value_of != nullptr ? value_of->field.span : std::get<lang::Transform>(compare.right).span;
+    if (auto fits = check_sides(checked.left, compare.op, *right, span); !fits) return std::unexpected(std::move(fits).error());
     checked.right = *std::move(right);
     predicate.constants = std::uint32_t{0};
     return checked;
   }
 
   const std::vector<const Literal*> all = literals(compare.right);
-  if (auto unknown = check_event_types(field, compare.op, all)) return std::unexpected(*std::move(unknown));
+  for (const Literal* literal : all) {
+    if (auto wrong = check_size(*literal)) return std::unexpected(*std::move(wrong));
+  }
+  if (auto unknown = check_event_types(checked.left, compare.op, all)) return std::unexpected(*std::move(unknown));
   if (compare.op != Operator::kExists) {
-    auto constants = parse_constants(field, compare.op, all);
+    auto constants = parse_constants(checked.left, compare.op, all);
     if (!constants) return std::unexpected(std::move(constants).error());
     predicate.constants = *std::move(constants);
     remark_on(all, compare.op, checked.remarks);

@@ -68,6 +68,14 @@ class Dumper {
         expr.node);
   }
 
+  void transform(const Transform& node) {
+    out_ += node.name;
+    out_ += '(';
+    arguments(node.arguments);
+    out_ += ')';
+    if (node.index) out_ += argument_text(*node.index);
+  }
+
  private:
   void group(const std::vector<ExprPtr>& operands, std::string_view word) {
     out_ += '(';
@@ -101,14 +109,6 @@ class Dumper {
       if (i > 0) out_ += ',';
       argument(all[i]);
     }
-  }
-
-  void transform(const Transform& node) {
-    out_ += node.name;
-    out_ += '(';
-    arguments(node.arguments);
-    out_ += ')';
-    if (node.index) out_ += argument_text(*node.index);
   }
 
   void compare(const Compare& node) {
@@ -246,6 +246,12 @@ const char* spelling(Modifier modifier) {
 std::string dump(const Expr& expr) {
   Dumper dumper;
   dumper.expr(expr);
+  return dumper.take();
+}
+
+std::string dump(const Transform& transform) {
+  Dumper dumper;
+  dumper.transform(transform);
   return dumper.take();
 }
 

@@ -123,6 +123,7 @@ const char* spelling(Modifier modifier);
 
 // Fully parenthesised text of the tree in the normal form of design.md section 7.
 std::string dump(const Expr& expr);
+std::string dump(const Transform& transform);
 
 ExprPtr clone(const Expr& expr);
 

@@ -244,6 +244,15 @@ bool holds_named(const Predicate& p, const Value& left, const Value& right) {
                   [&](const Value& l) { return of_names(right, every, [&](const Value& r) { return holds_scalar(p, l, r); }); });
 }
 
+bool holds_lists(Op op, event::ValueList left, const Value& right) {
+  const auto* others = std::get_if<event::ValueList>(&right.data);
+  if (others == nullptr) return false;
+  const auto known = [&](const Value& item) {
+    return std::ranges::any_of(*others, [&](const Value& other) { return compare_values(Op::kEqual, item, other); });
+  };
+  return op == Op::kIn ? std::ranges::all_of(left, known) : std::ranges::any_of(left, known);
+}
+
 }  // namespace
 
 std::string_view spelling(Op op) {
@@ -289,6 +298,10 @@ bool holds(const Predicate& predicate, const Value& left, const Value& right) {
   if (list == nullptr) return holds_named(predicate, left, right);
   if (predicate.op == Op::kExists) return true;
   const auto test = [&](const Value& item) { return holds_scalar(predicate, item, right); };
+  if (predicate.list) {
+    if (std::holds_alternative<std::uint32_t>(predicate.constants)) return holds_lists(predicate.op, *list, right);
+    return predicate.op == Op::kIn ? std::ranges::all_of(*list, test) : std::ranges::any_of(*list, test);
+  }
   // fd.ip != x wants both ends to differ; everything else is content with one (rule-language.md 2.5, 2.6).
   if (predicate.op == Op::kNotEqual && (predicate.field_flags & event::kBothEnds) != 0) return std::ranges::all_of(*list, test);
   return std::ranges::any_of(*list, test);
