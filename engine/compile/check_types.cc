@@ -7,7 +7,9 @@
 #include <limits>
 #include <re2/re2.h>
 
+#include "engine/compile/services.h"
 #include "engine/lang/diagnostic.h"
+#include "engine/lang/parser.h"
 
 namespace shrike::compile {
 namespace {
@@ -31,13 +33,19 @@ std::string quoted(std::string_view text) { return '"' + std::string(text) + '"'
 // TODO(list)
 bool is_list(const Field&) { return false; }
 
-std::optional<Problem> check_size(const Literal& literal) {
-  if (literal.text.size() <= kMaxConstantBytes) return std::nullopt;
-  return Problem{Problem::Kind::kOther,
-                 "filter parameter too long: " + std::to_string(literal.text.size()) + " bytes, more than " +
+// What is wrong with a constant whatever the operator.
+std::optional<Problem> check_constant(const Literal& literal, Type type) {
+  const auto wrong = [&](std::string message, std::string hint) {
+    return Problem{Problem::Kind::kOther, std::move(message), std::move(hint), literal.span};
+  };
+  if (literal.text.size() > kMaxConstantBytes) {
+    return wrong("filter parameter too long: " + std::to_string(literal.text.size()) + " bytes, more than " +
                      std::to_string(kMaxConstantBytes),
-                 {},
-                 literal.span};
+                 {});
+  }
+  if (type != Type::kBuffer && literal.text.find('\0') != std::string::npos)
+    return wrong("a NUL byte can stand in a constant for a buffer only", "\\x00 goes with evt.buffer");
+  return std::nullopt;
 }
 
 bool is_text(Type type) { return type == Type::kString; }
@@ -138,16 +146,6 @@ Quantifier to_quantifier(lang::Modifier modifier) {
   return Quantifier::kNone;
 }
 
-// Names of ports that rules use; a table of our own, so that a rule file means the same on every host.
-struct Service {
-  std::string_view name;
-  std::uint16_t port;
-};
-constexpr Service kServices[] = {{"ftp", 21},    {"ssh", 22},      {"telnet", 23},  {"smtp", 25},         {"domain", 53},
-                                 {"http", 80},   {"kerberos", 88}, {"pop3", 110},   {"ntp", 123},         {"imap", 143},
-                                 {"snmp", 161},  {"ldap", 389},    {"https", 443},  {"syslog", 514},      {"ldaps", 636},
-                                 {"imaps", 993}, {"pop3s", 995},   {"mysql", 3306}, {"postgresql", 5432}, {"redis", 6379}};
-
 // As messages call it: "proc.name", "tolower()".
 std::string name_of(const TypedOperand& operand) {
   if (const event::FieldUse* use = operand.field()) return quoted(use->field->name);
@@ -163,8 +161,7 @@ std::expected<std::variant<std::int64_t, std::uint64_t>, Problem> parse_number(c
   const std::string& text = literal.text;
   if (field.type == Type::kPort) {
     if (text.empty()) return std::uint64_t{0};
-    const auto service = std::ranges::find(kServices, std::string_view(text), &Service::name);
-    if (service != std::end(kServices)) return std::uint64_t{service->port};
+    if (const auto port = port_of_service(text)) return std::uint64_t{*port};
   }
   const bool is_signed = field.type == Type::kInt;
   const char* first = text.data();
@@ -206,6 +203,12 @@ std::expected<event::IpAddress, Problem> parse_ip(std::string_view text, const L
                        ? "an address without /; networks go with fd.net, fd.snet, fd.cnet, fd.lnet, fd.rnet"
                        : "");
   }
+  return address;
+}
+
+std::expected<event::IpAddress, Problem> parse_address(const Literal& literal) {
+  auto address = parse_ip(literal.text, literal);
+  if (address) *address = event::canonical(*address);  // as events have it
   return address;
 }
 
@@ -265,11 +268,13 @@ std::optional<std::string> simpler_than(std::string_view regex) {
   if (core.starts_with(".*")) open_front = true, core.remove_prefix(2);
   if (core.ends_with(".*")) open_back = true, core.remove_suffix(2);
   if (core.find_first_of("\\^$.|?*+()[]{}") != std::string_view::npos) return std::nullopt;
+  if (core.empty() && (open_front || open_back)) return "exists";
+  const std::string text = lang::dump(Literal{.text = std::string(core), .quoted = true, .span = {}});
   return std::string(open_front && open_back ? "contains"
                      : open_front            ? "endswith"
                      : open_back             ? "startswith"
                                              : "=") +
-         ' ' + std::string(core);
+         ' ' + text;
 }
 
 // All constants of the right side, in order; empty for `exists`, val() and transformers.
@@ -294,14 +299,10 @@ std::expected<program::Constants, Problem> parse_all(const std::vector<const Lit
   return program::Constants(std::move(values));
 }
 
-std::expected<program::Constants, Problem> parse_texts(const TypedOperand& field, Operator op,
-                                                       const std::vector<const Literal*>& all) {
+std::expected<program::Constants, Problem> parse_texts(Operator op, const std::vector<const Literal*>& all) {
   program::Texts texts;
   texts.reserve(all.size());
   for (const Literal* literal : all) {
-    if (is_text(field.type) && literal->text.find('\0') != std::string::npos) {
-      return problem("a NUL byte can't stand in a text", literal->span);
-    }
     if (op == Operator::kBcontains || op == Operator::kBstartswith) {
       auto bytes = parse_hex(*literal);
       if (!bytes) return std::unexpected(std::move(bytes).error());
@@ -335,7 +336,7 @@ std::expected<program::Constants, Problem> parse_constants(const TypedOperand& f
         return problem(quoted(literal.text) + " is not a valid bool for " + name_of(field), literal.span, "true or false");
       });
     case Type::kIp: {
-      auto addresses = parse_all<event::IpAddress>(all, [&](const Literal& literal) { return parse_ip(literal.text, literal); });
+      auto addresses = parse_all<event::IpAddress>(all, [](const Literal& literal) { return parse_address(literal); });
       if (addresses && (op == Operator::kIn || op == Operator::kIntersects))
         std::ranges::sort(std::get<std::vector<event::IpAddress>>(*addresses));
       return addresses;
@@ -361,7 +362,7 @@ std::expected<program::Constants, Problem> parse_constants(const TypedOperand& f
     for (const Literal* literal : all) patterns.push_back(program::parse_path_pattern(literal->text));
     return program::Constants(std::move(patterns));
   }
-  return parse_texts(field, op, all);
+  return parse_texts(op, all);
 }
 
 bool names_event_type(const TypedOperand& operand) {
@@ -383,18 +384,35 @@ std::optional<Problem> check_event_types(const TypedOperand& field, Operator op,
   return std::nullopt;
 }
 
+// Is the text a field as it would stand in a rule?
+bool names_field(std::string_view text) {
+  const std::size_t open = text.find('[');
+  if (open == std::string_view::npos) return event::resolve_field(text, std::nullopt).has_value();
+  const auto bracket = lang::parse_bracket(text.substr(open));
+  return bracket && open + bracket->size == text.size() &&
+         event::resolve_field(text.substr(0, open), bracket->argument).has_value();
+}
+
+bool names_transform(std::string_view text) {
+  if (!lang::starts_transform(text)) return false;
+  const auto prefix = lang::parse_transform(text);
+  return prefix && prefix->size == text.size();
+}
+
 // Constants that look as if something else was meant.
 void remark_on(const std::vector<const Literal*>& all, Operator op, std::vector<Remark>& remarks) {
   for (const Literal* literal : all) {
-    if (!literal->quoted && event::resolve_field(literal->text, std::nullopt)) {
+    if (names_field(literal->text)) {
       remarks.push_back({"compares with the text \"" + literal->text + "\", which is also a field",
                          "to compare with the field write val(" + literal->text + ")", literal->span});
     }
-    if (op == Operator::kRegex) {
-      if (const auto simpler = simpler_than(literal->text)) {
-        remarks.push_back({"this regex needs no regex", "write: " + *simpler, literal->span});
-      }
+    if (names_transform(literal->text)) {
+      remarks.push_back({"compares with the text \"" + literal->text + "\", which reads like a transformer",
+                         "to compare with what it yields write it without quotes", literal->span});
     }
+    if (op != Operator::kRegex) continue;
+    if (const auto simpler = simpler_than(literal->text))
+      remarks.push_back({"this regex needs no regex", "write: " + *simpler, literal->span});
   }
 }
 
@@ -446,7 +464,8 @@ std::expected<TypedOperand, Problem> check_argument(const lang::TransformArgumen
                                      return of_field(*std::move(use));
                                    },
                                    [](const Literal& literal) -> Result {
-                                     if (auto wrong = check_size(literal)) return std::unexpected(*std::move(wrong));
+                                     if (auto wrong = check_constant(literal, Type::kString))
+                                       return std::unexpected(*std::move(wrong));
                                      return TypedOperand{literal.text, literal.quoted ? Type::kString : Type::kInt, false};
                                    },
                                    [](const lang::TransformPtr& inner) { return check_transform(*inner); },
@@ -592,7 +611,7 @@ std::expected<CheckedCompare, Problem> check_types(const lang::Compare& compare)
 
   const std::vector<const Literal*> all = literals(compare.right);
   for (const Literal* literal : all) {
-    if (auto wrong = check_size(*literal)) return std::unexpected(*std::move(wrong));
+    if (auto wrong = check_constant(*literal, checked.left.type)) return std::unexpected(*std::move(wrong));
   }
   if (auto unknown = check_event_types(checked.left, compare.op, all)) return std::unexpected(*std::move(unknown));
   if (compare.op != Operator::kExists) {

@@ -50,7 +50,9 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 bool is_word(char c) { return is_alpha(c) || is_digit(c) || c == '_'; }
 bool is_quote(char c) { return c == '"' || c == '\''; }
-bool is_bare(char c) { return !is_blank(c) && !is_quote(c) && c != '(' && c != ')' && c != '=' && c != ','; }
+// Form feed and vertical tab end a bare text, but are no blanks.
+bool is_space(char c) { return is_blank(c) || c == '\f' || c == '\v'; }
+bool is_bare(char c) { return !is_space(c) && !is_quote(c) && c != '(' && c != ')' && c != '=' && c != ','; }
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -456,7 +458,7 @@ class Parser {
       argument = std::move(literal.text);
     } else {
       const std::size_t begin = at_;
-      while (!at_end() && !is_blank(peek()) && !is_quote(peek()) && peek() != '[' && peek() != ']') ++at_;
+      while (!at_end() && !is_space(peek()) && !is_quote(peek()) && peek() != '[' && peek() != ']') ++at_;
       if (at_ == begin) {
         if (at_end()) {
           fail("\"[\" is never closed", {}, open);
