@@ -28,7 +28,8 @@ std::string quoted(std::string_view text) { return '"' + std::string(text) + '"'
 
 bool is_text(Type type) { return type == Type::kString; }
 bool is_number(Type type) {
-  return type == Type::kInt || type == Type::kUint || type == Type::kTime || type == Type::kDuration || type == Type::kPort;
+  return type == Type::kInt || type == Type::kUint || type == Type::kTime || type == Type::kDuration || type == Type::kPort ||
+         type == Type::kDouble;
 }
 
 bool is_numeric_order(Operator op) {
@@ -37,6 +38,7 @@ bool is_numeric_order(Operator op) {
 
 // Does the operator exist for the type?
 bool supports(Type type, Operator op) {
+  if (type == Type::kOpaque) return op == Operator::kExists;
   if (op == Operator::kExists || op == Operator::kEqual || op == Operator::kNotEqual || op == Operator::kIn ||
       op == Operator::kIntersects)
     return true;
@@ -298,6 +300,7 @@ std::expected<program::Constants, Problem> parse_constants(const Field& field, O
     case Type::kTime:
     case Type::kDuration:
     case Type::kPort:
+    case Type::kDouble:
       return parse_all<std::variant<std::int64_t, std::uint64_t>>(
           all, [&](const Literal& literal) { return parse_number(field, literal); });
     case Type::kBool:
@@ -316,6 +319,7 @@ std::expected<program::Constants, Problem> parse_constants(const Field& field, O
       return parse_all<program::Network>(all, parse_network);
     case Type::kString:
     case Type::kBuffer:
+    case Type::kOpaque:
       break;
   }
   if (op == Operator::kRegex) {
