@@ -30,9 +30,6 @@ constexpr std::size_t kMaxConstantBytes = 255;  // rule-language.md 2.2
 
 std::string quoted(std::string_view text) { return '"' + std::string(text) + '"'; }
 
-// TODO(list)
-bool is_list(const Field&) { return false; }
-
 // What is wrong with a constant whatever the operator.
 std::optional<Problem> check_constant(const Literal& literal, Type type) {
   const auto wrong = [&](std::string message, std::string hint) {
@@ -50,17 +47,25 @@ std::optional<Problem> check_constant(const Literal& literal, Type type) {
 
 bool is_text(Type type) { return type == Type::kString; }
 bool is_number(Type type) {
-  return type == Type::kInt || type == Type::kUint || type == Type::kTime || type == Type::kDuration || type == Type::kPort;
+  return type == Type::kInt || type == Type::kUint || type == Type::kTime || type == Type::kDuration || type == Type::kPort ||
+         type == Type::kDouble;
 }
 
 bool is_numeric_order(Operator op) {
   return op == Operator::kLess || op == Operator::kLessEqual || op == Operator::kGreater || op == Operator::kGreaterEqual;
 }
 
+bool is_within(const TypedOperand& operand) {
+  const event::FieldUse* use = operand.field();
+  return use != nullptr && use->field->has(event::kWithin);
+}
+
 // Does the operator exist for the type?
 bool supports(const TypedOperand& operand, Operator op) {
   const Type type = operand.type;
+  if (is_within(operand)) return op == Operator::kEqual;
   if (operand.list) return op == Operator::kExists || op == Operator::kIn || op == Operator::kIntersects;
+  if (type == Type::kOpaque) return op == Operator::kExists;
   if (op == Operator::kExists || op == Operator::kEqual || op == Operator::kNotEqual || op == Operator::kIn ||
       op == Operator::kIntersects)
     return true;
@@ -156,40 +161,43 @@ std::string type_name(const TypedOperand& operand) {
   return (operand.list ? "list of " : "") + std::string(event::spelling(operand.type));
 }
 
-std::expected<std::variant<std::int64_t, std::uint64_t>, Problem> parse_number(const TypedOperand& field,
-                                                                               const Literal& literal) {
+using Number = std::variant<std::int64_t, std::uint64_t>;
+
+// What numbers of the operand lie in.
+std::int64_t least(const TypedOperand& operand) {
+  if (operand.type == Type::kDouble) return std::numeric_limits<std::int64_t>::min();
+  return operand.field() != nullptr ? operand.field()->field->min() : 0;
+}
+std::uint64_t most(const TypedOperand& operand) {
+  if (operand.type == Type::kDouble) return std::numeric_limits<std::int64_t>::max();
+  return operand.field() != nullptr ? operand.field()->field->max() : std::numeric_limits<std::uint64_t>::max();
+}
+
+std::expected<Number, Problem> parse_number(const TypedOperand& operand, const Literal& literal) {
   const std::string& text = literal.text;
-  if (field.type == Type::kPort) {
+  if (operand.type == Type::kPort) {
     if (text.empty()) return std::uint64_t{0};
     if (const auto port = port_of_service(text)) return std::uint64_t{*port};
   }
-  const bool is_signed = field.type == Type::kInt;
-  const char* first = text.data();
-  const char* last = first + text.size();
-  if (first != last && *first == '+') ++first;
-  std::int64_t negative = 0;
-  std::uint64_t positive = 0;
-  std::from_chars_result result{};
-  const bool minus = first != last && *first == '-';
-  if (minus) {
-    result = std::from_chars(first, last, negative);
-  } else {
-    result = std::from_chars(first, last, positive);
+  const bool minus = text.starts_with('-');
+  const char* first = text.data() + (minus || text.starts_with('+') ? 1 : 0);
+  const char* last = text.data() + text.size();
+  std::uint64_t size = 0;
+  const auto [end, error] = std::from_chars(first, last, size);
+  if ((error != std::errc() && error != std::errc::result_out_of_range) || end != last || first == last) {
+    return problem(quoted(text) + " is not a valid number for " + name_of(operand), literal.span,
+                   operand.type == Type::kPort ? "a decimal integer, or the name of a service such as https"
+                                               : "write a decimal integer");
   }
-  const std::string name = name_of(field);
-  if (result.ec == std::errc::result_out_of_range) return problem(quoted(text) + " is out of range for " + name, literal.span);
-  if (result.ec != std::errc() || result.ptr != last || first == last) {
-    return problem(quoted(text) + " is not a valid number for " + name, literal.span, "write a decimal integer");
+  const std::int64_t low = least(operand);
+  // The size of `low`; of the least int64 too.
+  const std::uint64_t below = ~static_cast<std::uint64_t>(low) + 1;
+  if (error != std::errc() || size > (minus ? below : most(operand))) {
+    return problem(quoted(text) + " is out of range for " + name_of(operand), literal.span,
+                   std::to_string(low) + " to " + std::to_string(most(operand)));
   }
-  if (minus && !is_signed && negative != 0) return problem(quoted(text) + " is negative, " + name + " never is", literal.span);
-  if (!is_signed && field.type == Type::kPort && positive > 65535)
-    return problem(quoted(text) + " is not a port", literal.span, "0 to 65535");
-  if (minus) return negative;
-  if (is_signed && positive > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
-    return problem(quoted(text) + " is out of range for " + name, literal.span);
-  }
-  return is_signed ? std::variant<std::int64_t, std::uint64_t>(static_cast<std::int64_t>(positive))
-                   : std::variant<std::int64_t, std::uint64_t>(positive);
+  if (low == 0) return size;
+  return static_cast<std::int64_t>(minus ? ~size + 1 : size);
 }
 
 std::expected<event::IpAddress, Problem> parse_ip(std::string_view text, const Literal& literal) {
@@ -327,7 +335,8 @@ std::expected<program::Constants, Problem> parse_constants(const TypedOperand& f
     case Type::kTime:
     case Type::kDuration:
     case Type::kPort:
-      return parse_all<std::variant<std::int64_t, std::uint64_t>>(
+    case Type::kDouble:
+      return parse_all<Number>(
           all, [&](const Literal& literal) { return parse_number(field, literal); });
     case Type::kBool:
       return parse_all<bool>(all, [&](const Literal& literal) -> std::expected<bool, Problem> {
@@ -345,6 +354,7 @@ std::expected<program::Constants, Problem> parse_constants(const TypedOperand& f
       return parse_all<program::Network>(all, parse_network);
     case Type::kString:
     case Type::kBuffer:
+    case Type::kOpaque:
       break;
   }
   if (op == Operator::kRegex) {
@@ -549,7 +559,7 @@ std::expected<event::FieldUse, Problem> check_field(const lang::FieldRef& field)
 
 TypedOperand of_field(event::FieldUse use) {
   const Type type = use.field->type;
-  const bool list = is_list(*use.field);
+  const bool list = use.field->has(event::kList);
   return {std::move(use), type, list};
 }
 
@@ -591,6 +601,10 @@ std::expected<CheckedCompare, Problem> check_types(const lang::Compare& compare)
   predicate.op = to_op(compare.op);
   predicate.quantifier = to_quantifier(compare.modifier);
   predicate.list = left->list;
+  if (is_within(*left)) {
+    if (predicate.quantifier != Quantifier::kNone) return problem(name_of(*left) + " takes one constant", compare.op_span);
+    predicate.op = Op::kLessEqual;  // "= D": at most D away
+  }
   if (const event::FieldUse* use = left->field()) {
     predicate.field_flags = use->field->flags;
     // proc.aname[2] is one ancestor, not any.

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace shrike::event {
 
@@ -29,6 +30,10 @@ std::string to_text(const Value& value) {
     std::string operator()(bool flag) const { return flag ? "true" : "false"; }
     std::string operator()(std::int64_t number) const { return std::to_string(number); }
     std::string operator()(std::uint64_t number) const { return std::to_string(number); }
+    std::string operator()(double number) const {
+      std::array<char, 32> text{};
+      return {text.data(), std::to_chars(text.data(), text.data() + text.size(), number).ptr};
+    }
     std::string operator()(std::string_view text) const { return std::string(text); }
     std::string operator()(const IpAddress& address) const { return to_text(address); }
     std::string operator()(ValueList list) const {

@@ -134,11 +134,33 @@ bool compare_numbers(Op op, A left, B right) {
   }
 }
 
+bool compare_doubles(Op op, double left, double right) {
+  switch (op) {
+    case Op::kEqual:
+    case Op::kIn:
+    case Op::kIntersects:
+      return left == right;
+    case Op::kNotEqual:
+      return left != right;
+    case Op::kLess:
+      return left < right;
+    case Op::kLessEqual:
+      return left <= right;
+    case Op::kGreater:
+      return left > right;
+    case Op::kGreaterEqual:
+      return left >= right;
+    default:
+      return false;
+  }
+}
+
 bool compare_number(Op op, const Value& left, const std::variant<std::int64_t, std::uint64_t>& right) {
   return std::visit(
       [&](auto number) {
         if (const auto* i = std::get_if<std::int64_t>(&left.data)) return compare_numbers(op, *i, number);
         if (const auto* u = std::get_if<std::uint64_t>(&left.data)) return compare_numbers(op, *u, number);
+        if (const auto* d = std::get_if<double>(&left.data)) return compare_doubles(op, *d, static_cast<double>(number));
         return false;
       },
       right);
@@ -176,6 +198,10 @@ bool compare_values(Op op, const Value& left, const Value& right) {
   }
   if (const auto* number = std::get_if<std::int64_t>(&right.data)) return compare_number(op, left, *number);
   if (const auto* number = std::get_if<std::uint64_t>(&right.data)) return compare_number(op, left, *number);
+  if (const auto* number = std::get_if<double>(&right.data)) {
+    const auto* other = std::get_if<double>(&left.data);
+    return other != nullptr && compare_doubles(op, *other, *number);
+  }
   const bool equal = left.data.index() == right.data.index() &&
                      ((std::holds_alternative<bool>(left.data) && std::get<bool>(left.data) == std::get<bool>(right.data)) ||
                       (std::holds_alternative<event::IpAddress>(left.data) &&
