@@ -12,10 +12,12 @@ namespace {
 
 FieldValue to_field_value(const event::FieldUse& use, const event::Value& value) {
   if (value.absent()) return std::monostate{};
+  std::string text = event::field_text(use, value);
+  if (text != event::to_text(value)) return text;  // numbers that are not shown as decimal ones are texts
   if (const auto* flag = std::get_if<bool>(&value.data)) return *flag;
   if (const auto* number = std::get_if<std::int64_t>(&value.data)) return *number;
   if (const auto* number = std::get_if<std::uint64_t>(&value.data)) return *number;
-  return event::field_text(use, value);
+  return text;
 }
 
 std::string field_value_text(const FieldValue& value) {
@@ -85,7 +87,7 @@ Alert make_alert(const program::Program& program, const program::Rule& rule, con
       alert.message += part.literal;
       continue;
     }
-    std::string text = event::field_text(program.slots[*part.slot].use, value(*part.slot));
+    std::string text = program::value_text(program.slots[*part.slot], value(*part.slot));
     if (part.width != 0) text.resize(part.width, ' ');
     alert.message += text;
   }

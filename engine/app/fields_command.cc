@@ -18,12 +18,20 @@ std::string argument_text(event::ArgumentKind kind) {
       return "";
     case event::ArgumentKind::kOptionalIndex:
       return "[N] optional";
+    case event::ArgumentKind::kRequiredIndex:
+      return "[N]";
     case event::ArgumentKind::kOptionalKey:
       return "[KEY] optional";
     case event::ArgumentKind::kRequiredKey:
       return "[KEY]";
     case event::ArgumentKind::kParameter:
       return ".NAME or [N]";
+    case event::ArgumentKind::kRawParameter:
+    case event::ArgumentKind::kEventType:
+    case event::ArgumentKind::kSuffix:
+      return ".NAME";
+    case event::ArgumentKind::kOptionalSuffix:
+      return ".src or .dst, optional";
   }
   return "";
 }

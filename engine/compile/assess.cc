@@ -61,6 +61,7 @@ class Folder {
 
  private:
   std::optional<bool> check(const program::Predicate& predicate) {
+    if (program_.slots[predicate.slot].call) return std::nullopt;
     const event::FieldUse& use = program_.slots[predicate.slot].use;
     if (std::holds_alternative<std::uint32_t>(predicate.constants)) return std::nullopt;  // val()
     if (use.field->name == "evt.num") {
@@ -124,10 +125,10 @@ std::string join(const event::EventSet& set) {
 
 // A field of the condition that nothing supplies for any of the events; empty if there is none.
 std::string missing_field(const Program& program, const program::Rule& rule, const event::EventSet& events) {
-  for (const auto& [use] : program.slots) {
-    const std::string name = use.text();
-    if (!std::ranges::binary_search(rule.condition_fields, name)) continue;
-    if (!event::is_known(use, events, event::Tier::kTracing)) return name;
+  for (const program::Slot& slot : program.slots) {
+    const std::string name = slot.text();
+    if (slot.call || !std::ranges::binary_search(rule.condition_fields, name)) continue;
+    if (!event::is_known(slot.use, events, event::Tier::kTracing)) return name;
   }
   return {};
 }
@@ -139,14 +140,32 @@ bool is_told_at_exit(std::string_view field) {
   return std::ranges::find(kFields, field) != std::end(kFields);
 }
 
+bool reads_fd_number(const Program& program, const program::CallArgument& argument);
+
+// Is the slot fd.num, or made of it?
+bool reads_fd_number(const Program& program, std::uint32_t slot) {
+  const auto& [use, call] = program.slots[slot];
+  if (!call) return use.field->name == "fd.num";
+  return std::ranges::any_of(call->arguments, [&](const auto& argument) { return reads_fd_number(program, argument); });
+}
+
+bool reads_fd_number(const Program& program, const program::CallArgument& argument) {
+  if (const auto* slot = std::get_if<std::uint32_t>(&argument.node)) return reads_fd_number(program, *slot);
+  const auto* items = std::get_if<std::vector<program::CallArgument>>(&argument.node);
+  return items != nullptr && std::ranges::any_of(*items, [&](const auto& item) { return reads_fd_number(program, item); });
+}
+
 // Does the condition tell one number of a successful open from another?
 bool compares_fd_number(const Program& program, std::uint32_t at) {
   const Node& node = program.nodes[at];
   if (node.kind == Node::Kind::kCheck) {
     const program::Predicate& predicate = program.predicates[node.first];
+    const auto* right = std::get_if<std::uint32_t>(&predicate.constants);
+    if (right != nullptr && reads_fd_number(program, *right)) return true;
+    if (program.slots[predicate.slot].call) return reads_fd_number(program, predicate.slot);
     if (program.slots[predicate.slot].use.field->name != "fd.num") return false;
     const auto holds = [&](std::int64_t number) { return program::holds(predicate, event::Value(number)); };
-    if (std::holds_alternative<std::uint32_t>(predicate.constants)) return true;  // val()
+    if (right != nullptr) return true;
     const auto* numbers = std::get_if<program::Numbers>(&predicate.constants);
     const bool some = numbers != nullptr && std::ranges::any_of(*numbers, [](const auto& number) {
                         return std::visit([](auto n) { return std::cmp_greater(n, 0); }, number);
@@ -167,8 +186,9 @@ bool wants_open_result(const Program& program, const program::Rule& rule) {
     opens.set(event::index(type));
   if ((rule.events & opens).none()) return false;
   if (Folder(program, Given::kFailedOpen).fold(rule.root) != false) return true;
-  for (const auto& [use] : program.slots) {
-    if (is_told_at_exit(use.field->name) && std::ranges::binary_search(rule.condition_fields, use.text())) return true;
+  for (const program::Slot& slot : program.slots) {
+    if (!slot.call && is_told_at_exit(slot.use.field->name) && std::ranges::binary_search(rule.condition_fields, slot.text()))
+      return true;
   }
   return compares_fd_number(program, rule.root) ||
          std::ranges::any_of(rule.output_fields, [&](const program::OutputField& output) {

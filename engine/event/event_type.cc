@@ -12,43 +12,43 @@ using enum ParamKind;
 
 // Parameters in the order evt.args prints them (rule-language.md 3.5). One line each, as in the reference.
 // clang-format off
-constexpr Param kExecveParams[] = {{"res", kErrno}, {"exe", kText}, {"args", kBytes}, {"tid", kPid}, {"pid", kPid}, {"ptid", kPid}, {"cwd", kText}, {"fdlimit", kUint}, {"pgft_maj", kUint}, {"pgft_min", kUint}, {"vm_size", kUint}, {"vm_rss", kUint}, {"vm_swap", kUint}, {"comm", kText}, {"cgroups", kBytes}, {"env", kBytes}, {"tty", kUint}, {"vpgid", kPid}, {"loginuid", kUid}, {"flags", kFlags}, {"cap_inheritable", kUint}, {"cap_permitted", kUint}, {"cap_effective", kUint}, {"exe_ino", kUint}, {"exe_ino_ctime", kTime}, {"exe_ino_mtime", kTime}, {"uid", kUid}, {"trusted_exepath", kPath}, {"pgid", kPid}, {"gid", kGid}, {"filename", kPath}};
-constexpr Param kExecveatParams[] = {{"res", kErrno}, {"exe", kText}, {"args", kBytes}, {"tid", kPid}, {"pid", kPid}, {"ptid", kPid}, {"cwd", kText}, {"fdlimit", kUint}, {"pgft_maj", kUint}, {"pgft_min", kUint}, {"vm_size", kUint}, {"vm_rss", kUint}, {"vm_swap", kUint}, {"comm", kText}, {"cgroups", kBytes}, {"env", kBytes}, {"tty", kUint}, {"vpgid", kPid}, {"loginuid", kUid}, {"flags", kFlags}, {"cap_inheritable", kUint}, {"cap_permitted", kUint}, {"cap_effective", kUint}, {"exe_ino", kUint}, {"exe_ino_ctime", kTime}, {"exe_ino_mtime", kTime}, {"uid", kUid}, {"trusted_exepath", kPath}, {"pgid", kPid}, {"gid", kGid}};
-constexpr Param kOpenParams[] = {{"fd", kFd}, {"name", kPath}, {"flags", kFlags}, {"mode", kUint}, {"dev", kUint}, {"ino", kUint}};
-constexpr Param kOpenatParams[] = {{"fd", kFd}, {"dirfd", kFd}, {"name", kRelativePath}, {"flags", kFlags}, {"mode", kUint}, {"dev", kUint}, {"ino", kUint}};
-constexpr Param kOpenat2Params[] = {{"fd", kFd}, {"dirfd", kFd}, {"name", kRelativePath}, {"flags", kFlags}, {"mode", kUint}, {"resolve", kFlags}, {"dev", kUint}, {"ino", kUint}};
-constexpr Param kCreatParams[] = {{"fd", kFd}, {"name", kPath}, {"mode", kUint}, {"dev", kUint}, {"ino", kUint}, {"creat_flags", kFlags}};
+constexpr Param kExecveParams[] = {{"res", kErrno}, {"exe", kText}, {"args", kBytes}, {"tid", kPid}, {"pid", kPid}, {"ptid", kPid}, {"cwd", kText}, {"fdlimit", kUint64}, {"pgft_maj", kUint64}, {"pgft_min", kUint64}, {"vm_size", kUint32}, {"vm_rss", kUint32}, {"vm_swap", kUint32}, {"comm", kText}, {"cgroups", kBytes}, {"env", kBytes}, {"tty", kUint32}, {"vpgid", kPid}, {"loginuid", kUid}, {"flags", kFlags32}, {"cap_inheritable", kUint64}, {"cap_permitted", kUint64}, {"cap_effective", kUint64}, {"exe_ino", kUint64}, {"exe_ino_ctime", kAbsTime}, {"exe_ino_mtime", kAbsTime}, {"uid", kUid}, {"trusted_exepath", kPath}, {"pgid", kPid}, {"gid", kGid}, {"filename", kPath}};
+constexpr Param kExecveatParams[] = {{"res", kErrno}, {"exe", kText}, {"args", kBytes}, {"tid", kPid}, {"pid", kPid}, {"ptid", kPid}, {"cwd", kText}, {"fdlimit", kUint64}, {"pgft_maj", kUint64}, {"pgft_min", kUint64}, {"vm_size", kUint32}, {"vm_rss", kUint32}, {"vm_swap", kUint32}, {"comm", kText}, {"cgroups", kBytes}, {"env", kBytes}, {"tty", kUint32}, {"vpgid", kPid}, {"loginuid", kUid}, {"flags", kFlags32}, {"cap_inheritable", kUint64}, {"cap_permitted", kUint64}, {"cap_effective", kUint64}, {"exe_ino", kUint64}, {"exe_ino_ctime", kAbsTime}, {"exe_ino_mtime", kAbsTime}, {"uid", kUid}, {"trusted_exepath", kPath}, {"pgid", kPid}, {"gid", kGid}};
+constexpr Param kOpenParams[] = {{"fd", kFd}, {"name", kPath}, {"flags", kFlags32}, {"mode", kUint32}, {"dev", kUint32}, {"ino", kUint64}};
+constexpr Param kOpenatParams[] = {{"fd", kFd}, {"dirfd", kFd}, {"name", kRelativePath}, {"flags", kFlags32}, {"mode", kUint32}, {"dev", kUint32}, {"ino", kUint64}};
+constexpr Param kOpenat2Params[] = {{"fd", kFd}, {"dirfd", kFd}, {"name", kRelativePath}, {"flags", kFlags32}, {"mode", kUint32}, {"resolve", kFlags32}, {"dev", kUint32}, {"ino", kUint64}};
 constexpr Param kConnectParams[] = {{"res", kErrno}, {"tuple", kTuple}, {"fd", kFd}, {"addr", kAddress}};
-constexpr Param kSymlinkParams[] = {{"res", kErrno}, {"target", kText}, {"linkpath", kPath}};
-constexpr Param kSymlinkatParams[] = {{"res", kErrno}, {"target", kText}, {"linkdirfd", kFd}, {"linkpath", kRelativePath}};
-constexpr Param kLinkParams[] = {{"res", kErrno}, {"oldpath", kPath}, {"newpath", kPath}};
-constexpr Param kLinkatParams[] = {{"res", kErrno}, {"olddir", kFd}, {"oldpath", kRelativePath}, {"newdir", kFd}, {"newpath", kRelativePath}, {"flags", kFlags}};
-constexpr Param kPtraceParams[] = {{"res", kErrno}, {"addr", kDynamic}, {"data", kDynamic}, {"request", kEnum}, {"pid", kPid}};
-constexpr Param kAcceptParams[] = {{"fd", kFd}, {"tuple", kTuple}, {"queuepct", kUint}, {"queuelen", kUint}, {"queuemax", kUint}};
-constexpr Param kAccept4Params[] = {{"fd", kFd}, {"tuple", kTuple}, {"queuepct", kUint}, {"queuelen", kUint}, {"queuemax", kUint}, {"flags", kInt}};
-constexpr Param kListenParams[] = {{"res", kErrno}, {"fd", kFd}, {"backlog", kInt}};
-constexpr Param kSendmsgParams[] = {{"res", kErrno}, {"data", kBytes}, {"fd", kFd}, {"size", kUint}, {"tuple", kTuple}};
+constexpr Param kAcceptParams[] = {{"fd", kFd}, {"tuple", kTuple}, {"queuepct", kUint8}, {"queuelen", kUint32}, {"queuemax", kUint32}};
+constexpr Param kAccept4Params[] = {{"fd", kFd}, {"tuple", kTuple}, {"queuepct", kUint8}, {"queuelen", kUint32}, {"queuemax", kUint32}, {"flags", kInt32}};
+constexpr Param kListenParams[] = {{"res", kErrno}, {"fd", kFd}, {"backlog", kInt32}};
+constexpr Param kSendmsgParams[] = {{"res", kErrno}, {"data", kBytes}, {"fd", kFd}, {"size", kUint32}, {"tuple", kTuple}};
+constexpr Param kRenameParams[] = {{"res", kErrno}, {"oldpath", kPath}, {"newpath", kPath}};
 constexpr Param kRenameatParams[] = {{"res", kErrno}, {"olddirfd", kFd}, {"oldpath", kRelativePath}, {"newdirfd", kFd}, {"newpath", kRelativePath}};
-constexpr Param kRenameat2Params[] = {{"res", kErrno}, {"olddirfd", kFd}, {"oldpath", kRelativePath}, {"newdirfd", kFd}, {"newpath", kRelativePath}, {"flags", kFlags}};
+constexpr Param kRenameat2Params[] = {{"res", kErrno}, {"olddirfd", kFd}, {"oldpath", kRelativePath}, {"newdirfd", kFd}, {"newpath", kRelativePath}, {"flags", kFlags32}};
 constexpr Param kRmdirParams[] = {{"res", kErrno}, {"path", kPath}};
-constexpr Param kUnlinkatParams[] = {{"res", kErrno}, {"dirfd", kFd}, {"name", kRelativePath}, {"flags", kFlags}};
-constexpr Param kRecvfromParams[] = {{"res", kErrno}, {"data", kBytes}, {"tuple", kTuple}, {"fd", kFd}, {"size", kUint}};
+constexpr Param kUnlinkatParams[] = {{"res", kErrno}, {"dirfd", kFd}, {"name", kRelativePath}, {"flags", kFlags32}};
+constexpr Param kRecvfromParams[] = {{"res", kErrno}, {"data", kBytes}, {"tuple", kTuple}, {"fd", kFd}, {"size", kUint32}};
 constexpr Param kChmodParams[] = {{"res", kErrno}, {"filename", kPath}, {"mode", kMode}};
+constexpr Param kCreatParams[] = {{"fd", kFd}, {"name", kPath}, {"mode", kUint32}, {"dev", kUint32}, {"ino", kUint64}, {"creat_flags", kFlags16}};
 constexpr Param kFchmodParams[] = {{"res", kErrno}, {"fd", kFd}, {"mode", kMode}};
 constexpr Param kFchmodatParams[] = {{"res", kErrno}, {"dirfd", kFd}, {"filename", kRelativePath}, {"mode", kMode}};
-constexpr Param kMkdirParams[] = {{"res", kErrno}, {"path", kPath}, {"mode", kUint}};
-constexpr Param kMkdiratParams[] = {{"res", kErrno}, {"dirfd", kFd}, {"path", kRelativePath}, {"mode", kUint}};
-constexpr Param kRecvmsgParams[] = {{"res", kErrno}, {"size", kUint}, {"data", kBytes}, {"tuple", kTuple}, {"msgcontrol", kBytes}, {"fd", kFd}};
-constexpr Param kBpfParams[] = {{"fd", kFd}, {"cmd", kEnum}};
+constexpr Param kMkdirParams[] = {{"res", kErrno}, {"path", kPath}, {"mode", kUint32}};
+constexpr Param kMkdiratParams[] = {{"res", kErrno}, {"dirfd", kFd}, {"path", kRelativePath}, {"mode", kUint32}};
+constexpr Param kPtraceParams[] = {{"res", kErrno}, {"addr", kDynamic}, {"data", kDynamic}, {"request", kEnum16}, {"pid", kPid}};
+constexpr Param kRecvmsgParams[] = {{"res", kErrno}, {"size", kUint32}, {"data", kBytes}, {"tuple", kTuple}, {"msgcontrol", kBytes}, {"fd", kFd}};
+constexpr Param kBpfParams[] = {{"fd", kFd}, {"cmd", kEnum32}};
 constexpr Param kDupParams[] = {{"res", kFd}, {"oldfd", kFd}};
 constexpr Param kDup2Params[] = {{"res", kFd}, {"oldfd", kFd}, {"newfd", kFd}};
-constexpr Param kDup3Params[] = {{"res", kFd}, {"oldfd", kFd}, {"newfd", kFd}, {"flags", kFlags}};
-constexpr Param kFinitModuleParams[] = {{"res", kErrno}, {"fd", kFd}, {"uargs", kText}, {"flags", kFlags}};
-constexpr Param kInitModuleParams[] = {{"res", kErrno}, {"img", kBytes}, {"length", kUint}, {"uargs", kText}};
-constexpr Param kSetnsParams[] = {{"res", kErrno}, {"fd", kFd}, {"nstype", kFlags}};
+constexpr Param kDup3Params[] = {{"res", kFd}, {"oldfd", kFd}, {"newfd", kFd}, {"flags", kFlags32}};
+constexpr Param kFinitModuleParams[] = {{"res", kErrno}, {"fd", kFd}, {"uargs", kText}, {"flags", kFlags32}};
+constexpr Param kInitModuleParams[] = {{"res", kErrno}, {"img", kBytes}, {"length", kUint64}, {"uargs", kText}};
+constexpr Param kLinkatParams[] = {{"res", kErrno}, {"olddir", kFd}, {"oldpath", kRelativePath}, {"newdir", kFd}, {"newpath", kRelativePath}, {"flags", kFlags32}};
+constexpr Param kSetnsParams[] = {{"res", kErrno}, {"fd", kFd}, {"nstype", kFlags32}};
 constexpr Param kSetuidParams[] = {{"res", kErrno}, {"uid", kUid}};
-constexpr Param kSocketParams[] = {{"fd", kFd}, {"domain", kEnum}, {"type", kUint}, {"proto", kUint}, {"flags", kFlags}};
-constexpr Param kUnshareParams[] = {{"res", kErrno}, {"flags", kFlags}};
+constexpr Param kSocketParams[] = {{"fd", kFd}, {"domain", kEnum32}, {"type", kUint32}, {"proto", kUint32}, {"flags", kFlags32}};
+constexpr Param kSymlinkParams[] = {{"res", kErrno}, {"target", kText}, {"linkpath", kPath}};
+constexpr Param kSymlinkatParams[] = {{"res", kErrno}, {"target", kText}, {"linkdirfd", kFd}, {"linkpath", kRelativePath}};
+constexpr Param kUnshareParams[] = {{"res", kErrno}, {"flags", kFlags32}};
 
 constexpr EventTypeInfo kTable[] = {
     {"", {}, false},
@@ -62,7 +62,7 @@ constexpr EventTypeInfo kTable[] = {
     {"connect", kConnectParams},
     {"symlink", kSymlinkParams},
     {"symlinkat", kSymlinkatParams},
-    {"link", kLinkParams},
+    {"link", kRenameParams},
     {"linkat", kLinkatParams},
     {"ptrace", kPtraceParams},
     {"open_by_handle_at", {}},
@@ -74,7 +74,7 @@ constexpr EventTypeInfo kTable[] = {
     {"accept", kAcceptParams},
     {"accept4", kAccept4Params},
     {"listen", kListenParams},
-    {"rename", kLinkParams},
+    {"rename", kRenameParams},
     {"renameat", kRenameatParams},
     {"renameat2", kRenameat2Params},
     {"rmdir", kRmdirParams},
@@ -563,10 +563,25 @@ std::optional<EventType> find_event_type(std::string_view name) {
   return found->second;
 }
 
-bool is_known_param(std::string_view name) {
-  return std::ranges::any_of(kTable, [&](const EventTypeInfo& type) {
-    return std::ranges::any_of(type.params, [&](const Param& param) { return param.name == name; });
-  });
+std::optional<ParamKind> find_param(std::string_view name) {
+  static constexpr Param kElsewhere[] = {{"uid", kUint32}, {"gid", kUint32}, {"data", kBytes}};
+  const auto* elsewhere = std::ranges::find(kElsewhere, name, &Param::name);
+  if (elsewhere != std::end(kElsewhere)) return elsewhere->kind;
+  for (const EventTypeInfo& type : kTable) {
+    const auto found = std::ranges::find(type.params, name, &Param::name);
+    if (found != type.params.end()) return found->kind;
+  }
+  return std::nullopt;
+}
+
+std::string_view spelling(ParamKind kind) {
+  static constexpr std::string_view kNames[] = {
+      "fd",        "errno",    "pid",     "int32",   "int64",      "uint8",       "uint16",      "uint32",
+      "uint64",    "flags8",   "flags16", "flags32", "enumflags8", "enumflags16", "enumflags32", "mode",
+      "bool",      "signal",   "uid",     "gid",     "charbuf",    "bytebuf",     "fspath",      "fsrelpath",
+      "socktuple", "sockaddr", "abstime", "reltime", "sigset",     "fdlist",      "dyn"};
+  static_assert(std::size(kNames) == kParamKinds);
+  return kNames[static_cast<std::size_t>(kind)];
 }
 
 const EventSet& all_event_types() {

@@ -31,6 +31,10 @@ void dump_node(const Program& program, std::uint32_t at, std::size_t depth, std:
 
 }  // namespace
 
+std::string value_text(const Slot& slot, const event::Value& value) {
+  return slot.call ? event::list_text(value) : event::field_text(slot.use, value);
+}
+
 std::string_view priority_name(std::uint8_t priority) {
   static constexpr std::string_view kNames[] = {"Emergency", "Alert",  "Critical",      "Error",
                                                 "Warning",   "Notice", "Informational", "Debug"};
@@ -87,7 +91,7 @@ std::string Program::dump() const {
     dump_node(*this, rule.root, 1, out);
     out += "  output";
     for (const OutputPart& part : rule.output) {
-      out += part.slot ? " %" + slots[*part.slot].use.text() : " \"" + part.literal + '"';
+      out += part.slot ? " %" + slots[*part.slot].text() : " \"" + part.literal + '"';
     }
     out += '\n';
   }

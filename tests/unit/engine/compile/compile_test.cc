@@ -52,8 +52,8 @@ TEST(CheckTypes, Refuses) {  // rule-language.md 7.1 from row 46 on, and the tab
            {"evt.buffer bcontains abc", "odd number of hex digits"},
            {"evt.num = 0x10", "is not a valid number"},
            {"evt.num = 1.5", "is not a valid number"},
-           {"fd.sport = 70000", "is not a port"},
-           {"user.uid = -1", "is negative"},
+           {"fd.sport = 70000", "\"70000\" is out of range for \"fd.sport\""},
+           {"user.uid = -1", "\"-1\" is out of range for \"user.uid\""},
            {"proc.name[1] = x", "takes no argument"},
            {"container.mount.dest = x", "needs an argument"},
            {"proc.aname[x] = y", "takes a number"},
@@ -66,6 +66,15 @@ TEST(CheckTypes, Refuses) {  // rule-language.md 7.1 from row 46 on, and the tab
     const std::string found = test::diagnose_text(test::one_rule(row.condition));
     EXPECT_NE(found.find(row.message), std::string::npos) << row.condition << "\n" << found;
     EXPECT_NE(found.find("test.yaml:4:"), std::string::npos) << "the condition's own line: " << found;
+  }
+}
+
+TEST(CheckTypes, ConstantsAreBounded) {
+  const std::string long_text(256, 'a');
+  EXPECT_EQ(test::diagnose_text(test::one_rule("evt.type = execve and proc.name = " + long_text.substr(1))), "");
+  for (const std::string& condition :
+       {"proc.name = " + long_text, "proc.name in (a, '" + long_text + "')", "concat(proc.name, '" + long_text + "') = a"}) {
+    EXPECT_NE(test::diagnose_text(test::one_rule(condition)).find("filter parameter too long"), std::string::npos) << condition;
   }
 }
 
@@ -99,7 +108,7 @@ std::string output_of(const std::string& output) {
   if (program.rules.empty()) return "no rule";
   std::string text;
   for (const program::OutputPart& part : program.rules[0].output) {
-    text += part.slot ? "{" + program.slots[*part.slot].use.text() + (part.width != 0 ? ":" + std::to_string(part.width) : "") + "}"
+    text += part.slot ? "{" + program.slots[*part.slot].text() + (part.width != 0 ? ":" + std::to_string(part.width) : "") + "}"
                       : part.literal;
   }
   return text;
@@ -109,7 +118,7 @@ TEST(Output, LongestFieldWins) {  // rule-language.md 7.5
   EXPECT_EQ(output_of("n=%proc.name."), "n={proc.name}.");
   EXPECT_EQ(output_of("%5proc.name!"), "{proc.name:5}!");
   EXPECT_EQ(output_of("%fd.name, %proc.nameX"), "{fd.name}, {proc.name}X");
-  EXPECT_EQ(output_of("* hello %proc.name"), "hello {proc.name}");
+  EXPECT_EQ(output_of("* hello %proc.name"), " hello {proc.name}") << "the star alone goes";
   EXPECT_EQ(output_of("%proc.aname[2]%evt.arg.flags"), "{proc.aname[2]}{evt.arg.flags}");
 }
 

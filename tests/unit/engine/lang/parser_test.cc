@@ -243,16 +243,6 @@ TEST(Parser, DeepestTreeIsUsable) {
   EXPECT_EQ(dump(*clone(**transformers)), dump(**transformers));
 }
 
-TEST(Parser, ConstantsAreBounded) {
-  EXPECT_TRUE(parse("x.y = " + repeated(255, "a")));
-  for (const std::string& text :
-       {"x.y = " + repeated(256, "a"), "x.y = '" + repeated(300, "a") + "'", "x.y in (" + repeated(300, "a") + ")"}) {
-    const auto tree = parse(text);
-    ASSERT_FALSE(tree) << text;
-    EXPECT_NE(tree.error().message.find("more than 255"), std::string::npos) << tree.error().message;
-  }
-}
-
 TEST(Parser, SpansNameTheirText) {
   const std::string text = "mA and  proc.aname[2]  contains  'x y'";
   const auto tree = parse(text);
