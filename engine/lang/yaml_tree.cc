@@ -2,10 +2,8 @@
 #include "engine/lang/yaml_tree.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <cstring>
-#include <deque>
 #include <exception>
 #include <istream>
 #include <optional>
@@ -75,12 +73,13 @@ std::optional<YamlError> check_text(std::string_view text) {
 
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  TreeBuilder(std::string_view text, std::size_t base, const std::function<void(const YamlPiece&)>& piece)
-      : text_(text), base_(base), piece_(piece) {}
+  // Without `piece` the tree is kept.
+  TreeBuilder(std::string_view text, std::size_t base, YamlTree& tree, const std::function<void(const YamlPiece&)>& piece)
+      : text_(text), base_(base), tree_(tree), piece_(piece) {}
 
   void OnDocumentStart(const YAML::Mark&) override {
     anchors_.clear();
-    nodes_.clear();
+    if (piece_) tree_.nodes.clear();
   }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { place(make(YamlNode::Kind::kNull, mark, anchor)); }
@@ -143,7 +142,7 @@ class TreeBuilder final : public YAML::EventHandler {
   YamlNode& make(YamlNode::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
     const std::size_t offset = offset_of(mark);
     count(1, offset);
-    YamlNode& node = nodes_.emplace_back();
+    YamlNode& node = tree_.nodes.emplace_back();
     node.kind = kind;
     node.offset = kind == YamlNode::Kind::kNull ? offset : skip_properties(offset);
     if (anchor != 0) anchors_[anchor] = &node;
@@ -157,8 +156,10 @@ class TreeBuilder final : public YAML::EventHandler {
 
   // A scalar or an alias is whole here; an opened sequence or map is when it closes.
   void place(const YamlNode& node) {
-    if (open_.empty() || at_item()) {
+    if (piece_ && (open_.empty() || at_item())) {
       hand_out(node);
+    } else if (open_.empty()) {
+      tree_.documents.push_back(&node);
     } else {
       open_.back()->children.push_back(&node);
     }
@@ -168,10 +169,10 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void hand_out(const YamlNode& node) {
     const bool item = at_item();
-    if (open_.empty() && node.kind == YamlNode::Kind::kSequence) return;  // its elements were
+    if (!item && node.kind == YamlNode::Kind::kSequence) return;  // its elements were
     piece_({node, item});
     // Of an item nothing is needed any more, unless an alias may come. The first node is the open sequence.
-    if (item && anchors_.empty()) nodes_.resize(1);
+    if (item && anchors_.empty()) tree_.nodes.resize(1);
   }
 
   void open(YamlNode& node) {
@@ -226,9 +227,9 @@ class TreeBuilder final : public YAML::EventHandler {
 
   std::string_view text_;
   std::size_t base_;
+  YamlTree& tree_;  // while pieces are handed out, what is still needed of the document
   const std::function<void(const YamlPiece&)>& piece_;
-  std::deque<YamlNode> nodes_;  // of the document, or what is still needed of it
-  std::size_t counted_ = 0;     // nodes of the file
+  std::size_t counted_ = 0;  // nodes of the file
   std::vector<YamlNode*> open_;
   std::unordered_map<YAML::anchor_t, YamlNode*> anchors_;
 };
@@ -243,7 +244,9 @@ const YamlNode* YamlNode::find(std::string_view key) const {
   return nullptr;
 }
 
-std::optional<YamlError> read_yaml(const SourceFile& file, const std::function<void(const YamlPiece&)>& piece) {
+namespace {
+
+std::optional<YamlError> build(const SourceFile& file, YamlTree& tree, const std::function<void(const YamlPiece&)>& piece) {
   if (auto error = check_text(file.text)) return error;
   // yaml-cpp counts bytes from behind the byte order mark.
   const std::size_t base = file.text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
@@ -251,7 +254,7 @@ std::optional<YamlError> read_yaml(const SourceFile& file, const std::function<v
     ViewBuffer buffer(file.text);
     std::istream stream(&buffer);
     YAML::Parser parser(stream);
-    TreeBuilder builder(file.text, base, piece);
+    TreeBuilder builder(file.text, base, tree, piece);
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const Refusal& refusal) {
@@ -268,6 +271,19 @@ std::optional<YamlError> read_yaml(const SourceFile& file, const std::function<v
     return YamlError{true, std::string("not valid YAML: ") + error.what(), {}, 0};
   }
   return std::nullopt;
+}
+
+}  // namespace
+
+std::expected<YamlTree, YamlError> parse_yaml(const SourceFile& file) {
+  YamlTree tree;
+  if (auto error = build(file, tree, {})) return std::unexpected(*std::move(error));
+  return tree;
+}
+
+std::optional<YamlError> read_yaml(const SourceFile& file, const std::function<void(const YamlPiece&)>& piece) {
+  YamlTree tree;
+  return build(file, tree, piece);
 }
 
 }  // namespace shrike::lang

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// read_yaml turns a file into trees of our own, in which every node knows the byte it starts at. Nobody else sees yaml-cpp:
-// its tree gives no byte of a scalar behind an anchor or tag, keeps duplicate keys, knows no merge keys, drops control characters
-// and has no bounds.
+// parse_yaml and read_yaml turn a file into trees of our own, in which every node knows the byte it starts at. Nobody else sees
+// yaml-cpp: its tree gives no byte of a scalar behind an anchor or tag, keeps duplicate keys, knows no merge keys, drops control
+// characters and has no bounds.
 #pragma once
 
 #include <cstddef>
+#include <deque>
+#include <expected>
 #include <functional>
 #include <optional>
 #include <string>
@@ -29,6 +31,12 @@ struct YamlNode {
   const YamlNode* find(std::string_view key) const;
 };
 
+// Nodes live as long as the tree. An alias is its anchor's node, so a node may have several parents.
+struct YamlTree {
+  std::deque<YamlNode> nodes;
+  std::vector<const YamlNode*> documents;
+};
+
 struct YamlError {
   bool syntax = true;  // else well-formed, but not what a rule file may hold
   std::string message;
@@ -36,9 +44,11 @@ struct YamlError {
   std::size_t offset = 0;
 };
 
-// Hands out a file piece by piece: each element of a document that is a sequence, and any other document as a whole. A piece
-// lives for the call; an alias in it is its anchor's node, so a node may have several parents. The error that ends the file, if
-// one does, comes after the pieces before it.
+std::expected<YamlTree, YamlError> parse_yaml(const SourceFile& file);
+
+// The same for a file that is larger than one wants to hold as a tree: hands out each element of a document that is a sequence,
+// and any other document as a whole. A piece lives for the call. The error that ends the file, if one does, comes after the
+// pieces before it.
 struct YamlPiece {
   const YamlNode& node;
   bool item = false;  // else a document
