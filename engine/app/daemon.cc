@@ -177,7 +177,8 @@ Result<void> Daemon::find_tier() {
                       .suggested_output = false,
                       .append_output = config_.append_output,
                       .static_fields = config_.static_fields,
-                      .plan = compile::PlanOptions{.tier = tier, .mode = mode_}};
+                      .plan = compile::PlanOptions{.tier = tier, .mode = mode_},
+                      .normal_forms = false};
   capabilities_ = {.events = kernel::captured_events(full_), .containers = false};
   return {};
 }

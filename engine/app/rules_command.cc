@@ -101,7 +101,7 @@ void print_diagnostics(const lang::Diagnostics& diagnostics, bool warnings) {
 }
 
 int rules_check(const Options& options) {
-  const LoadedRules loaded = load_rules(options.rules, {});
+  const LoadedRules loaded = load_rules(options.rules, {.normal_forms = false});
   const bool ok = !loaded.diagnostics.has_errors();
   if (options.format == "json") {
     json result{{"ok", ok}, {"files", loaded.files}, {"errors", json::array()}, {"warnings", json::array()}};
@@ -122,7 +122,7 @@ int rules_check(const Options& options) {
 }
 
 int rules_list(const Options& options) {
-  const LoadedRules loaded = load_rules(options.rules, {});
+  const LoadedRules loaded = load_rules(options.rules, {.normal_forms = false});
   print_diagnostics(loaded.diagnostics, false);
   if (loaded.diagnostics.has_errors()) return kNo;
   print_skipped(loaded.diagnostics);

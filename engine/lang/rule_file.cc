@@ -114,8 +114,8 @@ std::string_view spelling(Mode mode) {
   return {};
 }
 
-template <class Item>
-Item* RuleSet::find(std::vector<Item>& items, Index& index, std::string_view name) {
+template <class Items>
+Items::value_type* RuleSet::find(Items& items, Index& index, std::string_view name) {
   for (; index.known < items.size(); ++index.known) index.places.emplace(items[index.known].name, index.known);
   const auto found = index.places.find(name);
   return found == index.places.end() ? nullptr : &items[found->second];
@@ -137,6 +137,7 @@ Result<std::shared_ptr<const SourceFile>> load_source(const std::string& path) {
   };
   if (std::cmp_greater(status.st_size, kMaxFileBytes)) return too_large();
   auto file = std::make_shared<SourceFile>(SourceFile{path, {}});
+  file->text.reserve(static_cast<std::size_t>(status.st_size) + 1);
   std::vector<char> buffer(std::size_t{1} << 16U);
   while (true) {
     const ssize_t count = read(fd.get(), buffer.data(), buffer.size());

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -116,7 +117,7 @@ struct PluginRequirement {
 struct RuleSet {
   std::vector<List> lists;
   std::vector<Macro> macros;
-  std::vector<Rule> rules;
+  std::deque<Rule> rules;  // there may be many, and they are large
   std::vector<PluginRequirement> plugins;
   std::size_t next_order = 0;
 
@@ -130,8 +131,8 @@ struct RuleSet {
     std::map<std::string, std::size_t, std::less<>> places;
     std::size_t known = 0;
   };
-  template <class Item>
-  static Item* find(std::vector<Item>& items, Index& index, std::string_view name);
+  template <class Items>
+  static Items::value_type* find(Items& items, Index& index, std::string_view name);
 
   Index list_index_;
   Index macro_index_;
