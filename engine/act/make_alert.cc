@@ -12,12 +12,10 @@ namespace {
 
 FieldValue to_field_value(const event::FieldUse& use, const event::Value& value) {
   if (value.absent()) return std::monostate{};
-  std::string text = event::field_text(use, value);
-  if (text != event::to_text(value)) return text;  // numbers that are not shown as decimal ones are texts
   if (const auto* flag = std::get_if<bool>(&value.data)) return *flag;
   if (const auto* number = std::get_if<std::int64_t>(&value.data)) return *number;
   if (const auto* number = std::get_if<std::uint64_t>(&value.data)) return *number;
-  return text;
+  return event::field_text(use, value);
 }
 
 std::string field_value_text(const FieldValue& value) {
