@@ -157,8 +157,11 @@ std::string name_of(const TypedOperand& operand) {
   if (const auto* call = std::get_if<TypedCall>(&operand.node)) return std::string(program::spelling(call->function)) + "()";
   return std::holds_alternative<std::string>(operand.node) ? "a constant" : "a list";
 }
+// "a list of string", "an int".
 std::string type_name(const TypedOperand& operand) {
-  return (operand.list ? "list of " : "") + std::string(event::spelling(operand.type));
+  const std::string type(event::spelling(operand.type));
+  if (operand.list) return "a list of " + type;
+  return (type.find_first_of("aei") == 0 ? "an " : "a ") + type;
 }
 
 using Number = std::variant<std::int64_t, std::uint64_t>;
@@ -185,9 +188,9 @@ std::expected<Number, Problem> parse_number(const TypedOperand& operand, const L
   std::uint64_t size = 0;
   const auto [end, error] = std::from_chars(first, last, size);
   if ((error != std::errc() && error != std::errc::result_out_of_range) || end != last || first == last) {
-    return problem(quoted(text) + " is not a valid number for " + name_of(operand), literal.span,
-                   operand.type == Type::kPort ? "a decimal integer, or the name of a service such as https"
-                                               : "write a decimal integer");
+    return problem(
+        quoted(text) + " is not a valid number for " + name_of(operand), literal.span,
+        operand.type == Type::kPort ? "a decimal integer, or the name of a service such as https" : "write a decimal integer");
   }
   const std::int64_t low = least(operand);
   // The size of `low`; of the least int64 too.
@@ -336,8 +339,7 @@ std::expected<program::Constants, Problem> parse_constants(const TypedOperand& f
     case Type::kDuration:
     case Type::kPort:
     case Type::kDouble:
-      return parse_all<Number>(
-          all, [&](const Literal& literal) { return parse_number(field, literal); });
+      return parse_all<Number>(all, [&](const Literal& literal) { return parse_number(field, literal); });
     case Type::kBool:
       return parse_all<bool>(all, [&](const Literal& literal) -> std::expected<bool, Problem> {
         if (literal.text == "true") return true;
@@ -437,7 +439,7 @@ std::expected<void, Problem> check_sides(const TypedOperand& left, Operator op, 
       return problem(name_of(*side) + " can't be compared with another field", span);
   }
   if (left.type != right.type || left.list != right.list) {
-    return problem(name_of(left) + " is a " + type_name(left) + ", " + name_of(right) + " a " + type_name(right), span,
+    return problem(name_of(left) + " is " + type_name(left) + ", " + name_of(right) + " " + type_name(right), span,
                    "both sides are of one type");
   }
   if ((op == Operator::kIn || op == Operator::kIntersects) && !right.list)
@@ -488,7 +490,7 @@ std::string wrong_arguments(program::Function function, const std::vector<TypedO
   using enum program::Function;
   const auto is_scalar = [](const TypedOperand& operand, Type type) { return operand.type == type && !operand.list; };
   const auto takes = [&](std::string_view what, const TypedOperand& operand) {
-    return "takes " + std::string(what) + ", " + name_of(operand) + " is a " + type_name(operand);
+    return "takes " + std::string(what) + ", " + name_of(operand) + " is " + type_name(operand);
   };
   const TypedOperand& first = arguments.front();
   switch (function) {
@@ -591,7 +593,7 @@ std::expected<CheckedCompare, Problem> check_types(const lang::Compare& compare)
   auto left = check_left(compare.left);
   if (!left) return std::unexpected(std::move(left).error());
   if (!supports(*left, compare.op)) {
-    return problem("operator " + std::string(lang::spelling(compare.op)) + " is not supported for " + name_of(*left) + ", a " +
+    return problem("operator " + std::string(lang::spelling(compare.op)) + " is not supported for " + name_of(*left) + ", " +
                        type_name(*left),
                    compare.op_span, "it has: " + supported_operators(*left));
   }
