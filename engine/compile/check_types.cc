@@ -7,6 +7,7 @@
 #include <limits>
 #include <re2/re2.h>
 
+#include "engine/event/services.h"
 #include "engine/lang/diagnostic.h"
 
 namespace shrike::compile {
@@ -124,22 +125,11 @@ Quantifier to_quantifier(lang::Modifier modifier) {
   return Quantifier::kNone;
 }
 
-// Names of ports that rules use; a table of our own, so that a rule file means the same on every host.
-struct Service {
-  std::string_view name;
-  std::uint16_t port;
-};
-constexpr Service kServices[] = {{"ftp", 21},    {"ssh", 22},      {"telnet", 23},  {"smtp", 25},         {"domain", 53},
-                                 {"http", 80},   {"kerberos", 88}, {"pop3", 110},   {"ntp", 123},         {"imap", 143},
-                                 {"snmp", 161},  {"ldap", 389},    {"https", 443},  {"syslog", 514},      {"ldaps", 636},
-                                 {"imaps", 993}, {"pop3s", 995},   {"mysql", 3306}, {"postgresql", 5432}, {"redis", 6379}};
-
 std::expected<std::variant<std::int64_t, std::uint64_t>, Problem> parse_number(const Field& field, const Literal& literal) {
   const std::string& text = literal.text;
   if (field.type == Type::kPort) {
     if (text.empty()) return std::uint64_t{0};
-    const auto service = std::ranges::find(kServices, std::string_view(text), &Service::name);
-    if (service != std::end(kServices)) return std::uint64_t{service->port};
+    if (const auto port = event::service_port(text)) return std::uint64_t{*port};
   }
   const bool is_signed = field.type == Type::kInt;
   const char* first = text.data();
