@@ -13,6 +13,7 @@ namespace {
 FieldValue to_field_value(const event::FieldUse& use, const event::Value& value) {
   if (value.absent()) return std::monostate{};
   if (const auto* flag = std::get_if<bool>(&value.data)) return *flag;
+  if (use.field->display != event::Display::kDecimal) return event::field_text(use, value);
   if (const auto* number = std::get_if<std::int64_t>(&value.data)) return *number;
   if (const auto* number = std::get_if<std::uint64_t>(&value.data)) return *number;
   return event::field_text(use, value);

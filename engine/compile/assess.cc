@@ -26,7 +26,8 @@ class NoProcesses final : public event::Processes {
 // What is taken as known besides the rule's own text.
 enum class Given {
   kNothing,
-  kHost,        // container fields have the host's values
+  kHost,        // the process is the host's
+  kContainer,   // it is in a container, of which the id is known and nothing else
   kFailed,      // the call failed
   kFailedOpen,  // it was an open that failed
 };
@@ -63,6 +64,7 @@ class Folder {
   std::optional<bool> check(const program::Predicate& predicate) {
     if (program_.slots[predicate.slot].call) return std::nullopt;
     const event::FieldUse& use = program_.slots[predicate.slot].use;
+    if (use.field->origin == event::Origin::kNothing) return false;
     if (std::holds_alternative<std::uint32_t>(predicate.constants)) return std::nullopt;  // val()
     if (use.field->name == "evt.num") {
       // Any number above 0 may come; only what holds for none or all of them is known.
@@ -72,8 +74,19 @@ class Folder {
     if (given_ == Given::kFailedOpen && use.field->name == "fd.num")
       return program::holds(predicate, event::Value(std::int64_t{-1}));
     if (given_ == Given::kFailed || given_ == Given::kFailedOpen) return fold_failed(predicate, use.field->name);
-    if (given_ != Given::kHost || use.field->origin != event::Origin::kHostConstant) return std::nullopt;
-    return program::holds(predicate, event::extract(use, event_, context_, arena_));
+    const bool is_id = use.field->name == "container.id";
+    if (use.field->origin == event::Origin::kHostConstant || is_id) return fold_container(predicate, use, is_id);
+    return std::nullopt;
+  }
+
+  // What holds of the container's fields for a process of the host, and for one in a container.
+  std::optional<bool> fold_container(const program::Predicate& predicate, const event::FieldUse& use, bool is_id) {
+    if (given_ == Given::kHost) return program::holds(predicate, event::extract(use, event_, context_, arena_));
+    if (given_ != Given::kContainer) return std::nullopt;
+    if (!is_id) return false;  // absent
+    const auto* texts = std::get_if<program::Texts>(&predicate.constants);
+    if (texts == nullptr || *texts != program::Texts{"host"}) return std::nullopt;
+    return program::holds(predicate, event::Value("000000000000"));  // any id: only the host's is "host"
   }
 
   // Of a failed call evt.failed is true, evt.rawres some negative number and evt.res some errno's name.
@@ -203,7 +216,10 @@ Availability assess_rule(const Program& program, const program::Rule& rule, cons
   if (rule.events.none() || Folder(program, Given::kNothing).fold(rule.root) == false)
     return {State::kInactive, "never true by its own text"};
   if (rule.decided_in_kernel) return {State::kActive, {}};
-  if (!capabilities.containers && Folder(program, Given::kHost).fold(rule.root) == false) return {State::kInactive, "containers"};
+  if (!capabilities.containers && Folder(program, Given::kHost).fold(rule.root) == false &&
+      Folder(program, Given::kContainer).fold(rule.root) == false) {
+    return {State::kInactive, "containers"};
+  }
   const event::EventSet seen = rule.events & capabilities.events;
   if (seen.none()) return {State::kInactive, "events: " + join(rule.events)};
   if (const std::string field = missing_field(program, rule, seen); !field.empty()) return {State::kInactive, "fields: " + field};

@@ -7,7 +7,7 @@
 #include <limits>
 #include <re2/re2.h>
 
-#include "engine/compile/services.h"
+#include "engine/event/services.h"
 #include "engine/lang/diagnostic.h"
 #include "engine/lang/parser.h"
 
@@ -180,7 +180,7 @@ std::expected<Number, Problem> parse_number(const TypedOperand& operand, const L
   const std::string& text = literal.text;
   if (operand.type == Type::kPort) {
     if (text.empty()) return std::uint64_t{0};
-    if (const auto port = port_of_service(text)) return std::uint64_t{*port};
+    if (const auto port = event::service_port(text)) return std::uint64_t{*port};
   }
   const bool minus = text.starts_with('-');
   const char* first = text.data() + (minus || text.starts_with('+') ? 1 : 0);

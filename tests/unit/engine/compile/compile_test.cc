@@ -247,9 +247,21 @@ TEST(Assess, SaysWhatAHostCanMakeOfARule) {
   EXPECT_EQ(availability_of("evt.type = execve and proc.name = x"), "active");
   EXPECT_EQ(availability_of("evt.type in (connect, sendto)"), "partial: sendto");
   EXPECT_EQ(availability_of("evt.type = dup"), "inactive: events: dup");
-  EXPECT_EQ(availability_of("evt.type = execve and container.id != host"), "inactive: containers");
-  EXPECT_EQ(availability_of("evt.type = execve and not container.id = host and proc.name = x"), "inactive: containers");
+  EXPECT_EQ(availability_of("evt.type = execve and container.id != host"), "active");
+  EXPECT_EQ(availability_of("evt.type = execve and not container.id = host and container.image.repository = x"),
+            "inactive: containers");
+  EXPECT_EQ(availability_of("evt.type = execve and container.id != host and container.image.repository != x"),
+            "inactive: containers")
+      << "of the host it is empty, of a container absent";
+  EXPECT_EQ(availability_of("evt.type = execve and container.id = 0123456789ab and not container.privileged = true"), "active");
+  EXPECT_EQ(availability_of("evt.type = execve and k8s.rc.name = x"), "inactive: never true by its own text");
+  EXPECT_EQ(availability_of("evt.type = execve and not proc.is_container_healthcheck = true"), "active");
+  EXPECT_EQ(availability_of("evt.type = execve and evt.arg.target = x"), "inactive: fields: evt.arg.target");
+  EXPECT_EQ(availability_of("evt.type = execve and evt.arg.env contains x"), "inactive: fields: evt.arg.env");
+  EXPECT_EQ(availability_of("evt.type = openat and evt.rawarg.mode = 0"), "active");
+  EXPECT_EQ(availability_of("evt.type = openat and evt.arg[6] = x and evt.arg[7] = x"), "inactive: fields: evt.arg[7]");
   EXPECT_EQ(availability_of("evt.type = execve and k8s.ns.name = x"), "inactive: containers");
+  EXPECT_EQ(availability_of("evt.type = execve and fd.types intersects (file)"), "inactive: fields: fd.types");
   EXPECT_EQ(availability_of("evt.type = execve and (container.id != host or proc.name = x)"), "active");
   EXPECT_EQ(availability_of("evt.type = execve and container.id = host"), "active");
   EXPECT_EQ(availability_of("evt.type = execve and not container.image.repository in (x)"), "active");
