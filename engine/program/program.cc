@@ -91,7 +91,8 @@ std::string Program::dump() const {
     dump_node(*this, rule.root, 1, out);
     out += "  output";
     for (const OutputPart& part : rule.output) {
-      out += part.slot ? " %" + slots[*part.slot].text() : " \"" + part.literal + '"';
+      const std::string width = part.width == 0 ? "" : std::to_string(part.width);
+      out += part.slot ? " %" + width + slots[*part.slot].text() : " \"" + part.literal + '"';
     }
     out += '\n';
   }
