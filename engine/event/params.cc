@@ -55,6 +55,7 @@ std::optional<ParamText> open_param(const Asked& asked, const Open& open) {
     if (open.ret >= 0 && !open.path.empty() && open.name != open.path) return ParamText{open.name, open.path};
     return asked.path(open.base, open.name);
   }
+  if (name == "path") return ParamText{open.path, {}};
   if (name == "flags") {
     ArenaText names(asked.arena);
     names.add(open_flags_text(asked.arena, open.flags));
@@ -190,6 +191,7 @@ Value open_value(const Open& open, std::string_view name) {
   if (name == "fd") return integer(open.ret);
   if (name == "dirfd") return integer(open.dirfd);
   if (name == "name") return open.name;
+  if (name == "path") return open.path;
   if (name == "flags") return natural(open.flags);
   if (name == "creat_flags") return natural(0);
   if (name == "mode") return natural(open.mode);
@@ -289,8 +291,8 @@ Value param_value(const Event& event, Arena& arena, const Param& param) {
 }
 
 bool is_captured(EventType type, const Param& param) {
-  static constexpr std::string_view kNot[] = {"data",    "size",   "fdlimit", "pgft_maj", "pgft_min",
-                                              "vm_size", "vm_rss", "vm_swap", "cgroups",  "env"};
+  static constexpr std::string_view kNot[] = {"data",   "size",    "fdlimit", "pgft_maj", "pgft_min", "vm_size",
+                                              "vm_rss", "vm_swap", "cgroups", "env",      "mountfd"};
   const bool told = index(type) >= index(EventType::kExecve) && index(type) <= index(EventType::kBind);
   return told && (type == EventType::kPtrace || std::ranges::find(kNot, param.name) == std::end(kNot));
 }
