@@ -383,7 +383,8 @@ bool names_event_type(const TypedOperand& operand) {
 }
 
 std::optional<Problem> check_event_types(const TypedOperand& field, Operator op, const std::vector<const Literal*>& all) {
-  if (!names_event_type(field) || (op != Operator::kEqual && op != Operator::kNotEqual && op != Operator::kIn))
+  if (!names_event_type(field) ||
+      (op != Operator::kEqual && op != Operator::kNotEqual && op != Operator::kIn && op != Operator::kIntersects))
     return std::nullopt;
   for (const Literal* literal : all) {
     if (event::find_event_type(literal->text)) continue;

@@ -35,6 +35,12 @@ FieldToken longest_field(std::string_view text) {
   return {};
 }
 
+// `%proc.apid` is the process's own id (rule-language.md 5.1), though in a condition it asks all ancestors.
+event::FieldUse shown(const event::FieldUse& use) {
+  if (use.field->name != "proc.apid" || use.argument.present) return use;
+  return {use.field, {.text = "0", .index = 0, .present = true}};
+}
+
 constexpr std::uint32_t kMaxWidth = 4096;
 constexpr std::string_view kRemovedToken = "container.info";
 
@@ -196,7 +202,7 @@ std::expected<ProgramBuilder::Output, Problem> ProgramBuilder::add_output(std::s
   const auto note = [&](const event::FieldUse& use) {
     std::string key = use.text();
     if (std::ranges::find(output.fields, key, &program::OutputField::key) != output.fields.end()) return;
-    output.fields.push_back({std::move(key), slot(use)});
+    output.fields.push_back({std::move(key), slot(shown(use))});
   };
   std::size_t i = text.starts_with('*') ? 1 : 0;
   while (i < text.size()) {
@@ -220,7 +226,8 @@ std::expected<ProgramBuilder::Output, Problem> ProgramBuilder::add_output(std::s
     auto found = token(text, i, at);
     if (!found) return std::unexpected(std::move(found).error());
     flush();
-    output.parts.push_back({{}, slot(found->operand), width});
+    const event::FieldUse* use = found->operand.field();
+    output.parts.push_back({{}, use != nullptr ? slot(shown(*use)) : slot(found->operand), width});
     each_field(found->operand, note);
     i = at + found->size;
   }
