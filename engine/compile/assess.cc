@@ -139,8 +139,9 @@ std::string join(const event::EventSet& set) {
 // A field of the condition that nothing supplies for any of the events; empty if there is none.
 std::string missing_field(const Program& program, const program::Rule& rule, const event::EventSet& events) {
   for (const program::Slot& slot : program.slots) {
-    const std::string name = slot.text();
-    if (slot.call || !std::ranges::binary_search(rule.condition_fields, name)) continue;
+    if (slot.call) continue;
+    const std::string name = slot.use.text();
+    if (!std::ranges::binary_search(rule.condition_fields, name)) continue;
     if (!event::is_known(slot.use, events, event::Tier::kTracing)) return name;
   }
   return {};
@@ -200,7 +201,7 @@ bool wants_open_result(const Program& program, const program::Rule& rule) {
   if ((rule.events & opens).none()) return false;
   if (Folder(program, Given::kFailedOpen).fold(rule.root) != false) return true;
   for (const program::Slot& slot : program.slots) {
-    if (!slot.call && is_told_at_exit(slot.use.field->name) && std::ranges::binary_search(rule.condition_fields, slot.text()))
+    if (!slot.call && is_told_at_exit(slot.use.field->name) && std::ranges::binary_search(rule.condition_fields, slot.use.text()))
       return true;
   }
   return compares_fd_number(program, rule.root) ||

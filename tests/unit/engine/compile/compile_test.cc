@@ -202,7 +202,7 @@ std::string output_of(const std::string& output) {
   if (program.rules.empty()) return "no rule";
   std::string text;
   for (const program::OutputPart& part : program.rules[0].output) {
-    text += part.slot ? "{" + program.slots[*part.slot].text() + (part.width != 0 ? ":" + std::to_string(part.width) : "") + "}"
+    text += part.slot ? "{" + program.slot_text(*part.slot) + (part.width != 0 ? ":" + std::to_string(part.width) : "") + "}"
                       : part.literal;
   }
   return text;
@@ -289,6 +289,26 @@ TEST(Assess, AFailedExecIsWantedUnlessTheTextRulesItOut) {  // it costs a look a
   EXPECT_FALSE(wants_failed_exec("evt.type = execve and evt.failed = false"));
   EXPECT_FALSE(wants_failed_exec("evt.type = execve and not evt.failed = true"));
   EXPECT_FALSE(wants_failed_exec("evt.type = openat"));
+}
+
+TEST(CheckTypes, TransformersAreBounded) {
+  std::string many = "proc.name";
+  for (int i = 0; i < 999; ++i) many += ", proc.name";
+  EXPECT_EQ(test::diagnose_text(test::one_rule("evt.type = execve and len(concat(" + many.substr(11) + ")) > 5")), "");
+  EXPECT_NE(test::diagnose_text(test::one_rule("evt.type = execve and len(concat(" + many + ")) > 5"))
+                .find("len() of more than 1000 arguments"),
+            std::string::npos);
+  // Deep ones: their texts nest too.
+  std::string rules;
+  for (int rule = 0; rule < 200; ++rule) {
+    std::string call = "proc.name";
+    for (int i = 0; i < 900; ++i) call = "tolower(" + call + ")";
+    rules += "- rule: R" + std::to_string(rule) + "\n  desc: d\n  condition: evt.type = execve and concat(" + call + ", '" +
+             std::to_string(rule) + "') = a\n  output: x\n  priority: INFO\n";
+  }
+  const program::Program program = test::compile_text(rules);
+  EXPECT_EQ(program.rules.size(), 200U);
+  EXPECT_EQ(program.slots.size(), 1U + 1U + 900U + 200U) << "what is the same is one slot";
 }
 
 TEST(Compile, SameChecksShareOnePredicate) {
