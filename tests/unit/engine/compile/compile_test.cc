@@ -261,6 +261,15 @@ TEST(Assess, SaysWhatAHostCanMakeOfARule) {
   EXPECT_EQ(availability_of("evt.type = openat and evt.rawarg.mode = 0"), "active");
   EXPECT_EQ(availability_of("evt.type = openat and evt.arg[6] = x and evt.arg[7] = x"), "inactive: fields: evt.arg[7]");
   EXPECT_EQ(availability_of("evt.type = execve and k8s.ns.name = x"), "inactive: containers");
+  EXPECT_EQ(availability_of("evt.type = execve and tolower(container.image.repository) = x"), "inactive: containers");
+  EXPECT_EQ(availability_of("evt.type = execve and concat(proc.name, container.image.repository) = x"), "active")
+      << "of the host it is the name";
+  EXPECT_EQ(availability_of("evt.type = execve and len(container.image.repository) > 0"), "inactive: containers");
+  EXPECT_EQ(availability_of("evt.type = execve and proc.name = concat(tolower(k8s.rc.name), 'a')"),
+            "inactive: never true by its own text");
+  EXPECT_EQ(availability_of("evt.type = execve and tolower('A') = b"), "inactive: never true by its own text");
+  EXPECT_EQ(availability_of("evt.type = execve and tolower('A') = a"), "active");
+  EXPECT_EQ(availability_of("evt.type = execve and len(fd.types) > 1"), "inactive: fields: fd.types");
   EXPECT_EQ(availability_of("evt.type = execve and fd.types intersects (file)"), "inactive: fields: fd.types");
   EXPECT_EQ(availability_of("evt.type = execve and (container.id != host or proc.name = x)"), "active");
   EXPECT_EQ(availability_of("evt.type = execve and container.id = host"), "active");
