@@ -24,6 +24,8 @@ enum class Verb : unsigned char {
   kRulesShow,
   kConditionCheck,
   kFields,
+  kEvents,
+  kSchema,
   kDoctor,
   kReplay,
   kTest
@@ -32,8 +34,10 @@ enum class Verb : unsigned char {
 struct Options {
   Verb verb = Verb::kRun;
   std::vector<std::string> rules;  // run: --rules; rules …: files
-  std::string format = "text";     // text, json; fields: markdown too
+  std::string format = "text";     // text, json; fields, events: markdown too
   std::string tier = "full";       // rules plan: full, tracing
+  bool all = false;                // fields: hidden ones too
+  std::string schema = "rules";    // schema: rules, suite, events
   // rules show
   std::string rule;       // this one alone
   bool compiled = false;  // text: print the normal form too

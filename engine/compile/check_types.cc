@@ -7,7 +7,7 @@
 #include <limits>
 #include <re2/re2.h>
 
-#include "engine/compile/services.h"
+#include "engine/event/services.h"
 #include "engine/lang/diagnostic.h"
 #include "engine/lang/parser.h"
 
@@ -157,8 +157,11 @@ std::string name_of(const TypedOperand& operand) {
   if (const auto* call = std::get_if<TypedCall>(&operand.node)) return std::string(program::spelling(call->function)) + "()";
   return std::holds_alternative<std::string>(operand.node) ? "a constant" : "a list";
 }
+// "a list of string", "an int".
 std::string type_name(const TypedOperand& operand) {
-  return (operand.list ? "list of " : "") + std::string(event::spelling(operand.type));
+  const std::string type(event::spelling(operand.type));
+  if (operand.list) return "a list of " + type;
+  return (type.find_first_of("aei") == 0 ? "an " : "a ") + type;
 }
 
 using Number = std::variant<std::int64_t, std::uint64_t>;
@@ -177,7 +180,7 @@ std::expected<Number, Problem> parse_number(const TypedOperand& operand, const L
   const std::string& text = literal.text;
   if (operand.type == Type::kPort) {
     if (text.empty()) return std::uint64_t{0};
-    if (const auto port = port_of_service(text)) return std::uint64_t{*port};
+    if (const auto port = event::service_port(text)) return std::uint64_t{*port};
   }
   const bool minus = text.starts_with('-');
   const char* first = text.data() + (minus || text.starts_with('+') ? 1 : 0);
@@ -185,9 +188,9 @@ std::expected<Number, Problem> parse_number(const TypedOperand& operand, const L
   std::uint64_t size = 0;
   const auto [end, error] = std::from_chars(first, last, size);
   if ((error != std::errc() && error != std::errc::result_out_of_range) || end != last || first == last) {
-    return problem(quoted(text) + " is not a valid number for " + name_of(operand), literal.span,
-                   operand.type == Type::kPort ? "a decimal integer, or the name of a service such as https"
-                                               : "write a decimal integer");
+    return problem(
+        quoted(text) + " is not a valid number for " + name_of(operand), literal.span,
+        operand.type == Type::kPort ? "a decimal integer, or the name of a service such as https" : "write a decimal integer");
   }
   const std::int64_t low = least(operand);
   // The size of `low`; of the least int64 too.
@@ -336,8 +339,7 @@ std::expected<program::Constants, Problem> parse_constants(const TypedOperand& f
     case Type::kDuration:
     case Type::kPort:
     case Type::kDouble:
-      return parse_all<Number>(
-          all, [&](const Literal& literal) { return parse_number(field, literal); });
+      return parse_all<Number>(all, [&](const Literal& literal) { return parse_number(field, literal); });
     case Type::kBool:
       return parse_all<bool>(all, [&](const Literal& literal) -> std::expected<bool, Problem> {
         if (literal.text == "true") return true;
@@ -381,7 +383,8 @@ bool names_event_type(const TypedOperand& operand) {
 }
 
 std::optional<Problem> check_event_types(const TypedOperand& field, Operator op, const std::vector<const Literal*>& all) {
-  if (!names_event_type(field) || (op != Operator::kEqual && op != Operator::kNotEqual && op != Operator::kIn))
+  if (!names_event_type(field) ||
+      (op != Operator::kEqual && op != Operator::kNotEqual && op != Operator::kIn && op != Operator::kIntersects))
     return std::nullopt;
   for (const Literal* literal : all) {
     if (event::find_event_type(literal->text)) continue;
@@ -437,7 +440,7 @@ std::expected<void, Problem> check_sides(const TypedOperand& left, Operator op, 
       return problem(name_of(*side) + " can't be compared with another field", span);
   }
   if (left.type != right.type || left.list != right.list) {
-    return problem(name_of(left) + " is a " + type_name(left) + ", " + name_of(right) + " a " + type_name(right), span,
+    return problem(name_of(left) + " is " + type_name(left) + ", " + name_of(right) + " " + type_name(right), span,
                    "both sides are of one type");
   }
   if ((op == Operator::kIn || op == Operator::kIntersects) && !right.list)
@@ -448,6 +451,15 @@ std::expected<void, Problem> check_sides(const TypedOperand& left, Operator op, 
 // --- transformers
 
 std::expected<TypedOperand, Problem> check_argument(const lang::TransformArgument& argument, lang::Span call);
+std::expected<TypedOperand, Problem> check_call(const lang::Transform& transform);
+
+void count_parts(const std::vector<lang::TransformArgument>& all, std::size_t& parts) {
+  for (const lang::TransformArgument& argument : all) {
+    if (++parts > kMaxCallParts) return;
+    if (const auto* inner = std::get_if<lang::TransformPtr>(&argument.node)) count_parts((*inner)->arguments, parts);
+    if (const auto* list = std::get_if<lang::TransformList>(&argument.node)) count_parts(list->items, parts);
+  }
+}
 
 std::expected<TypedOperand, Problem> check_list(const lang::TransformList& list, lang::Span call) {
   std::vector<TypedOperand> items;
@@ -478,7 +490,7 @@ std::expected<TypedOperand, Problem> check_argument(const lang::TransformArgumen
                                        return std::unexpected(*std::move(wrong));
                                      return TypedOperand{literal.text, literal.quoted ? Type::kString : Type::kInt, false};
                                    },
-                                   [](const lang::TransformPtr& inner) { return check_transform(*inner); },
+                                   [](const lang::TransformPtr& inner) { return check_call(*inner); },
                                    [&](const lang::TransformList& list) { return check_list(list, call); }},
                     argument.node);
 }
@@ -488,7 +500,7 @@ std::string wrong_arguments(program::Function function, const std::vector<TypedO
   using enum program::Function;
   const auto is_scalar = [](const TypedOperand& operand, Type type) { return operand.type == type && !operand.list; };
   const auto takes = [&](std::string_view what, const TypedOperand& operand) {
-    return "takes " + std::string(what) + ", " + name_of(operand) + " is a " + type_name(operand);
+    return "takes " + std::string(what) + ", " + name_of(operand) + " is " + type_name(operand);
   };
   const TypedOperand& first = arguments.front();
   switch (function) {
@@ -564,11 +576,19 @@ TypedOperand of_field(event::FieldUse use) {
 }
 
 std::expected<TypedOperand, Problem> check_transform(const lang::Transform& transform) {
+  std::size_t parts = 0;
+  count_parts(transform.arguments, parts);
+  if (parts > kMaxCallParts)
+    return problem(transform.name + "() of more than " + std::to_string(kMaxCallParts) + " arguments", transform.span);
+  return check_call(transform);
+}
+
+namespace {
+std::expected<TypedOperand, Problem> check_call(const lang::Transform& transform) {
   TypedCall call;
   const auto function = program::find_function(transform.name);
   if (!function) return problem("unknown transformer " + transform.name + "()", transform.span);
   call.function = *function;
-  call.text = lang::dump(transform);
   for (const lang::TransformArgument& argument : transform.arguments) {
     auto checked = check_argument(argument, transform.span);
     if (!checked) return checked;
@@ -586,12 +606,13 @@ std::expected<TypedOperand, Problem> check_transform(const lang::Transform& tran
   const Type type = result_type(call.function, call.arguments.front());
   return TypedOperand{std::move(call), type, getopt && !transform.index};
 }
+}  // namespace
 
 std::expected<CheckedCompare, Problem> check_types(const lang::Compare& compare) {
   auto left = check_left(compare.left);
   if (!left) return std::unexpected(std::move(left).error());
   if (!supports(*left, compare.op)) {
-    return problem("operator " + std::string(lang::spelling(compare.op)) + " is not supported for " + name_of(*left) + ", a " +
+    return problem("operator " + std::string(lang::spelling(compare.op)) + " is not supported for " + name_of(*left) + ", " +
                        type_name(*left),
                    compare.op_span, "it has: " + supported_operators(*left));
   }

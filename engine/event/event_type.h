@@ -91,7 +91,7 @@ std::optional<EventType> find_event_type(std::string_view name);
 inline std::size_t index(EventType type) { return static_cast<std::size_t>(type); }
 
 // The kind of the parameter `name` in the first event type that has one; nothing: there is none. "First" is by Falco's table,
-// where clone comes before execve and read before ptrace: uid and gid are plain numbers, data is bytes.
+// where clone comes before execve, read before ptrace: uid is a plain number, data is bytes.
 std::optional<ParamKind> find_param(std::string_view name);
 
 // Every type of the table.

@@ -8,7 +8,6 @@
 #include <unordered_map>
 
 #include "engine/event/raw_param.h"
-#include "engine/event/text.h"
 
 namespace shrike::event {
 namespace {
@@ -61,8 +60,8 @@ std::string_view spelling(Type type) {
 }
 
 std::string_view spelling(Origin origin) {
-  static constexpr std::string_view kNames[] = {"kernel", "user memory",   "process table", "host files",
-                                                "engine", "host constant", "not captured"};
+  static constexpr std::string_view kNames[] = {"kernel", "user memory", "process table", "host files",
+                                                "engine", "nothing",     "host constant", "not captured"};
   return kNames[static_cast<std::size_t>(origin)];
 }
 
@@ -196,12 +195,30 @@ Result<FieldUse> resolve_field(std::string_view name, const std::optional<std::s
 }
 
 std::string field_text(const FieldUse& use, const Value& value) {
-  if (use.field->type == kBuffer) return printable(to_text(value));
-  if (use.field->has(kList)) return list_text(value);
-  if (const auto* number = std::get_if<std::int64_t>(&value.data); number != nullptr && use.field->name == "fd.dev") {
-    std::array<char, 20> hex{};
-    return {hex.data(),
-            static_cast<std::size_t>(std::snprintf(hex.data(), hex.size(), "%llX", static_cast<unsigned long long>(*number)))};
+  const Field& field = *use.field;
+  const auto* number = std::get_if<std::uint64_t>(&value.data);
+  const auto* whole = std::get_if<std::int64_t>(&value.data);
+  const std::uint64_t bits = number != nullptr ? *number : whole != nullptr ? static_cast<std::uint64_t>(*whole) : 0;
+  std::array<char, 24> text{};
+  if (field.display == Display::kHex && whole != nullptr) {
+    std::snprintf(text.data(), text.size(), "%lX", static_cast<unsigned long>(bits));
+    return text.data();
+  }
+  if (field.display == Display::kPadded && number != nullptr) {
+    std::snprintf(text.data(), text.size(), "%09lu", static_cast<unsigned long>(bits));
+    return text.data();
+  }
+  if (field.type == kBuffer) {
+    std::string shown = to_text(value);
+    for (char& c : shown) {
+      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '.';
+    }
+    return shown;
+  }
+  if (const auto* list = std::get_if<ValueList>(&value.data); list != nullptr && field.has(kList)) {
+    std::string all = "(";
+    for (const Value& item : *list) all += (all.size() == 1 ? "" : ",") + to_text(item);
+    return all + ')';
   }
   return to_text(value);
 }

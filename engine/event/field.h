@@ -54,6 +54,7 @@ enum class Origin : std::uint8_t {
   kProcessTable,  // recorded at fork and exec
   kHostFiles,     // /etc/passwd, /etc/group
   kEngine,        // made by the engine: numbers, times, names
+  kNothing,       // deprecated: always absent, in Falco too
   kHostConstant,  // of a host process what Falco has for one; of a process in a container absent: nothing looks it up yet
   kNotCaptured,   // known to the language; nothing supplies it in this version
 };
@@ -72,6 +73,9 @@ enum FieldFlag : std::uint8_t {
 
 // Does `shrike fields` list it?
 enum class Listing : std::uint8_t { kListed, kHidden, kOutputOnly };
+
+// How an output prints a number.
+enum class Display : std::uint8_t { kDecimal, kHex, kPadded };  // kPadded: nine digits, of what is below a second
 
 struct Argument {
   std::string text;                    // as written; empty if none
@@ -100,6 +104,7 @@ struct Field {
   Getter get = nullptr;    // null where origin is kNotCaptured
   std::uint8_t bits = 64;  // of a number
   Listing listing = Listing::kListed;
+  Display display = Display::kDecimal;
 
   bool has(FieldFlag flag) const { return (flags & flag) != 0; }
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/event/raw_param.h"
 
+#include <algorithm>
 #include <array>
+
+#include "engine/event/params.h"
 
 namespace shrike::event {
 namespace {
@@ -62,6 +65,12 @@ constexpr RawType raw_type(ParamKind kind) {
   return {kOpaque};
 }
 
+Value get(const Extraction& x) {
+  const std::span<const Param> params = event_types()[index(x.event.type)].params;
+  const auto param = std::ranges::find(params, std::string_view(x.argument.text), &Param::name);
+  return param == params.end() ? Value() : param_value(x.event, x.arena, *param);
+}
+
 constexpr auto kFields = [] {
   std::array<Field, kParamKinds> fields{};
   for (std::size_t i = 0; i < fields.size(); ++i) {
@@ -72,6 +81,7 @@ constexpr auto kFields = [] {
                  .flags = kNoRhs | kNoTransform,
                  .origin = Origin::kUserMemory,
                  .meaning = "a parameter of the event, with the type it has there",
+                 .get = get,
                  .bits = raw.bits};
   }
   return fields;
