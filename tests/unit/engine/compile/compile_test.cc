@@ -187,6 +187,55 @@ TEST(CheckTypes, RemarksOnFieldsAsText) {
   EXPECT_NE(found.find("val(proc.pname)"), std::string::npos);
 }
 
+// The codes and places of a rule's findings, errors marked by '!'.
+std::string findings(const std::string& text) {
+  lang::Diagnostics diagnostics;
+  lang::RuleSet set;
+  lang::read_rule_file(std::make_shared<lang::SourceFile>(lang::SourceFile{"test.yaml", text}), set, diagnostics);
+  (void)compile(set, {}, diagnostics);
+  std::string all;
+  for (const lang::Diagnostic& found : diagnostics.all()) {
+    all += (all.empty() ? "" : " ") + std::string(found.severity == lang::Severity::kError ? "!" : "") + found.code.substr(5) +
+           '@' + std::to_string(found.position.line) + ':' + std::to_string(found.position.column);
+    EXPECT_FALSE(found.line.empty()) << found.message;
+  }
+  return all;
+}
+
+TEST(Compile, WarnsAsTheReferenceDoes) {  // rule-language.md 1.11
+  const auto rule = [](const std::string& condition, const std::string& output = "x", const std::string& more = "") {
+    return "- rule: R\n  desc: d\n  condition: " + condition + "\n  output: \"" + output + "\"\n  priority: INFO\n" + more;
+  };
+  const std::string skip = "  skip-if-unknown-filter: true\n";
+  EXPECT_EQ(findings(rule("evt.type = open")), "");
+  EXPECT_EQ(findings(rule("proc.name = x")), "NO_EVTTYPE@1:9");
+  EXPECT_EQ(findings(rule("proc.name = x", "x", "  warn_evttypes: false\n")), "");
+  EXPECT_EQ(findings(rule("evt.num = 0")), "");
+  EXPECT_EQ(findings(rule("evt.type = open and evt.dir = <")), "DEPRECATED_ITEM@3:34");
+  EXPECT_EQ(findings(rule("evt.type = open and evt.latency.ns > 1")), "DEPRECATED_ITEM@3:34");
+  EXPECT_EQ(findings(rule("evt.type = open and not evt.wait_latency exists")), "DEPRECATED_ITEM@3:38");
+  EXPECT_EQ(findings(rule("evt.type = open", "a %evt.dir")), "DEPRECATED_ITEM@4:15");
+  EXPECT_EQ(findings(rule("evt.type = open", "a %container.info b")), "DEPRECATED_ITEM@4:14");
+  EXPECT_EQ(findings(rule("evt.type = open and proc.name = proc.pname")), "COMPILE_CONDITION@3:46");
+  EXPECT_EQ(findings(rule("evt.type = open and proc.name regex \"^sh$\"")), "COMPILE_CONDITION@3:50");
+  // Fields of legacy plugins are unknown to us, and doubly so in such a comparison.
+  EXPECT_EQ(findings(rule("evt.type = open and ka.verb = <NA>", "x", skip)), "UNSAFE_NA_CHECK@3:34 UNKNOWN_FILTER@3:34");
+  EXPECT_EQ(findings(rule("evt.type = open and ka.verb = <NA>")), "UNSAFE_NA_CHECK@3:34 !ERR_COMPILE_CONDITION@3:34");
+  // The first problem decides whether the rule is forgiven.
+  EXPECT_EQ(findings(rule("no.such = 1 and proc.duration contains 5", "x", skip)), "UNKNOWN_FILTER@3:14");
+  EXPECT_EQ(findings(rule("proc.duration contains 5 and no.such = 1", "x", skip)),
+            "!ERR_COMPILE_CONDITION@3:28 !ERR_COMPILE_CONDITION@3:43");
+  EXPECT_EQ(findings(rule("evt.type = nosuch", "x", skip)), "UNKNOWN_FILTER@3:25");
+  EXPECT_EQ(findings(rule("evt.type = open", "%no.such", skip)), "UNKNOWN_FILTER@4:12");
+  EXPECT_EQ(findings(rule("evt.type = open", "%no.such")), "!ERR_COMPILE_OUTPUT@4:12");
+  EXPECT_EQ(findings(rule("evt.type = open", "100%", skip)), "!ERR_COMPILE_OUTPUT@4:15");
+  // Disabled rules are checked too; a macro's fault is told once.
+  EXPECT_EQ(findings(rule("no.such = 1", "x", "  enabled: false\n")), "!ERR_COMPILE_CONDITION@3:14");
+  const std::string macro = "- macro: m\n  condition: evt.type = open and no.such = 1\n";
+  EXPECT_EQ(findings(macro + rule("m") + "- rule: S\n  desc: d\n  condition: m\n  output: o\n  priority: INFO\n"),
+            "!ERR_COMPILE_CONDITION@2:34");
+}
+
 TEST(CheckTypes, SkipIfUnknownFilterForgivesUnknownFieldsOnly) {
   const auto rule = [](const std::string& condition) {
     return "- rule: R\n  desc: d\n  condition: " + condition +
