@@ -286,6 +286,27 @@ class Cli(unittest.TestCase):
         empty.mkdir()
         self.assertEqual(self.shrike("test", empty).returncode, 1)
 
+    def test_the_documentation_shows_what_happens(self):
+        """docs/testing_rules.md: files after `$ cat NAME`, commands after `$ `, then what they print; a line that ends in … goes on."""
+        (self.folder / "rules").symlink_to(ROOT / "rules")
+        commands = 0
+        for block in re.findall(r"(?m)(?:^    .*\n)+", (ROOT / "docs" / "testing_rules.md").read_text()):
+            lines = [line[4:] for line in block.splitlines()]
+            starts = [i for i, line in enumerate(lines) if line.startswith("$ ")]
+            for start, end in zip(starts, [*starts[1:], len(lines)]):
+                verb, *arguments = lines[start][2:].split()
+                content = lines[start + 1:end]
+                if verb == "cat":
+                    self.file(arguments[0], "\n".join(content) + "\n")
+                    continue
+                done = subprocess.run([BINARY, *arguments], cwd=self.folder, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=60)
+                printed = (done.stdout + done.stderr).splitlines()
+                self.assertEqual(len(printed), len(content), printed)
+                for shown, line in zip(content, printed):
+                    self.assertEqual(shown, line[:len(shown) - 1] + "…" if shown.endswith("…") else line)
+                commands += 1
+        self.assertEqual(commands, 2)
+
     def test_every_shipped_rule_has_a_case_that_fires_and_one_that_does_not(self):
         listed = json.loads(self.shrike("rules", "list", "--format", "json", ROOT / "rules").stdout)
         names = {one["name"] for one in listed["rules"]}
