@@ -11,7 +11,7 @@ import textwrap
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = pathlib.Path(os.environ.get("SHRIKE_BINARY", ROOT / "build" / "shrike"))
+BINARY = pathlib.Path(os.environ.get("SHRIKE_BINARY", ROOT / "build" / "shrike")).resolve()
 ENVIRONMENT = {**os.environ, "TZ": "UTC", "SHRIKE_HOSTNAME": "n1"}
 TIME = 1700000000000000001
 SUGGESTED = ("container.id", "container.name", "container.image.repository", "container.image.tag", "k8s.pod.name", "k8s.ns.name")
