@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <optional>
 #include <sys/random.h>
 #include <utility>
 
@@ -34,44 +33,32 @@ std::string base64(std::string_view bytes) {
   return out;
 }
 
-// Numbers that are shown in another way than plainly: device numbers in hexadecimal, fractions of a second with their zeros
-// (rule-language.md 5.1). Nothing for all others.
-std::optional<std::string> number_text(const event::Field* field, const event::Value& value) {
-  if (field == nullptr) return std::nullopt;
-  const bool hex = field->name == "fd.dev";
-  const bool padded =
-      field->name.ends_with(".ns") && (field->type == event::Type::kTime || field->type == event::Type::kDuration);
-  if (!hex && !padded) return std::nullopt;
-  std::uint64_t number = 0;
-  if (const auto* n = std::get_if<std::uint64_t>(&value.data)) {
-    number = *n;
-  } else if (const auto* s = std::get_if<std::int64_t>(&value.data)) {
-    number = static_cast<std::uint64_t>(*s);
-  } else {
-    return std::nullopt;
-  }
-  std::array<char, 24> text{};
-  std::snprintf(text.data(), text.size(), hex ? "%lX" : "%09lu", number);
-  return text.data();
-}
-
 std::string text_of(const Source& from, std::uint32_t slot) {
-  const event::FieldUse& use = from.program.slots[slot].use;
+  const program::Slot& of = from.program.slots[slot];
   const event::Value& value = from.value(slot);
-  if (value.absent() || use.field == nullptr) return event::to_text(value);
-  if (from.context.base64_buffers && use.field->type == event::Type::kBuffer) return base64(event::to_text(value));
-  if (from.context.iso_time && use.field->name == "evt.time") return event::iso_time_text(from.event.time_ns, "+0000");
-  if (auto number = number_text(use.field, value)) return *std::move(number);
-  return event::field_text(use, value);
+  if (!value.absent() && of.use.field != nullptr) {
+    if (from.context.base64_buffers && of.use.field->type == event::Type::kBuffer) return base64(event::to_text(value));
+    if (from.context.iso_time && of.use.field->name == "evt.time") return event::iso_time_text(from.event.time_ns, "+0000");
+  }
+  return program::value_text(of, value);
 }
 
+// Of output_fields: they are fields, never calls.
 FieldValue typed(const Source& from, std::uint32_t slot) {
+  const event::Field& field = *from.program.slots[slot].use.field;
   const event::Value& value = from.value(slot);
   if (value.absent()) return std::monostate{};
-  if (number_text(from.program.slots[slot].use.field, value)) return text_of(from, slot);
+  if (field.display != event::Display::kDecimal) return text_of(from, slot);
   if (const auto* flag = std::get_if<bool>(&value.data)) return *flag;
   if (const auto* number = std::get_if<std::int64_t>(&value.data)) return *number;
   if (const auto* number = std::get_if<std::uint64_t>(&value.data)) return *number;
+  if (const auto* number = std::get_if<double>(&value.data)) return *number;
+  if (const auto* list = std::get_if<event::ValueList>(&value.data); list != nullptr && field.has(event::kList)) {
+    std::vector<std::string> items;
+    items.reserve(list->count);
+    for (const event::Value& item : *list) items.push_back(event::to_text(item));
+    return items;
+  }
   return text_of(from, slot);
 }
 
@@ -95,6 +82,7 @@ std::string field_value_text(const FieldValue& value) {
     std::string operator()(bool flag) const { return flag ? "true" : "false"; }
     std::string operator()(std::int64_t number) const { return std::to_string(number); }
     std::string operator()(std::uint64_t number) const { return std::to_string(number); }
+    std::string operator()(double number) const { return event::to_text(event::Value(number)); }
     std::string operator()(const std::string& text) const { return text; }
     std::string operator()(const std::vector<std::string>& texts) const {
       std::string all;

@@ -12,6 +12,8 @@ int rules_check(const Options& options);
 int rules_list(const Options& options);
 int rules_plan(const Options& options);
 int print_fields(const Options& options);
+int print_events(const Options& options);
+int print_schema(const Options& options);
 int print_doctor(const Options& options);
 int replay_events(const Options& options);
 int test_rules(const Options& options);

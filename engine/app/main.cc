@@ -32,6 +32,10 @@ int main(int argc, char** argv) {
       return rules_plan(*options);
     case Verb::kFields:
       return print_fields(*options);
+    case Verb::kEvents:
+      return print_events(*options);
+    case Verb::kSchema:
+      return print_schema(*options);
     case Verb::kDoctor:
       return print_doctor(*options);
     case Verb::kReplay:

@@ -98,6 +98,27 @@ void add_test(CLI::App& app, Options& options) {
   test->callback([&options] { options.verb = Verb::kTest; });
 }
 
+void add_catalogue(CLI::App& app, Options& options) {
+  CLI::App* fields = app.add_subcommand("fields", "Every field a rule may name: type, meaning, where it comes from");
+  add_format(fields, options, {"text", "json", "markdown"});
+  fields->add_flag("--all", options.all, "In text, list the hidden ones too; the other formats always do");
+  fields->footer("Example:\n  shrike fields | grep ^fd\\\\.");
+  fields->callback([&options] { options.verb = Verb::kFields; });
+
+  CLI::App* events = app.add_subcommand("events", "Every event evt.type knows: its parameters, and whether it is captured");
+  add_format(events, options, {"text", "json", "markdown"});
+  events->footer("Example:\n  shrike events | grep ^open");
+  events->callback([&options] { options.verb = Verb::kEvents; });
+
+  CLI::App* schema =
+      app.add_subcommand("schema", "JSON schema (draft-07) of rule files, test suites or event files, for editors");
+  schema->add_option("--of", options.schema, "Of what: of event files the schema of one line")
+      ->check(CLI::IsMember({"rules", "suite", "events"}))
+      ->capture_default_str();
+  schema->footer("Example:\n  shrike schema > rules.schema.json");
+  schema->callback([&options] { options.verb = Verb::kSchema; });
+}
+
 }  // namespace
 
 std::expected<Options, int> parse_options(int argc, char** argv) {
@@ -110,10 +131,7 @@ std::expected<Options, int> parse_options(int argc, char** argv) {
   add_replay(app, options);
   add_test(app, options);
 
-  CLI::App* fields = app.add_subcommand("fields", "Every field a rule may name: type, meaning, where it comes from");
-  add_format(fields, options, {"text", "json", "markdown"});
-  fields->footer("Example:\n  shrike fields | grep ^fd\\\\.");
-  fields->callback([&options] { options.verb = Verb::kFields; });
+  add_catalogue(app, options);
 
   CLI::App* doctor = app.add_subcommand("doctor", "What this host offers, what is missing and how to get it");
   add_format(doctor, options, {"text", "json"});

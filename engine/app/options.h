@@ -16,13 +16,15 @@ enum ExitCode : int {
   kCouldNotRun = 3,
 };
 
-enum class Verb : unsigned char { kRun, kRulesCheck, kRulesList, kRulesPlan, kFields, kDoctor, kReplay, kTest };
+enum class Verb : unsigned char { kRun, kRulesCheck, kRulesList, kRulesPlan, kFields, kEvents, kSchema, kDoctor, kReplay, kTest };
 
 struct Options {
   Verb verb = Verb::kRun;
   std::vector<std::string> rules;  // run: --rules; rules …: files
-  std::string format = "text";     // text, json; fields: markdown too
+  std::string format = "text";     // text, json; fields, events: markdown too
   std::string tier = "full";       // rules plan: full, tracing
+  bool all = false;                // fields: hidden ones too
+  std::string schema = "rules";    // schema: rules, suite, events
   // run
   std::string config;
   std::string mode = "monitor";  // detect, monitor, enforce

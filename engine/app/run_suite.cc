@@ -32,6 +32,7 @@ std::string json_text(const act::FieldValue& value) {
     std::string operator()(bool flag) const { return flag ? "true" : "false"; }
     std::string operator()(std::int64_t number) const { return std::to_string(number); }
     std::string operator()(std::uint64_t number) const { return std::to_string(number); }
+    std::string operator()(double number) const { return event::to_text(event::Value(number)); }
     std::string operator()(const std::string& text) const { return quoted(text); }
     std::string operator()(const std::vector<std::string>& items) const { return array_text(items); }
   };

@@ -26,7 +26,8 @@ class NoProcesses final : public event::Processes {
 // What is taken as known besides the rule's own text.
 enum class Given {
   kNothing,
-  kHost,        // container fields have the host's values
+  kHost,        // the process is the host's
+  kContainer,   // it is in a container, of which the id is known and nothing else
   kFailed,      // the call failed
   kFailedOpen,  // it was an open that failed
 };
@@ -61,7 +62,9 @@ class Folder {
 
  private:
   std::optional<bool> check(const program::Predicate& predicate) {
+    if (program_.slots[predicate.slot].call) return std::nullopt;
     const event::FieldUse& use = program_.slots[predicate.slot].use;
+    if (use.field->origin == event::Origin::kNothing) return false;
     if (std::holds_alternative<std::uint32_t>(predicate.constants)) return std::nullopt;  // val()
     if (use.field->name == "evt.num") {
       // Any number above 0 may come; only what holds for none or all of them is known.
@@ -71,8 +74,19 @@ class Folder {
     if (given_ == Given::kFailedOpen && use.field->name == "fd.num")
       return program::holds(predicate, event::Value(std::int64_t{-1}));
     if (given_ == Given::kFailed || given_ == Given::kFailedOpen) return fold_failed(predicate, use.field->name);
-    if (given_ != Given::kHost || use.field->origin != event::Origin::kHostConstant) return std::nullopt;
-    return program::holds(predicate, event::extract(use, event_, context_, arena_));
+    const bool is_id = use.field->name == "container.id";
+    if (use.field->origin == event::Origin::kHostConstant || is_id) return fold_container(predicate, use, is_id);
+    return std::nullopt;
+  }
+
+  // What holds of the container's fields for a process of the host, and for one in a container.
+  std::optional<bool> fold_container(const program::Predicate& predicate, const event::FieldUse& use, bool is_id) {
+    if (given_ == Given::kHost) return program::holds(predicate, event::extract(use, event_, context_, arena_));
+    if (given_ != Given::kContainer) return std::nullopt;
+    if (!is_id) return false;  // absent
+    const auto* texts = std::get_if<program::Texts>(&predicate.constants);
+    if (texts == nullptr || *texts != program::Texts{"host"}) return std::nullopt;
+    return program::holds(predicate, event::Value("000000000000"));  // any id: only the host's is "host"
   }
 
   // Of a failed call evt.failed is true, evt.rawres some negative number and evt.res some errno's name.
@@ -124,10 +138,10 @@ std::string join(const event::EventSet& set) {
 
 // A field of the condition that nothing supplies for any of the events; empty if there is none.
 std::string missing_field(const Program& program, const program::Rule& rule, const event::EventSet& events) {
-  for (const auto& [use] : program.slots) {
-    const std::string name = use.text();
-    if (!std::ranges::binary_search(rule.condition_fields, name)) continue;
-    if (!event::is_known(use, events, event::Tier::kTracing)) return name;
+  for (const program::Slot& slot : program.slots) {
+    const std::string name = slot.text();
+    if (slot.call || !std::ranges::binary_search(rule.condition_fields, name)) continue;
+    if (!event::is_known(slot.use, events, event::Tier::kTracing)) return name;
   }
   return {};
 }
@@ -139,14 +153,32 @@ bool is_told_at_exit(std::string_view field) {
   return std::ranges::find(kFields, field) != std::end(kFields);
 }
 
+bool reads_fd_number(const Program& program, const program::CallArgument& argument);
+
+// Is the slot fd.num, or made of it?
+bool reads_fd_number(const Program& program, std::uint32_t slot) {
+  const auto& [use, call] = program.slots[slot];
+  if (!call) return use.field->name == "fd.num";
+  return std::ranges::any_of(call->arguments, [&](const auto& argument) { return reads_fd_number(program, argument); });
+}
+
+bool reads_fd_number(const Program& program, const program::CallArgument& argument) {
+  if (const auto* slot = std::get_if<std::uint32_t>(&argument.node)) return reads_fd_number(program, *slot);
+  const auto* items = std::get_if<std::vector<program::CallArgument>>(&argument.node);
+  return items != nullptr && std::ranges::any_of(*items, [&](const auto& item) { return reads_fd_number(program, item); });
+}
+
 // Does the condition tell one number of a successful open from another?
 bool compares_fd_number(const Program& program, std::uint32_t at) {
   const Node& node = program.nodes[at];
   if (node.kind == Node::Kind::kCheck) {
     const program::Predicate& predicate = program.predicates[node.first];
+    const auto* right = std::get_if<std::uint32_t>(&predicate.constants);
+    if (right != nullptr && reads_fd_number(program, *right)) return true;
+    if (program.slots[predicate.slot].call) return reads_fd_number(program, predicate.slot);
     if (program.slots[predicate.slot].use.field->name != "fd.num") return false;
     const auto holds = [&](std::int64_t number) { return program::holds(predicate, event::Value(number)); };
-    if (std::holds_alternative<std::uint32_t>(predicate.constants)) return true;  // val()
+    if (right != nullptr) return true;
     const auto* numbers = std::get_if<program::Numbers>(&predicate.constants);
     const bool some = numbers != nullptr && std::ranges::any_of(*numbers, [](const auto& number) {
                         return std::visit([](auto n) { return std::cmp_greater(n, 0); }, number);
@@ -167,8 +199,9 @@ bool wants_open_result(const Program& program, const program::Rule& rule) {
     opens.set(event::index(type));
   if ((rule.events & opens).none()) return false;
   if (Folder(program, Given::kFailedOpen).fold(rule.root) != false) return true;
-  for (const auto& [use] : program.slots) {
-    if (is_told_at_exit(use.field->name) && std::ranges::binary_search(rule.condition_fields, use.text())) return true;
+  for (const program::Slot& slot : program.slots) {
+    if (!slot.call && is_told_at_exit(slot.use.field->name) && std::ranges::binary_search(rule.condition_fields, slot.text()))
+      return true;
   }
   return compares_fd_number(program, rule.root) ||
          std::ranges::any_of(rule.output_fields, [&](const program::OutputField& output) {
@@ -183,7 +216,10 @@ Availability assess_rule(const Program& program, const program::Rule& rule, cons
   if (rule.events.none() || Folder(program, Given::kNothing).fold(rule.root) == false)
     return {State::kInactive, "never true by its own text"};
   if (rule.decided_in_kernel) return {State::kActive, {}};
-  if (!capabilities.containers && Folder(program, Given::kHost).fold(rule.root) == false) return {State::kInactive, "containers"};
+  if (!capabilities.containers && Folder(program, Given::kHost).fold(rule.root) == false &&
+      Folder(program, Given::kContainer).fold(rule.root) == false) {
+    return {State::kInactive, "containers"};
+  }
   const event::EventSet seen = rule.events & capabilities.events;
   if (seen.none()) return {State::kInactive, "events: " + join(rule.events)};
   if (const std::string field = missing_field(program, rule, seen); !field.empty()) return {State::kInactive, "fields: " + field};

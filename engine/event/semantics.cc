@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "engine/event/params.h"
+
 namespace shrike::event {
 namespace {
 
@@ -18,6 +20,8 @@ constexpr std::string_view kFromSockaddr = "the address as passed (user memory):
 constexpr Semantics kTable[] = {
     {"fd.name", kFailedOpen, kT, kAssumed, kFromArgument},
     {"fd.directory", kFailedOpen, kT, kAssumed, kFromArgument},
+    {"fd.containername", kFailedOpen, kT, kAssumed, kFromArgument},
+    {"fd.containerdirectory", kFailedOpen, kT, kAssumed, kFromArgument},
     {"fd.name", kFailedConnect, kT, kAssumed, kFromSockaddr},
     {"fd.ip", kFailedConnect, kT, kAssumed, kFromSockaddr},
     {"fd.sip", kFailedConnect, kT, kAssumed, kFromSockaddr},
@@ -29,6 +33,7 @@ constexpr Semantics kTable[] = {
     {"fd.sport", kFailedConnect, kT, kAssumed, kFromSockaddr},
     {"fd.rport", kFailedConnect, kT, kAssumed, kFromSockaddr},
     {"evt.arg.name", kOpened, kT, kExact, "the kernel's path"},
+    {"evt.abspath", kOpened, kT, kExact, "the kernel's path"},
     {"evt.arg.flags", kOpened, kT, kExact, "registers; of openat2 user memory"},
     {"evt.arg.flags", kFailedOpen, kT, kExact, "registers; of openat2 user memory"},
     {"evt.arg.flags", kExec, kT, kExact, "from the executable's inode"},
@@ -100,6 +105,7 @@ Knowledge by_origin(Origin origin) {
     case Origin::kProcessTable:
     case Origin::kHostFiles:
     case Origin::kEngine:
+    case Origin::kNothing:
       return kExact;
     case Origin::kUserMemory:
     case Origin::kHostConstant:
@@ -142,6 +148,20 @@ bool happens_in(Moment moment, const EventSet& types) {
   return false;
 }
 
+// Of a field that names a parameter: has one of the events it, and is it captured?
+bool has_param(const FieldUse& use, const EventSet& types) {
+  for (std::size_t type = 1; type < event_types().size(); ++type) {
+    if (!types.test(type)) continue;
+    const std::span<const Param> params = event_types()[type].params;
+    const auto found =
+        use.argument.index
+            ? params.begin() + static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(*use.argument.index, params.size()))
+            : std::ranges::find(params, std::string_view(use.argument.text), &Param::name);
+    if (found != params.end() && is_captured(static_cast<EventType>(type), *found)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string_view spelling(Tier tier) { return tier == Tier::kFull ? "full" : "tracing"; }
@@ -169,6 +189,8 @@ Knowledge knowledge(const FieldUse& use, Moment moment, Tier tier) {
 }
 
 bool is_known(const FieldUse& use, const EventSet& types, Tier tier) {
+  const bool names_param = use.field->argument == ArgumentKind::kParameter || use.field->argument == ArgumentKind::kRawParameter;
+  if (names_param && !has_param(use, types)) return false;
   return std::ranges::any_of(
       kMoments, [&](Moment moment) { return happens_in(moment, types) && knowledge(use, moment, tier) != kUnknown; });
 }

@@ -11,6 +11,7 @@
 
 #include "engine/event/event_type.h"
 #include "engine/event/field.h"
+#include "engine/program/call.h"
 #include "engine/program/predicate.h"
 
 namespace shrike::program {
@@ -74,9 +75,12 @@ struct Rule {
   Availability availability;
 };
 
-// A value the program asks for, at most once per event.
+// A value the program asks for, at most once per event: a field, or a call over other slots.
 struct Slot {
-  event::FieldUse use;
+  event::FieldUse use;       // its `field` is null if this is a call
+  std::optional<Call> call;  // all slots it names come before it
+
+  std::string text() const { return call ? call->text : use.text(); }
 };
 
 struct Program {
@@ -104,7 +108,12 @@ struct Program {
 
  private:
   bool shows_field(const OutputField& output, std::string_view field) const;
+  bool reads_field(std::uint32_t slot, std::string_view field) const;
+  bool reads_field(const std::vector<CallArgument>& arguments, std::string_view field) const;
 };
+
+// Value of a slot as an output prints it.
+std::string value_text(const Slot& slot, const event::Value& value);
 
 std::string_view priority_name(std::uint8_t priority);  // "Warning"
 
