@@ -64,7 +64,6 @@ std::string flags_text(const Field& field, bool brief) {
   std::string text;
   for (const FlagText& flag : kFlags) {
     if (flag.words.empty() || !flag.is(field) || (brief && flag.key.starts_with("no_"))) continue;
-    if (flag.words == field.meaning) continue;
     text += (text.empty() ? "" : ", ") + std::string(flag.words);
   }
   return text.empty() ? text : " (" + text + ')';
