@@ -95,7 +95,7 @@ int Daemon::run() {
     log_->error("error: {}", found.error().message);
     return kUsage;
   }
-  LoadedRules loaded = load_rules(rule_paths_, compile_options_);
+  LoadedRules loaded = load_rules(rule_paths_, compile_options_, config_.rules);
   print_diagnostics(loaded.diagnostics, true);
   if (loaded.diagnostics.has_errors()) return kNo;
   load_policy(std::move(loaded));
@@ -177,7 +177,8 @@ Result<void> Daemon::find_tier() {
                       .suggested_output = false,
                       .append_output = config_.append_output,
                       .static_fields = config_.static_fields,
-                      .plan = compile::PlanOptions{.tier = tier, .mode = mode_}};
+                      .plan = compile::PlanOptions{.tier = tier, .mode = mode_},
+                      .normal_forms = false};
   capabilities_ = {.events = kernel::captured_events(full_), .containers = false};
   return {};
 }
@@ -314,7 +315,7 @@ void Daemon::reload() {
   for (const auto& sink : sinks_) {
     if (auto reopened = sink->reopen(); !reopened) log_->error("error: {}: the old file stays open", reopened.error().message);
   }
-  LoadedRules loaded = load_rules(rule_paths_, compile_options_);
+  LoadedRules loaded = load_rules(rule_paths_, compile_options_, config_.rules);
   print_diagnostics(loaded.diagnostics, true);
   if (loaded.diagnostics.has_errors()) {
     log_->error("reload: the rule files are not valid: the old {} rules stay in force", program_->rules.size());

@@ -16,7 +16,20 @@ enum ExitCode : int {
   kCouldNotRun = 3,
 };
 
-enum class Verb : unsigned char { kRun, kRulesCheck, kRulesList, kRulesPlan, kFields, kEvents, kSchema, kDoctor, kReplay, kTest };
+enum class Verb : unsigned char {
+  kRun,
+  kRulesCheck,
+  kRulesList,
+  kRulesPlan,
+  kRulesShow,
+  kConditionCheck,
+  kFields,
+  kEvents,
+  kSchema,
+  kDoctor,
+  kReplay,
+  kTest
+};
 
 struct Options {
   Verb verb = Verb::kRun;
@@ -25,6 +38,13 @@ struct Options {
   std::string tier = "full";       // rules plan: full, tracing
   bool all = false;                // fields: hidden ones too
   std::string schema = "rules";    // schema: rules, suite, events
+  // rules show
+  std::string rule;       // this one alone
+  bool compiled = false;  // text: print the normal form too
+  // condition check
+  std::string expression;
+  std::string batch;  // a file of them instead
+  bool syntax_only = false;
   // run
   std::string config;
   std::string mode = "monitor";  // detect, monitor, enforce

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
+#include <tuple>
 #include <utility>
 
 #include "engine/compile/event_set.h"
@@ -19,33 +21,128 @@ constexpr std::string_view kSuggestedOutput =
     " container_id=%container.id container_name=%container.name container_image_repository=%container.image.repository"
     " container_image_tag=%container.image.tag k8s_pod_name=%k8s.pod.name k8s_ns_name=%k8s.ns.name";
 
-lang::Diagnostic at_rule(const lang::Rule& rule, lang::Severity severity, std::string code, std::string message,
-                         lang::Position position, std::string hint = {}) {
-  return {severity, std::move(code), std::move(message), std::move(hint), std::move(position), rule.name, {}};
+constexpr std::string_view kDeprecatedFields[] = {"evt.dir", "evt.latency", "evt.wait_latency"};
+
+bool is_deprecated(std::string_view field) {
+  return std::ranges::any_of(kDeprecatedFields, [&](std::string_view name) {
+    return field == name || (field.starts_with(name) && field[name.size()] == '.');
+  });
 }
 
-// The rule's condition, or nothing: then it is left out and `diagnostics` says why.
+lang::Diagnostic at_rule(const lang::Rule& rule, std::string code, std::string message, std::string hint) {
+  return {lang::Severity::kWarning,
+          std::move(code),
+          std::move(message),
+          std::move(hint),
+          rule.position,
+          rule.name,
+          lang::shown_line(*rule.file, rule.position.line)};
+}
+
+lang::Diagnostic at_output(const lang::Rule& rule, lang::Severity severity, std::string code, std::size_t offset,
+                           std::string message, std::string hint) {
+  return {severity,  std::move(code),         std::move(message), std::move(hint), rule.output.position(offset),
+          rule.name, rule.output.line(offset)};
+}
+
+// Where findings on conditions go. What is wrong with a macro is said once, not for each rule that uses it.
+class Findings {
+ public:
+  explicit Findings(lang::Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
+
+  void add(lang::Diagnostic found) {
+    const lang::Position& at = found.position;
+    if (seen_.insert({at.file, at.line, at.column, found.code, found.message}).second) diagnostics_.add(std::move(found));
+  }
+  void warn(const ExpandedSet& set, std::uint32_t source, const lang::Span& span, std::string code, std::string message,
+            std::string hint) {
+    lang::Diagnostic found = diagnose(set, source, span.begin, std::move(code), std::move(message), std::move(hint));
+    found.severity = lang::Severity::kWarning;
+    add(std::move(found));
+  }
+
+ private:
+  lang::Diagnostics& diagnostics_;
+  std::set<std::tuple<std::string, std::size_t, std::size_t, std::string, std::string>> seen_;
+};
+
+// Warns of fields that have had their day, and of those that legacy plugins had.
+class FieldWarnings {
+ public:
+  FieldWarnings(const ExpandedSet& set, Findings& findings) : set_(set), findings_(findings) {}
+
+  void visit(const lang::Expr& expr) {
+    std::visit(lang::Overload{[&](const lang::And& n) { visit_all(n.operands); },
+                              [&](const lang::Or& n) { visit_all(n.operands); }, [&](const lang::Not& n) { visit(*n.operand); },
+                              [](const lang::MacroRef&) {}, [&](const lang::Compare& n) { compare(n, expr.source); }},
+               expr.node);
+  }
+
+ private:
+  void visit_all(const std::vector<lang::ExprPtr>& operands) {
+    for (const lang::ExprPtr& operand : operands) visit(*operand);
+  }
+
+  void compare(const lang::Compare& compare, std::uint32_t source) {
+    if (const auto* name = std::get_if<lang::FieldRef>(&compare.left)) {
+      field(*name, source);
+      const bool legacy = name->name.starts_with("ka.") || name->name.starts_with("jevt.");
+      if (legacy && names_na(compare)) {
+        findings_.warn(set_, source, name->span, "LOAD_UNSAFE_NA_CHECK", "comparing " + name->name + " with <NA> is unsafe",
+                       "write: " + name->name + " exists");
+      }
+    } else {
+      transform(std::get<lang::Transform>(compare.left), source);
+    }
+    if (const auto* value = std::get_if<lang::ValueOf>(&compare.right)) field(value->field, source);
+    if (const auto* call = std::get_if<lang::Transform>(&compare.right)) transform(*call, source);
+  }
+
+  static bool names_na(const lang::Compare& compare) {
+    const auto is_na = [](const lang::Literal& literal) { return literal.text == "<NA>"; };
+    if (const auto* one = std::get_if<lang::Literal>(&compare.right)) return is_na(*one);
+    const auto* list = std::get_if<std::vector<lang::Literal>>(&compare.right);
+    return list != nullptr && std::ranges::any_of(*list, is_na);
+  }
+
+  void transform(const lang::Transform& call, std::uint32_t source) { arguments(call.arguments, source); }
+  void arguments(const std::vector<lang::TransformArgument>& all, std::uint32_t source) {
+    for (const lang::TransformArgument& argument : all) {
+      std::visit(lang::Overload{[&](const lang::FieldRef& name) { field(name, source); }, [](const lang::Literal&) {},
+                                [&](const lang::TransformPtr& call) { transform(*call, source); },
+                                [&](const lang::TransformList& list) { arguments(list.items, source); }},
+                 argument.node);
+    }
+  }
+
+  void field(const lang::FieldRef& name, std::uint32_t source) {
+    if (!is_deprecated(name.name)) return;
+    findings_.warn(set_, source, name.span, "LOAD_DEPRECATED_ITEM", "field " + name.name + " is deprecated", "leave it out");
+  }
+
+  const ExpandedSet& set_;
+  Findings& findings_;
+};
+
+// The rule's condition, or nothing: then it is left out and `findings` says why.
 std::optional<std::uint32_t> add_condition(ProgramBuilder& builder, const ExpandedSet& expanded, const ExpandedRule& rule,
-                                           program::Rule& out, lang::Diagnostics& diagnostics) {
+                                           program::Rule& out, Findings& findings) {
+  FieldWarnings(expanded, findings).visit(*rule.condition);
   std::vector<ProgramBuilder::LocatedRemark> remarks;
   auto root = builder.add_condition(*rule.condition, out.condition_fields, remarks);
-  for (const auto& [remark, source] : remarks) {
-    lang::Diagnostic warning =
-        diagnose(expanded, source, remark.span.begin, "LOAD_COMPILE_CONDITION", remark.message, remark.hint);
-    warning.severity = lang::Severity::kWarning;
-    diagnostics.add(std::move(warning));
-  }
+  for (auto& [remark, source] : remarks)
+    findings.warn(expanded, source, remark.span, "LOAD_COMPILE_CONDITION", std::move(remark.message), std::move(remark.hint));
   if (root) return *root;
-  for (const auto& [problem, source] : root.error()) {
-    const bool forgiven = rule.rule->skip_if_unknown_filter && problem.kind != Problem::Kind::kOther;
-    lang::Diagnostic found =
-        diagnose(expanded, source, problem.span.begin, forgiven ? "LOAD_UNKNOWN_FILTER" : "LOAD_ERR_COMPILE_CONDITION",
-                 problem.message, problem.hint);
-    if (forgiven) {
-      found.severity = lang::Severity::kWarning;
-      found.message += "; the rule is skipped (skip-if-unknown-filter)";
-    }
-    diagnostics.add(std::move(found));
+  // As upstream, the first problem says whether the rule is forgiven.
+  const auto& [first, first_source] = root.error().front();
+  if (rule.rule->skip_if_unknown_filter && first.kind != Problem::Kind::kOther) {
+    findings.warn(expanded, first_source, first.span, "LOAD_UNKNOWN_FILTER",
+                  first.message + "; the rule is skipped (skip-if-unknown-filter)", first.hint);
+    return std::nullopt;
+  }
+  for (auto& [problem, source] : root.error()) {
+    findings.add(diagnose(expanded, source, problem.span.begin, "LOAD_ERR_COMPILE_CONDITION", std::move(problem.message),
+                          std::move(problem.hint)));
   }
   return std::nullopt;
 }
@@ -99,10 +196,20 @@ bool add_output(ProgramBuilder& builder, const lang::Rule& rule, const Options& 
   if (!output) {
     const Problem& problem = output.error();
     const bool forgiven = rule.skip_if_unknown_filter && problem.kind == Problem::Kind::kUnknownField;
-    diagnostics.add(at_rule(rule, forgiven ? lang::Severity::kWarning : lang::Severity::kError,
-                            forgiven ? "LOAD_UNKNOWN_FILTER" : "LOAD_ERR_COMPILE_OUTPUT", problem.message,
-                            rule.output.position(problem.span.begin), problem.hint));
+    diagnostics.add(at_output(rule, forgiven ? lang::Severity::kWarning : lang::Severity::kError,
+                              forgiven ? "LOAD_UNKNOWN_FILTER" : "LOAD_ERR_COMPILE_OUTPUT", problem.span.begin,
+                              problem.message + (forgiven ? "; the rule is skipped (skip-if-unknown-filter)" : ""),
+                              problem.hint));
     return false;
+  }
+  const auto deprecated = [&](std::size_t offset, std::string message, std::string hint) {
+    diagnostics.add(
+        at_output(rule, lang::Severity::kWarning, "LOAD_DEPRECATED_ITEM", offset, std::move(message), std::move(hint)));
+  };
+  for (Remark& remark : output->removed) deprecated(remark.span.begin, std::move(remark.message), std::move(remark.hint));
+  for (const std::string_view name : kDeprecatedFields) {
+    const std::size_t offset = rule.output.value().find(name);
+    if (offset != std::string::npos) deprecated(offset, "field " + std::string(name) + " is deprecated", "leave it out");
   }
   out.output = std::move(output->parts);
   out.output_fields = std::move(output->fields);
@@ -115,15 +222,13 @@ bool add_output(ProgramBuilder& builder, const lang::Rule& rule, const Options& 
 
 // A rule's own part of the program, or nothing: then it is left out and `diagnostics` says why.
 std::optional<program::Rule> compile_rule(ProgramBuilder& builder, const ExpandedSet& expanded, const ExpandedRule& rule,
-                                          const Options& options, lang::Diagnostics& diagnostics) {
+                                          const Options& options, Findings& findings, lang::Diagnostics& diagnostics) {
   program::Rule out;
-  const auto root = add_condition(builder, expanded, rule, out, diagnostics);
+  const auto root = add_condition(builder, expanded, rule, out, findings);
   if (!root) return std::nullopt;
   if (!add_output(builder, *rule.rule, options, out, diagnostics)) return std::nullopt;
   out.name = rule.rule->name;
-  out.desc = rule.rule->desc;
-  out.condition = lang::dump(*rule.condition);
-  out.output_text = rule.rule->output.value();
+  if (options.normal_forms) out.condition = lang::dump(*rule.condition);
   out.priority = static_cast<std::uint8_t>(rule.rule->priority);
   out.source = rule.rule->source;
   out.tags.assign(rule.rule->tags.begin(), rule.rule->tags.end());
@@ -134,9 +239,13 @@ std::optional<program::Rule> compile_rule(ProgramBuilder& builder, const Expande
   out.events = infer_events(*rule.condition);
   out.any_event = out.events.count() > kManyEvents;
   if (out.any_event && rule.rule->warn_evttypes) {
-    diagnostics.add(at_rule(*rule.rule, lang::Severity::kWarning, "LOAD_NO_EVTTYPE", "the rule is asked for nearly every event",
-                            rule.rule->position, "restrict it: evt.type in (…)"));
+    diagnostics.add(
+        at_rule(*rule.rule, "LOAD_NO_EVTTYPE", "the rule is asked for nearly every event", "restrict it: evt.type in (…)"));
   }
+  // Thousands of rules stay; what their parts have to spare would be as much again.
+  out.output.shrink_to_fit();
+  out.output_fields.shrink_to_fit();
+  out.condition_fields.shrink_to_fit();
   return out;
 }
 
@@ -173,23 +282,24 @@ std::optional<Problem> check_append_output(const AppendOutput& entry) {
 }
 
 Compiled compile_rules(const lang::RuleSet& set, const Options& options, lang::Diagnostics& diagnostics) {
-  const ExpandedSet expanded = expand(set, diagnostics);
   ProgramBuilder builder;
   Compiled compiled;
   std::size_t clauses = 0;
-  for (const ExpandedRule& rule : expanded.rules) {
-    auto out = compile_rule(builder, expanded, rule, options, diagnostics);
-    if (!out) continue;
+  Findings findings(diagnostics);
+  builder.program().rules.reserve(set.rules.size());
+  expand_each(set, diagnostics, [&](const ExpandedSet& expanded, const ExpandedRule& rule) {
+    auto out = compile_rule(builder, expanded, rule, options, findings, diagnostics);
+    if (!out) return;
     std::optional<KernelRule> kernel;
     if (out->enabled && rule.rule->action != lang::Action::kAlert) kernel = lower_rule(expanded, rule, clauses, diagnostics);
     // Less severe than asked for: checked like any other, but not part of the program.
-    if (rule.rule->priority > options.priority) continue;
+    if (rule.rule->priority > options.priority) return;
     if (kernel) {
       kernel->rule = static_cast<std::uint32_t>(builder.program().rules.size());
       compiled.kernel_rules.push_back(*std::move(kernel));
     }
     builder.program().rules.push_back(*std::move(out));
-  }
+  });
   compiled.program = builder.take();
   if (options.plan) plan_rules(compiled, *options.plan);
   compiled.program.index_rules();

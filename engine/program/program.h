@@ -53,9 +53,7 @@ struct Availability {
 
 struct Rule {
   std::string name;
-  std::string desc;
-  std::string condition;  // normal form, after expansion
-  std::string output_text;
+  std::string condition;      // normal form, after expansion; empty if compile::Options does without
   std::uint8_t priority = 7;  // 0 emergency … 7 debug
   std::string source;
   std::vector<std::string> tags;  // sorted
