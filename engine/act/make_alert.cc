@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <optional>
 #include <sys/random.h>
 #include <utility>
 
@@ -35,23 +34,31 @@ std::string base64(std::string_view bytes) {
 }
 
 std::string text_of(const Source& from, std::uint32_t slot) {
-  const event::FieldUse& use = from.program.slots[slot].use;
+  const program::Slot& of = from.program.slots[slot];
   const event::Value& value = from.value(slot);
-  if (use.field == nullptr) return program::value_text(from.program.slots[slot], value);
-  if (value.absent()) return event::to_text(value);
-  if (from.context.base64_buffers && use.field->type == event::Type::kBuffer) return base64(event::to_text(value));
-  if (from.context.iso_time && use.field->name == "evt.time") return event::iso_time_text(from.event.time_ns, "+0000");
-  return event::field_text(use, value);
+  if (!value.absent() && of.use.field != nullptr) {
+    if (from.context.base64_buffers && of.use.field->type == event::Type::kBuffer) return base64(event::to_text(value));
+    if (from.context.iso_time && of.use.field->name == "evt.time") return event::iso_time_text(from.event.time_ns, "+0000");
+  }
+  return program::value_text(of, value);
 }
 
+// Of output_fields: they are fields, never calls.
 FieldValue typed(const Source& from, std::uint32_t slot) {
+  const event::Field& field = *from.program.slots[slot].use.field;
   const event::Value& value = from.value(slot);
   if (value.absent()) return std::monostate{};
+  if (field.display != event::Display::kDecimal) return text_of(from, slot);
   if (const auto* flag = std::get_if<bool>(&value.data)) return *flag;
-  const event::Field* field = from.program.slots[slot].use.field;
-  if (field != nullptr && field->display != event::Display::kDecimal) return text_of(from, slot);
   if (const auto* number = std::get_if<std::int64_t>(&value.data)) return *number;
   if (const auto* number = std::get_if<std::uint64_t>(&value.data)) return *number;
+  if (const auto* number = std::get_if<double>(&value.data)) return *number;
+  if (const auto* list = std::get_if<event::ValueList>(&value.data); list != nullptr && field.has(event::kList)) {
+    std::vector<std::string> items;
+    items.reserve(list->count);
+    for (const event::Value& item : *list) items.push_back(event::to_text(item));
+    return items;
+  }
   return text_of(from, slot);
 }
 
@@ -75,6 +82,7 @@ std::string field_value_text(const FieldValue& value) {
     std::string operator()(bool flag) const { return flag ? "true" : "false"; }
     std::string operator()(std::int64_t number) const { return std::to_string(number); }
     std::string operator()(std::uint64_t number) const { return std::to_string(number); }
+    std::string operator()(double number) const { return event::to_text(event::Value(number)); }
     std::string operator()(const std::string& text) const { return text; }
     std::string operator()(const std::vector<std::string>& texts) const {
       std::string all;

@@ -260,8 +260,8 @@ class JsonReader {
 // --- types
 
 bool is_list(const FieldUse& use) {
-  if (use.field->has(event::kList)) return true;
-  return !use.argument.present && (use.field->has(event::kExistential) || use.field->has(event::kBothEnds));
+  const bool several = use.field->has(event::kExistential) || use.field->has(event::kBothEnds);
+  return use.field->has(event::kList) || (several && !use.argument.present);
 }
 
 std::string_view article(Type type) {
@@ -292,6 +292,8 @@ std::string_view example(Type type) {
     case Type::kTime:
     case Type::kDuration:
       return "a whole number without quotes: 0, 1000";
+    case Type::kDouble:
+      return "a number without quotes: 0.5, 12";
     case Type::kPort:
       return "0 to 65535, without quotes";
     case Type::kBool:
@@ -351,10 +353,14 @@ std::expected<Value, Flaw> typed(const FieldUse& use, const Given& given) {
       return flaw(quoted(*text) + " is no address", given.offset, std::string(example(use.field->type)));
     case Type::kDouble:
       if (const auto* number = std::get_if<double>(&given.data)) return Value(*number);
-      if (signed_number != nullptr) return Value(static_cast<double>(*signed_number));
       if (unsigned_number != nullptr) return Value(static_cast<double>(*unsigned_number));
+      if (signed_number != nullptr) return Value(static_cast<double>(*signed_number));
       break;
-    case Type::kOpaque:  // a rule can ask whether it is there
+    case Type::kOpaque:  // any value will do: rules can only ask whether there is one
+      if (unsigned_number != nullptr) return Value(*unsigned_number);
+      if (signed_number != nullptr) return Value(*signed_number);
+      if (const auto* flag = std::get_if<bool>(&given.data)) return Value(*flag);
+      [[fallthrough]];
     case Type::kString:
     case Type::kBuffer:
       if (text != nullptr) return Value(std::string_view(*text));
@@ -374,7 +380,7 @@ std::expected<void, Flaw> set(event::RecordedEvent& event, const FieldUse& use, 
   }
   std::vector<Value> values;
   for (const Given& item : list == nullptr ? std::span(&given, 1) : std::span(*list)) values.push_back(TRY(typed(use, item)));
-  // As live events have it: nobody there is no list at all. A field that is a list may be an empty one.
+  // Nobody there is no list at all, as live events have it; but the list of a field that is one may be empty.
   if (!values.empty() || use.field->has(event::kList)) event.set(use, Value(event::ValueList{values.data(), values.size()}));
   return {};
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <iterator>
 #include <span>
 #include <utility>
@@ -31,6 +32,7 @@ std::string json_text(const act::FieldValue& value) {
     std::string operator()(bool flag) const { return flag ? "true" : "false"; }
     std::string operator()(std::int64_t number) const { return std::to_string(number); }
     std::string operator()(std::uint64_t number) const { return std::to_string(number); }
+    std::string operator()(double number) const { return event::to_text(event::Value(number)); }
     std::string operator()(const std::string& text) const { return quoted(text); }
     std::string operator()(const std::vector<std::string>& items) const { return array_text(items); }
   };
@@ -113,9 +115,11 @@ void SuiteRunner::hear(const event::Event& event) {
 // the rule's name and differs.
 void SuiteRunner::compare(const std::vector<ExpectedAlert>& expected, CaseResult& result) {
   std::vector<const ExpectedAlert*> open;
+  open.reserve(expected.size());
   for (const ExpectedAlert& one : expected) open.push_back(&one);
-  std::ranges::stable_sort(open, std::ranges::greater{},
-                           [](const ExpectedAlert* one) { return one->fields.size() + (one->verdict ? 1 : 0); });
+  std::ranges::sort(open, {}, [](const ExpectedAlert* one) {
+    return std::pair(-static_cast<std::ptrdiff_t>(one->fields.size() + (one->verdict ? 1 : 0)), one);
+  });
   const auto take = [&](const ExpectedAlert& one, bool exactly) -> Heard* {
     for (Heard& heard : heard_) {
       if (heard.taken || heard.alert.rule != one.rule) continue;
@@ -208,6 +212,7 @@ std::string to_text(const CaseResult& result) {
 
 void check_rule_names(const Suite& suite, const program::Program& program, lang::Diagnostics& diagnostics) {
   std::vector<std::string_view> names;
+  names.reserve(program.rules.size());
   for (const program::Rule& rule : program.rules) names.push_back(rule.name);
   for (const SuiteCase& one : suite.cases) {
     if (!one.alerts) continue;

@@ -32,6 +32,9 @@ struct Context {
   const Processes& processes;
   std::string hostname;
   std::int64_t wall_minus_boot_ns = 0;  // adds to boot times to give epoch ns
+  // How alerts spell values.
+  bool iso_time = false;        // time_format_iso_8601: evt.time as UTC in ISO 8601, not the local time of day
+  bool base64_buffers = false;  // buffer_format_base64
   // Events rules are asked about, by their time in epoch ns: the first one, this one, the one before it. 0: there is none.
   std::uint64_t first_ns = 0;
   std::uint64_t current_ns = 0;
@@ -42,9 +45,6 @@ struct Context {
     previous_ns = current_ns;
     current_ns = time_ns;
   }
-  // How alerts spell values.
-  bool iso_time = false;        // time_format_iso_8601: evt.time as UTC in ISO 8601, not the local time of day
-  bool base64_buffers = false;  // buffer_format_base64
 };
 
 }  // namespace shrike::event

@@ -83,9 +83,21 @@ bool Program::wants_open_results() const {
 }
 
 bool Program::shows_field(const OutputField& output, std::string_view field) const {
-  const auto is_it = [&](std::uint32_t slot) { return slots[slot].use.field != nullptr && slots[slot].use.field->name == field; };
-  if (output.format.empty()) return is_it(output.slot);
-  return std::ranges::any_of(output.format, [&](const OutputPart& part) { return part.slot && is_it(*part.slot); });
+  if (output.format.empty()) return reads_field(output.slot, field);
+  return std::ranges::any_of(output.format, [&](const OutputPart& part) { return part.slot && reads_field(*part.slot, field); });
+}
+
+bool Program::reads_field(std::uint32_t slot, std::string_view field) const {
+  if (!slots[slot].call) return slots[slot].use.field->name == field;
+  return reads_field(slots[slot].call->arguments, field);
+}
+
+bool Program::reads_field(const std::vector<CallArgument>& arguments, std::string_view field) const {
+  return std::ranges::any_of(arguments, [&](const CallArgument& argument) {
+    if (const auto* slot = std::get_if<std::uint32_t>(&argument.node)) return reads_field(*slot, field);
+    const auto* list = std::get_if<std::vector<CallArgument>>(&argument.node);
+    return list != nullptr && reads_field(*list, field);
+  });
 }
 
 bool Program::uses_field(std::string_view field, const event::EventSet& types) const {

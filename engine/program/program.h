@@ -107,6 +107,8 @@ struct Program {
 
  private:
   bool shows_field(const OutputField& output, std::string_view field) const;
+  bool reads_field(std::uint32_t slot, std::string_view field) const;
+  bool reads_field(const std::vector<CallArgument>& arguments, std::string_view field) const;
 };
 
 // Value of a slot as an output prints it.
