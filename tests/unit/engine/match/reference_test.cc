@@ -182,10 +182,10 @@ TEST(ReferenceRows, Transformers) {
   };
   const std::vector<Value> types = {Value("file"), Value("ipv4")};
   const ToldEvent told(std::vector<Told>{{"proc.name", "Bash"},
-                        {"proc.pname", "bASH"},
-                        {"proc.pid", Value(std::int64_t{42})},
-                        {"fd.name", "/x/Zm9v"},
-                        {"fd.types", list(types)}});
+                                         {"proc.pname", "bASH"},
+                                         {"proc.pid", Value(std::int64_t{42})},
+                                         {"fd.name", "/x/Zm9v"},
+                                         {"fd.types", list(types)}});
   for (const Check& check : std::vector<Check>{
            {"tolower(proc.name) = bash", true},
            {"proc.name = tolower(proc.pname)", false},
@@ -209,6 +209,8 @@ TEST(ReferenceRows, Transformers) {
            {"getopt((\"f\"), \"vo:\") in (a)", true},
            {"len(getopt((\"-v\"), \"vo:\")) = 1", true},
            {"join(\",\", ()) = \"\" and len(()) = 0", true},
+           {"len((\"ab\", \"c\")) = 2 and len((\"a\", \"bc\")) = 2 and len((\"abc\")) = 1", true},
+           {"len((proc.name, \"c\")) = 2 and len((concat(proc.name, \"c\"))) = 1", true},
        }) {
     EXPECT_EQ(told.fires(check.condition), check.want) << check.condition;
   }
