@@ -86,7 +86,7 @@ Alert make_alert(const program::Program& program, const program::Rule& rule, con
       alert.message += part.literal;
       continue;
     }
-    std::string text = event::field_text(program.slots[*part.slot].use, value(*part.slot));
+    std::string text = program::value_text(program.slots[*part.slot], value(*part.slot));
     if (part.width != 0) text.resize(part.width, ' ');
     alert.message += text;
   }

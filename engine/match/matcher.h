@@ -32,6 +32,8 @@ class Matcher {
   const event::Value& value(std::uint32_t slot);
 
  private:
+  event::Value evaluate(const program::Call& call);
+  std::span<const event::Value> arguments(const std::vector<program::CallArgument>& all);
   bool holds(std::uint32_t node);
   bool check(std::uint32_t predicate);
 

@@ -20,37 +20,47 @@ bool icontains(std::string_view text, std::string_view part) {
          part.empty();
 }
 
-// RE2 wants valid UTF-8: bad bytes count as one U+FFFD each (rule-language.md 2.3).
-std::string valid_utf8(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  std::size_t i = 0;
-  while (i < text.size()) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    std::size_t length = 0;
-    if (byte < 0x80) length = 1;
-    if (byte >= 0xc2 && byte <= 0xdf) length = 2;
-    if (byte >= 0xe0 && byte <= 0xef) length = 3;
-    if (byte >= 0xf0 && byte <= 0xf4) length = 4;
-    bool valid = length != 0 && i + length <= text.size();
-    for (std::size_t k = 1; valid && k < length; ++k) valid = (static_cast<unsigned char>(text[i + k]) & 0xc0U) == 0x80;
-    if (valid && length == 3) {
-      const auto second = static_cast<unsigned char>(text[i + 1]);
-      valid = !(byte == 0xe0 && second < 0xa0) && !(byte == 0xed && second > 0x9f);
-    }
-    if (valid && length == 4) {
-      const auto second = static_cast<unsigned char>(text[i + 1]);
-      valid = !(byte == 0xf0 && second < 0x90) && !(byte == 0xf4 && second > 0x8f);
-    }
-    if (valid) {
-      out.append(text.substr(i, length));
-      i += length;
-    } else {
-      out.append("\xef\xbf\xbd");
-      ++i;
-    }
+// Length of the UTF-8 sequence `text` begins with; 0 if it is none.
+std::size_t sequence_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t length = first >= 0xc2 && first <= 0xdf   ? 2
+                             : (first & 0xf0U) == 0xe0        ? 3
+                             : first >= 0xf0 && first <= 0xf4 ? 4
+                                                              : 0;
+  if (length == 0 || length > text.size()) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0U) != 0x80) return 0;
   }
-  return out;
+  // Overlong forms, surrogates, above U+10FFFF.
+  if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f)) return 0;
+  if ((first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f)) return 0;
+  return length;
+}
+
+std::size_t valid_prefix(std::string_view text) {
+  std::size_t size = 0;
+  while (size < text.size()) {
+    const std::size_t length = sequence_length(text.substr(size));
+    if (length == 0) break;
+    size += length;
+  }
+  return size;
+}
+
+// RE2 wants valid UTF-8: bad bytes count as one U+FFFD each (rule-language.md 2.3). `room` is used only where there are some.
+std::string_view valid_utf8(std::string_view text, std::string& room) {
+  std::size_t size = valid_prefix(text);
+  if (size == text.size()) return text;
+  while (true) {
+    room.append(text.substr(0, size));
+    text.remove_prefix(size);
+    if (text.empty()) return room;
+    room.append("\xef\xbf\xbd");
+    text.remove_prefix(1);
+    size = valid_prefix(text);
+  }
 }
 
 bool path_matches(const PathPattern& pattern, std::string_view path) {
@@ -188,6 +198,10 @@ bool compare_values(Op op, const Value& left, const Value& right) {
   }
   if (const auto* number = std::get_if<std::int64_t>(&right.data)) return compare_number(op, left, *number);
   if (const auto* number = std::get_if<std::uint64_t>(&right.data)) return compare_number(op, left, *number);
+  if (const auto* number = std::get_if<double>(&right.data)) {
+    const auto* other = std::get_if<double>(&left.data);
+    return other != nullptr && compare_doubles(op, *other, *number);
+  }
   const bool equal = left.data.index() == right.data.index() &&
                      ((std::holds_alternative<bool>(left.data) && std::get<bool>(left.data) == std::get<bool>(right.data)) ||
                       (std::holds_alternative<event::IpAddress>(left.data) &&
@@ -238,7 +252,8 @@ bool holds_scalar(const Predicate& p, const Value& left, const Value& right) {
     bool operator()(const Regexes& regexes) const {
       const auto* text = std::get_if<std::string_view>(&left.data);
       if (text == nullptr) return false;
-      const std::string valid = valid_utf8(*text);
+      std::string room;
+      const std::string_view valid = valid_utf8(*text, room);
       return quantified(p.quantifier, regexes.items.size(),
                         [&](std::size_t i) { return re2::RE2::FullMatch(valid, *regexes.items[i]); });
     }
@@ -265,6 +280,34 @@ bool holds_named(const Predicate& p, const Value& left, const Value& right) {
   return of_names(left, every,
                   [&](const Value& l) { return of_names(right, every, [&](const Value& r) { return holds_scalar(p, l, r); }); });
 }
+
+bool holds_lists(Op op, event::ValueList left, const Value& right) {
+  const auto* others = std::get_if<event::ValueList>(&right.data);
+  if (others == nullptr) return false;
+  const auto known = [&](const Value& item) {
+    return std::ranges::any_of(*others, [&](const Value& other) { return compare_values(Op::kEqual, item, other); });
+  };
+  return op == Op::kIn ? std::ranges::all_of(left, known) : std::ranges::any_of(left, known);
+}
+
+// A view with a NUL behind it, on the stack if it is of common size.
+template <std::size_t Bytes>
+class Terminated {
+ public:
+  explicit Terminated(std::string_view text) {
+    if (text.size() < Bytes) {
+      text.copy(near_.data(), text.size());
+      near_[text.size()] = '\0';
+    } else {
+      far_ = text;
+    }
+  }
+  const char* text() const { return far_.empty() ? near_.data() : far_.c_str(); }
+
+ private:
+  std::array<char, Bytes> near_;  // NOLINT(cppcoreguidelines-pro-type-member-init): what is read is written
+  std::string far_;
+};
 
 }  // namespace
 
@@ -302,7 +345,9 @@ PathPattern parse_path_pattern(std::string_view text) {
 bool glob_match(std::string_view pattern, std::string_view text, bool ignore_case) {
   // fnmatch wants terminated strings; a NUL inside ends the text there for glibc, so such texts never match.
   if (text.find('\0') != std::string_view::npos) return false;
-  return fnmatch(std::string(pattern).c_str(), std::string(text).c_str(), ignore_case ? FNM_CASEFOLD : 0) == 0;
+  const Terminated<256> a(pattern);
+  const Terminated<4096> b(text);
+  return fnmatch(a.text(), b.text(), ignore_case ? FNM_CASEFOLD : 0) == 0;
 }
 
 bool holds(const Predicate& predicate, const Value& left, const Value& right) {
@@ -311,6 +356,10 @@ bool holds(const Predicate& predicate, const Value& left, const Value& right) {
   if (list == nullptr) return holds_named(predicate, left, right);
   if (predicate.op == Op::kExists) return true;
   const auto test = [&](const Value& item) { return holds_scalar(predicate, item, right); };
+  if (predicate.list) {
+    if (std::holds_alternative<std::uint32_t>(predicate.constants)) return holds_lists(predicate.op, *list, right);
+    return predicate.op == Op::kIn ? std::ranges::all_of(*list, test) : std::ranges::any_of(*list, test);
+  }
   // fd.ip != x wants both ends to differ; everything else is content with one (rule-language.md 2.5, 2.6).
   if (predicate.op == Op::kNotEqual && (predicate.field_flags & event::kBothEnds) != 0) return std::ranges::all_of(*list, test);
   return std::ranges::any_of(*list, test);

@@ -29,7 +29,26 @@ void dump_node(const Program& program, std::uint32_t at, std::size_t depth, std:
   for (std::uint32_t i = 0; i < node.count; ++i) dump_node(program, program.children[node.first + i], depth + 1, out);
 }
 
+void append_arguments(const Program& program, const std::vector<CallArgument>& all, std::string& out) {
+  out += '(';
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (i > 0) out += ',';
+    if (const auto* slot = std::get_if<std::uint32_t>(&all[i].node)) {
+      out += program.slot_text(*slot);
+    } else if (const auto* constant = std::get_if<std::string>(&all[i].node)) {
+      out += '"' + *constant + '"';
+    } else {
+      append_arguments(program, std::get<std::vector<CallArgument>>(all[i].node), out);
+    }
+  }
+  out += ')';
+}
+
 }  // namespace
+
+std::string value_text(const Slot& slot, const event::Value& value) {
+  return slot.call ? event::list_text(value) : event::field_text(slot.use, value);
+}
 
 std::string_view priority_name(std::uint8_t priority) {
   static constexpr std::string_view kNames[] = {"Emergency", "Alert",  "Critical",      "Error",
@@ -72,6 +91,14 @@ bool Program::uses_field(std::string_view field, const event::EventSet& types) c
   });
 }
 
+std::string Program::slot_text(std::uint32_t slot) const {
+  const auto& [use, call] = slots[slot];
+  if (!call) return use.text();
+  std::string out(spelling(call->function));
+  append_arguments(*this, call->arguments, out);
+  return call->option ? out + '[' + *call->option + ']' : out;
+}
+
 std::string Program::dump() const {
   std::string out;
   for (const Rule& rule : rules) {
@@ -87,7 +114,8 @@ std::string Program::dump() const {
     dump_node(*this, rule.root, 1, out);
     out += "  output";
     for (const OutputPart& part : rule.output) {
-      out += part.slot ? " %" + slots[*part.slot].use.text() : " \"" + part.literal + '"';
+      const std::string width = part.width == 0 ? "" : std::to_string(part.width);
+      out += part.slot ? " %" + width + slot_text(*part.slot) : " \"" + part.literal + '"';
     }
     out += '\n';
   }

@@ -11,6 +11,7 @@
 
 #include "engine/event/event_type.h"
 #include "engine/event/field.h"
+#include "engine/program/call.h"
 #include "engine/program/predicate.h"
 
 namespace shrike::program {
@@ -73,9 +74,10 @@ struct Rule {
   Availability availability;
 };
 
-// A value the program asks for, at most once per event.
+// A value the program asks for, at most once per event: a field, or a call over other slots.
 struct Slot {
-  event::FieldUse use;
+  event::FieldUse use;       // its `field` is null if this is a call
+  std::optional<Call> call;  // all slots it names come before it
 };
 
 struct Program {
@@ -99,8 +101,14 @@ struct Program {
   // outputs count.
   bool uses_field(std::string_view field, const event::EventSet& types) const;
 
+  // A field or a call as in a rule, in normal form.
+  std::string slot_text(std::uint32_t slot) const;
+
   std::string dump() const;
 };
+
+// Value of a slot as an output prints it.
+std::string value_text(const Slot& slot, const event::Value& value);
 
 std::string_view priority_name(std::uint8_t priority);  // "Warning"
 

@@ -20,17 +20,49 @@ std::string events_of(const std::string& condition) {
   return text.empty() ? "none" : text;
 }
 
-TEST(EventSet, RowsOfTheReference) {  // rule-language.md 7.6
-  EXPECT_EQ(events_of("evt.type = open"), "open");
-  EXPECT_EQ(events_of("not evt.type = open"), "ALL but some");
-  EXPECT_EQ(events_of("evt.type in (open, openat) and evt.type != open"), "openat");
-  EXPECT_EQ(events_of("evt.type = open or proc.name = x"), "ALL");
-  EXPECT_EQ(events_of("not (evt.type = open and proc.name = x)"), "ALL");
-  EXPECT_EQ(events_of("evt.type startswith open"), "ALL");
-  EXPECT_EQ(events_of("evt.type = anyof (open, openat)"), "ALL");
-  EXPECT_EQ(events_of("evt.num = 0"), "none");
-  EXPECT_EQ(events_of("evt.type = connect or (evt.num = 0)"), "connect");
-  EXPECT_EQ(events_of("evt.type = connect and not (evt.num = 0)"), "connect");
+TEST(EventSet, RowsOfTheReference) {  // rule-language.md 7.6, and what 3.2 says besides
+  struct Row {
+    int number;
+    const char* condition;
+    const char* events;
+  };
+  for (const Row& row : std::vector<Row>{
+           {167, "evt.type = open", "open"},
+           {168, "not evt.type = open", "ALL but some"},
+           {169, "evt.type in (open, openat) and evt.type != open", "openat"},
+           {170, "evt.type = open or proc.name = x", "ALL"},
+           {171, "not (evt.type = open and proc.name = x)", "ALL"},
+           {172, "evt.type startswith open", "ALL"},
+           {173, "evt.type = anyof (open, openat)", "ALL"},
+           {174, "evt.num = 0", "none"},
+           {175, "evt.type = connect or (evt.num = 0)", "connect"},
+           {0, "evt.type = connect and not (evt.num = 0)", "connect"},
+           {0, "evt.type == connect", "connect"},
+           {0, "syscall.type in (connect, bind)", "connect,bind"},
+           {0, "evt.type = connect and evt.type exists", "connect"},
+           {0, "not evt.type exists", "none"},
+           {0, "evt.type intersects (open)", "ALL"},
+           {0, "evt.num < 1", "none"},
+           {0, "evt.num <= 0", "none"},
+           {0, "evt.num in (0)", "none"},
+           {0, "evt.num != 0", "ALL"},
+           {0, "evt.num > 0", "ALL"},
+           {0, "evt.num >= 0", "ALL"},
+           {0, "evt.num >= 1", "ALL"},
+           {0, "evt.num = 1", "ALL"},
+           {0, "not evt.num > 0 and evt.type = open", "none"},
+           {0, "not (evt.type = open or evt.type = openat) and evt.type in (open, connect)", "connect"},
+           {0, "tolower(evt.type) = open", "ALL"},
+           {0, "not tolower(evt.type) = open", "ALL"},
+           {0, "evt.type = open and proc.name = tolower(proc.pname)", "open"},
+       }) {
+    EXPECT_EQ(events_of(row.condition), row.events) << row.number << ": " << row.condition;
+  }
+  const auto warned = [](const std::string& condition) {
+    return test::diagnose_text(test::one_rule(condition)).find("asked for nearly every event") != std::string::npos;
+  };
+  EXPECT_TRUE(warned("evt.type = open or proc.name = x")) << 170;
+  EXPECT_FALSE(warned("evt.num = 0")) << 174;
 }
 
 struct Wrong {
@@ -52,8 +84,8 @@ TEST(CheckTypes, Refuses) {  // rule-language.md 7.1 from row 46 on, and the tab
            {"evt.buffer bcontains abc", "odd number of hex digits"},
            {"evt.num = 0x10", "is not a valid number"},
            {"evt.num = 1.5", "is not a valid number"},
-           {"fd.sport = 70000", "is not a port"},
-           {"user.uid = -1", "is negative"},
+           {"fd.sport = 70000", "\"70000\" is out of range for \"fd.sport\""},
+           {"user.uid = -1", "\"-1\" is out of range for \"user.uid\""},
            {"proc.name[1] = x", "takes no argument"},
            {"container.mount.dest = x", "needs an argument"},
            {"proc.aname[x] = y", "takes a number"},
@@ -61,11 +93,82 @@ TEST(CheckTypes, Refuses) {  // rule-language.md 7.1 from row 46 on, and the tab
            {"proc.name = val(proc.tty)", "\"proc.name\" is a string, \"proc.tty\" a uint"},
            {"proc.aname = val(proc.name)", "can't be compared with another field"},
            {"proc.name bcontains ab", "operator bcontains is not supported"},
+           {"evt.type = val(proc.name)", "\"evt.type\" compares with constants only"},
+           {"evt.type = tolower(proc.name)", "\"evt.type\" compares with constants only"},
+           {"syscall.type in getopt((\"-v\"), \"v\")", "compares with constants only"},
+           {"proc.name regex val(proc.pname)", "regex compares with constants only"},
+           {"fd.name pmatch val(proc.name)", "pmatch compares with constants only"},
+           {"proc.name in val(proc.pname)", "\"proc.pname\" is no list"},
+           {"proc.name in tolower(proc.pname)", "tolower() is no list"},
+           {"proc.name in getopt((\"-v\"), \"v\")", "\"proc.name\" is a string, getopt() a list of string"},
+           {"fd.snet = val(fd.cnet)", "can't be compared with another field"},
+           {"fd.sip = val(fd.cnet)", "can't be compared with another field"},
+           {"fd.ip = val(fd.sip)", "can't be compared with another field"},
+           {"proc.name = val(fd.sip.name)", "can't be compared with another field"},
+           {"proc.pid = len(proc.name)", "\"proc.pid\" is an int, len() a uint"},
+           {"getopt((\"-v\"), \"v\") = a", "operator = is not supported for getopt(), a list of string"},
+           {"len(proc.name) contains 1", "operator contains is not supported for len(), a uint"},
+           {"len(proc.name) = x", "\"x\" is not a valid number for len()"},
+           {"len(proc.name) = -1", "\"-1\" is out of range for len()"},
+           {"tolower(proc.pid) = a", "tolower() takes a string, \"proc.pid\" is an int"},
+           {"tolower(proc.name, fd.name) = a", "tolower() takes one argument, not 2"},
+           {"tolower((proc.name)) = a", "tolower() takes a string, a list is a list of string"},
+           {"tolower(proc.name)[a] = a", "tolower() takes no argument in brackets"},
+           {"b64(proc.pid) = a", "b64() takes a string or a buffer"},
+           {"len(proc.pid) = 1", "len() takes a string, a buffer or a list"},
+           {"join(proc.name) = a", "join() takes two arguments, not 1"},
+           {"join(proc.name, fd.name) = a", "join() takes a string and then a list, \"fd.name\" is a string"},
+           {"join(5, (proc.name)) = a", "join() takes a string and then a list, a constant is an int"},
+           {"concat(proc.name) = a", "concat() takes two arguments or more"},
+           {"concat(proc.name, (fd.name)) = a", "concat() takes single values"},
+           {"getopt(proc.args, \"v\") intersects (a)", "getopt() takes a list and then a string, \"proc.args\" is a string"},
+           {"getopt((1, 2), \"v\") intersects (a)", "getopt() takes a list of strings"},
+           {"getopt((\"-v\"), \"v\")[vv] = a", "\"vv\" is no option letter"},
+           {"tolower(proc.aname[1]) = a", "\"proc.aname\" can't stand in a transformer"},
+           {"tolower(no.such) = a", "unknown field \"no.such\""},
+           {"proc.name = tolower(no.such)", "unknown field \"no.such\""},
+           {"proc.name = \"a\\x00\"", "a NUL byte"},
+           {"proc.name regex \"a\\x00\"", "a NUL byte"},
+           {"evt.num = 18446744073709551616", "is out of range for \"evt.num\""},
+           {"fd.num = 9223372036854775808", "is out of range for \"fd.num\""},
+           {"fd.num = -9223372036854775809", "is out of range for \"fd.num\""},
+           {"fd.sport = \" 80\"", "is not a valid number"},
+           {"fd.sport = nosuchservice", "is not a valid number"},
+           {"evt.is_open_read = TRUE", "is not a valid bool"},
+           {"evt.is_open_read > 1", "operator > is not supported"},
+           {"fd.sip = ::ffff:1.2.3.4", "is not a valid IPv4 address"},
+           {"fd.sip = x", "is not a valid IPv6 address"},
+           {"fd.sip < 1", "operator < is not supported"},
+           {"evt.buffer bcontains xy", "is not hexadecimal"},
+           {"evt.buffer icontains a", "operator icontains is not supported"},
            {"fd.sip contains 1", "operator contains is not supported"},
        }) {
     const std::string found = test::diagnose_text(test::one_rule(row.condition));
     EXPECT_NE(found.find(row.message), std::string::npos) << row.condition << "\n" << found;
     EXPECT_NE(found.find("test.yaml:4:"), std::string::npos) << "the condition's own line: " << found;
+  }
+}
+
+TEST(CheckTypes, Accepts) {
+  for (const char* condition :
+       {"fd.sport = https and fd.sport in (ssh, 80, \"\", http-alt)",
+        "fd.num = -9223372036854775808 and fd.num = 9223372036854775807 and fd.num = +5", "evt.num = 18446744073709551615",
+        "evt.buffer contains \"a\\x00b\"", "evt.buffer bcontains CAFEbabe",
+        "len(evt.buffer) > 5 and b64(evt.buffer) contains \"a\\x00b\"", "b64(evt.buffer) bcontains cafe",
+        "proc.name = anyof shells_as_text", "fd.snet in (\"10.0.0.5/8\", 10.0.0.0/32, fe80::/10)",
+        "proc.name > val(proc.pname) and proc.name >= 5", "proc.duration <= 5000000000",
+        "len(concat(proc.name, fd.sip, fd.sport, evt.is_open_read)) > val(evt.num)"}) {
+    const std::string found = test::diagnose_text(test::one_rule("evt.type = execve and " + std::string(condition)));
+    EXPECT_EQ(found, "") << condition;
+  }
+}
+
+TEST(CheckTypes, ConstantsAreBounded) {
+  const std::string long_text(256, 'a');
+  EXPECT_EQ(test::diagnose_text(test::one_rule("evt.type = execve and proc.name = " + long_text.substr(1))), "");
+  for (const std::string& condition :
+       {"proc.name = " + long_text, "proc.name in (a, '" + long_text + "')", "concat(proc.name, '" + long_text + "') = a"}) {
+    EXPECT_NE(test::diagnose_text(test::one_rule(condition)).find("filter parameter too long"), std::string::npos) << condition;
   }
 }
 
@@ -99,9 +202,8 @@ std::string output_of(const std::string& output) {
   if (program.rules.empty()) return "no rule";
   std::string text;
   for (const program::OutputPart& part : program.rules[0].output) {
-    text += part.slot
-                ? "{" + program.slots[*part.slot].use.text() + (part.width != 0 ? ":" + std::to_string(part.width) : "") + "}"
-                : part.literal;
+    text += part.slot ? "{" + program.slot_text(*part.slot) + (part.width != 0 ? ":" + std::to_string(part.width) : "") + "}"
+                      : part.literal;
   }
   return text;
 }
@@ -110,7 +212,7 @@ TEST(Output, LongestFieldWins) {  // rule-language.md 7.5
   EXPECT_EQ(output_of("n=%proc.name."), "n={proc.name}.");
   EXPECT_EQ(output_of("%5proc.name!"), "{proc.name:5}!");
   EXPECT_EQ(output_of("%fd.name, %proc.nameX"), "{fd.name}, {proc.name}X");
-  EXPECT_EQ(output_of("* hello %proc.name"), "hello {proc.name}");
+  EXPECT_EQ(output_of("* hello %proc.name"), " hello {proc.name}") << "the star alone goes";
   EXPECT_EQ(output_of("%proc.aname[2]%evt.arg.flags"), "{proc.aname[2]}{evt.arg.flags}");
 }
 
@@ -159,6 +261,15 @@ TEST(Assess, SaysWhatAHostCanMakeOfARule) {
   EXPECT_EQ(availability_of("evt.type = openat and evt.rawarg.mode = 0"), "active");
   EXPECT_EQ(availability_of("evt.type = openat and evt.arg[6] = x and evt.arg[7] = x"), "inactive: fields: evt.arg[7]");
   EXPECT_EQ(availability_of("evt.type = execve and k8s.ns.name = x"), "inactive: containers");
+  EXPECT_EQ(availability_of("evt.type = execve and tolower(container.image.repository) = x"), "inactive: containers");
+  EXPECT_EQ(availability_of("evt.type = execve and concat(proc.name, container.image.repository) = x"), "active")
+      << "of the host it is the name";
+  EXPECT_EQ(availability_of("evt.type = execve and len(container.image.repository) > 0"), "inactive: containers");
+  EXPECT_EQ(availability_of("evt.type = execve and proc.name = concat(tolower(k8s.rc.name), 'a')"),
+            "inactive: never true by its own text");
+  EXPECT_EQ(availability_of("evt.type = execve and tolower('A') = b"), "inactive: never true by its own text");
+  EXPECT_EQ(availability_of("evt.type = execve and tolower('A') = a"), "active");
+  EXPECT_EQ(availability_of("evt.type = execve and len(fd.types) > 1"), "inactive: fields: fd.types");
   EXPECT_EQ(availability_of("evt.type = execve and fd.types intersects (file)"), "inactive: fields: fd.types");
   EXPECT_EQ(availability_of("evt.type = execve and (container.id != host or proc.name = x)"), "active");
   EXPECT_EQ(availability_of("evt.type = execve and container.id = host"), "active");
@@ -187,6 +298,26 @@ TEST(Assess, AFailedExecIsWantedUnlessTheTextRulesItOut) {  // it costs a look a
   EXPECT_FALSE(wants_failed_exec("evt.type = execve and evt.failed = false"));
   EXPECT_FALSE(wants_failed_exec("evt.type = execve and not evt.failed = true"));
   EXPECT_FALSE(wants_failed_exec("evt.type = openat"));
+}
+
+TEST(CheckTypes, TransformersAreBounded) {
+  std::string many = "proc.name";
+  for (int i = 0; i < 999; ++i) many += ", proc.name";
+  EXPECT_EQ(test::diagnose_text(test::one_rule("evt.type = execve and len(concat(" + many.substr(11) + ")) > 5")), "");
+  EXPECT_NE(test::diagnose_text(test::one_rule("evt.type = execve and len(concat(" + many + ")) > 5"))
+                .find("len() of more than 1000 arguments"),
+            std::string::npos);
+  // Deep ones: their texts nest too.
+  std::string rules;
+  for (int rule = 0; rule < 200; ++rule) {
+    std::string call = "proc.name";
+    for (int i = 0; i < 900; ++i) call = "tolower(" + call + ")";
+    rules += "- rule: R" + std::to_string(rule) + "\n  desc: d\n  condition: evt.type = execve and concat(" + call + ", '" +
+             std::to_string(rule) + "') = a\n  output: x\n  priority: INFO\n";
+  }
+  const program::Program program = test::compile_text(rules);
+  EXPECT_EQ(program.rules.size(), 200U);
+  EXPECT_EQ(program.slots.size(), 1U + 1U + 900U + 200U) << "what is the same is one slot";
 }
 
 TEST(Compile, SameChecksShareOnePredicate) {
