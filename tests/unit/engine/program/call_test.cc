@@ -7,9 +7,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <new>
-#include <re2/re2.h>
 
-#include "engine/program/predicate.h"
+#include "tests/support/world.h"
 
 namespace {
 thread_local std::size_t allocations = 0;
@@ -144,21 +143,14 @@ TEST_F(Calls, NothingComesFromTheHeap) {
 }
 
 TEST_F(Calls, NorDoPatterns) {
-  Predicate glob;
-  glob.op = Op::kIglob;
-  glob.constants = Texts{"/A-name-longer-than-any-small-string/*/x[a-c]?.so"};
-  Predicate path;
-  path.op = Op::kPmatch;
-  path.constants = std::vector<PathPattern>{parse_path_pattern("/a-name-longer-than-any-small-string/*/x*")};
-  Predicate regex;
-  regex.op = Op::kRegex;
-  regex.constants = Regexes{{std::make_shared<const re2::RE2>("/a-name.*\\.so", re2::RE2::POSIX)}};
+  const program::Program program =
+      test::compile_text(test::one_rule("fd.name iglob /A-name-longer-than-any-small-string/*/x[a-c]?.so and fd.name pmatch "
+                                        "(/a-name-longer-than-any-small-string/*/x*) and fd.name regex /a-name.*\\.so"));
+  ASSERT_EQ(program.predicates.size(), 3U);
   const Value name("/a-name-longer-than-any-small-string/and-another-one/xbc.so");
-  EXPECT_TRUE(holds(regex, name)) << "RE2 builds its automaton as it goes";
+  EXPECT_TRUE(holds(program.predicates[2], name)) << "RE2 builds its automaton as it goes";
   const std::size_t before = allocations;
-  EXPECT_TRUE(holds(glob, name));
-  EXPECT_TRUE(holds(path, name));
-  EXPECT_TRUE(holds(regex, name));
+  for (const Predicate& predicate : program.predicates) EXPECT_TRUE(holds(predicate, name)) << predicate.text;
   EXPECT_EQ(allocations, before);
 }
 
