@@ -23,7 +23,7 @@ json list_of(json items) { return {{"type", "array"}, {"items", std::move(items)
 json one_of(std::initializer_list<std::string_view> words) { return {{"enum", std::vector<std::string_view>(words)}}; }
 json scalar_or_list() { return {{"anyOf", {scalar(), list_of(scalar())}}}; }
 
-json object(json properties, std::vector<std::string_view> required = {}) {
+json object(json properties, const std::vector<std::string_view>& required = {}) {
   json all = {{"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", false}};
   if (!required.empty()) all["required"] = required;
   return all;

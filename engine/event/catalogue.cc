@@ -776,7 +776,7 @@ constexpr Field kFields[] = {
     {"fd.directory", kString, kNone, 0, kKernel, "directory part of fd.name", fd_directory},
     {"fd.filename", kString, kNone, 0, kKernel, "last component of fd.name; absent for directories and failed opens", fd_filename},
     {"fd.ino", kInt, kNone, 0, kKernel, "inode number", GET(file_of_open(x, [](const FileIdentity& f) { return integer(static_cast<std::int64_t>(f.ino)); }))},
-    {"fd.dev", kInt, kNone, 0, kKernel, "device number of the file system, major << 20 + minor; outputs show it in hex", GET(file_of_open(x, [](const FileIdentity& f) { return integer(f.dev); })), 32, Listing::kListed, Display::kHex},
+    {"fd.dev", kInt, kNone, 0, kKernel, "device number of the file system, major * 2^20 + minor; outputs show it in hex", GET(file_of_open(x, [](const FileIdentity& f) { return integer(f.dev); })), 32, Listing::kListed, Display::kHex},
     {"fd.dev.major", kInt, kNone, 0, kKernel, "major part of fd.dev", GET(file_of_open(x, [](const FileIdentity& f) { return integer(f.dev >> 20U); })), 32},
     {"fd.dev.minor", kInt, kNone, 0, kKernel, "minor part of fd.dev", GET(file_of_open(x, [](const FileIdentity& f) { return integer(f.dev & 0xfffffU); })), 32},
     {"fd.is_upper_layer", kBool, kNone, 0, kKernel, "the file lies in an overlay's upper layer", GET(file_of_open(x, [](const FileIdentity& f) { return Value(f.upper_layer); }))},

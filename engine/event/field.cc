@@ -55,7 +55,7 @@ std::optional<std::int64_t> return_value(const Event& event) {
 
 std::string_view spelling(Type type) {
   static constexpr std::string_view kNames[] = {"string", "int", "uint", "bool",   "time",   "duration",
-                                                "port",   "ip",  "net",  "buffer", "double", "opaque"};
+                                                "port",   "ip",  "net",  "buffer", "double", "raw value"};
   return kNames[static_cast<std::size_t>(type)];
 }
 

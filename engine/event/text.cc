@@ -233,13 +233,13 @@ std::string_view absolute_path(Arena& arena, std::string_view base, std::string_
   std::size_t size = 0;  // of what stands there: "" or "/a/b"
   const auto add = [&](std::string_view rest) {
     while (!rest.empty()) {
-      const std::size_t slash = rest.find('/');
-      const std::string_view component = rest.substr(0, slash);
-      rest = slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
+      const std::size_t end = rest.find('/');
+      const std::string_view component = rest.substr(0, end);
+      rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
       if (component.empty() || component == ".") continue;
       if (component == "..") {
-        while (size > 0 && path[--size] != '/') {
-        }
+        const std::size_t slash = std::string_view(path.data(), size).rfind('/');
+        size = slash == std::string_view::npos ? 0 : slash;
         continue;
       }
       path[size++] = '/';
