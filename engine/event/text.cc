@@ -125,6 +125,16 @@ std::string_view digits(std::span<char> into, Number number, int base) {
           static_cast<std::size_t>(std::to_chars(into.data(), into.data() + into.size(), number, base).ptr - into.data())};
 }
 
+// Absolute, and nothing to fold in it.
+bool is_plain(std::string_view path) {
+  if (!path.starts_with('/') || path.ends_with('/')) return false;
+  for (std::size_t slash = 0; slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
+    const std::string_view rest = path.substr(slash + 1);
+    if (rest.starts_with('/') || rest.starts_with("./") || rest.starts_with("../") || rest == "." || rest == "..") return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 ArenaText& ArenaText::add(std::string_view text) {
@@ -224,10 +234,10 @@ std::string_view ptrace_request_name(std::uint64_t request) {
   return {};
 }
 
-std::string_view absolute_path(Arena& arena, std::string_view base, std::string_view name) {
+std::string_view absolute_path(std::string_view base, std::string_view name, Arena& arena) {
   const bool relative = !name.starts_with('/');
   // Where it starts is not known: an invented root would name another file.
-  if (relative && base.empty()) return arena.concat(name);
+  if ((relative && base.empty()) || is_plain(name)) return name;
   const std::size_t room = (relative ? base.size() : 0) + name.size() + 2;
   const std::span<char> path = arena.bytes(room);
   std::size_t size = 0;  // of what stands there: "" or "/a/b"
