@@ -173,8 +173,12 @@ ArenaText& ArenaText::octal(std::uint64_t number) {
 }
 
 ArenaText& ArenaText::address(const IpAddress& address) {
+  if (address.family != 6) {  // most of them; inet_ntop goes through printf
+    for (std::size_t i = 0; i < 4; ++i) add(i == 0 ? "" : ".").decimal(std::uint64_t{address.bytes[i]});
+    return *this;
+  }
   std::array<char, INET6_ADDRSTRLEN> text{};
-  inet_ntop(address.family == 6 ? AF_INET6 : AF_INET, address.bytes.data(), text.data(), text.size());
+  inet_ntop(AF_INET6, address.bytes.data(), text.data(), text.size());
   return add(text.data());
 }
 
