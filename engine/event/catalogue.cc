@@ -362,7 +362,7 @@ bool opened(const Open& open) { return open.ret >= 0; }
 // The kernel's path; of a failed open (or one whose fd was gone) the name as passed, made absolute.
 std::string_view open_path(const Extraction& x, const Open& open) {
   if (!open.path.empty()) return open.path;
-  return open.name.empty() ? std::string_view() : absolute_path(x.arena, open.base, open.name);
+  return open.name.empty() ? std::string_view() : absolute_path(open.base, open.name, x.arena);
 }
 
 Value fd_name(const Extraction& x) {
@@ -496,7 +496,7 @@ const Paths* paths_of(const Extraction& x) {
 bool is_symlink(const Extraction& x) { return x.event.type == EventType::kSymlink || x.event.type == EventType::kSymlinkat; }
 
 std::string_view second_path(const Extraction& x, const Paths& paths) {
-  return absolute_path(x.arena, paths.second_base, paths.second);
+  return absolute_path(paths.second_base, paths.second, x.arena);
 }
 
 // The path of a call that takes a directory's fd beside it. Of two the first, unless the suffix asks for the other.
@@ -513,7 +513,7 @@ Value evt_abspath(const Extraction& x) {
   if (!symlink && x.event.type != EventType::kLinkat) return {};
   const bool second = symlink || x.argument.text == "dst";
   if ((second ? paths->second : paths->first).empty()) return {};
-  return second ? second_path(x, *paths) : absolute_path(x.arena, paths->first_base, paths->first);
+  return second ? second_path(x, *paths) : absolute_path(paths->first_base, paths->first, x.arena);
 }
 
 // The file a successful open, openat or openat2 opened.
@@ -533,11 +533,11 @@ const Paths* linked(const Extraction& x) {
 Value link_target(const Extraction& x) {
   const Paths* paths = linked(x);
   if (paths == nullptr) return {};
-  if (!is_symlink(x)) return absolute_path(x.arena, paths->first_base, paths->first);
+  if (!is_symlink(x)) return absolute_path(paths->first_base, paths->first, x.arena);
   // A symlink's text starts where the link is.
   const std::string_view link = second_path(x, *paths);
-  if (!link.starts_with('/')) return absolute_path(x.arena, {}, paths->first);
-  return absolute_path(x.arena, link.substr(0, link.rfind('/') + 1), paths->first);
+  if (!link.starts_with('/')) return absolute_path({}, paths->first, x.arena);
+  return absolute_path(link.substr(0, link.rfind('/') + 1), paths->first, x.arena);
 }
 
 // --- containers

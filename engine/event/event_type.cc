@@ -618,6 +618,7 @@ constexpr EventTypeInfo kTable[] = {
     {"umount", kUmountParams},
     {"umount2", kUmount2Params},
     {"uname", {}},
+    {"uprobe", {}},
     {"uretprobe", {}},
     {"uselib", {}},
     {"ustat", {}},

@@ -30,7 +30,7 @@ struct Asked {
   }
   ParamText dirfd(std::int32_t fd) const { return {decimal(std::int64_t{fd}), fd == AT_FDCWD ? "AT_FDCWD" : ""}; }
   ParamText path(std::string_view base, std::string_view passed) const {
-    const std::string_view absolute = passed.empty() ? std::string_view() : absolute_path(arena, base, passed);
+    const std::string_view absolute = passed.empty() ? std::string_view() : absolute_path(base, passed, arena);
     return {passed, absolute == passed ? std::string_view() : absolute};
   }
   // Of a user or a group.

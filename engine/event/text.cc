@@ -125,6 +125,16 @@ std::string_view digits(std::span<char> into, Number number, int base) {
           static_cast<std::size_t>(std::to_chars(into.data(), into.data() + into.size(), number, base).ptr - into.data())};
 }
 
+// Absolute, and nothing to fold in it.
+bool is_plain(std::string_view path) {
+  if (!path.starts_with('/') || path.ends_with('/')) return false;
+  for (std::size_t slash = 0; slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
+    const std::string_view rest = path.substr(slash + 1);
+    if (rest.starts_with('/') || rest.starts_with("./") || rest.starts_with("../") || rest == "." || rest == "..") return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 ArenaText& ArenaText::add(std::string_view text) {
@@ -163,8 +173,12 @@ ArenaText& ArenaText::octal(std::uint64_t number) {
 }
 
 ArenaText& ArenaText::address(const IpAddress& address) {
+  if (address.family != 6) {  // most of them; inet_ntop goes through printf
+    for (std::size_t i = 0; i < 4; ++i) add(i == 0 ? "" : ".").decimal(std::uint64_t{address.bytes[i]});
+    return *this;
+  }
   std::array<char, INET6_ADDRSTRLEN> text{};
-  inet_ntop(address.family == 6 ? AF_INET6 : AF_INET, address.bytes.data(), text.data(), text.size());
+  inet_ntop(AF_INET6, address.bytes.data(), text.data(), text.size());
   return add(text.data());
 }
 
@@ -224,10 +238,10 @@ std::string_view ptrace_request_name(std::uint64_t request) {
   return {};
 }
 
-std::string_view absolute_path(Arena& arena, std::string_view base, std::string_view name) {
+std::string_view absolute_path(std::string_view base, std::string_view name, Arena& arena) {
   const bool relative = !name.starts_with('/');
   // Where it starts is not known: an invented root would name another file.
-  if (relative && base.empty()) return arena.concat(name);
+  if ((relative && base.empty()) || is_plain(name)) return name;
   const std::size_t room = (relative ? base.size() : 0) + name.size() + 2;
   const std::span<char> path = arena.bytes(room);
   std::size_t size = 0;  // of what stands there: "" or "/a/b"

@@ -55,8 +55,8 @@ std::string_view errno_name(Arena& arena, int number);
 std::string_view ptrace_request_name(std::uint64_t request);
 
 // `name` made absolute against `base`, with ".", ".." and double slashes folded, as text; no symlink is followed. A relative name
-// without a base stays as it is.
-std::string_view absolute_path(Arena& arena, std::string_view base, std::string_view name);
+// without a base stays as it is. `name` itself where that is the answer, else in the arena.
+std::string_view absolute_path(std::string_view base, std::string_view name, Arena& arena);
 
 // `text` with control characters (and DEL) as '.', what is not UTF-8 kept.
 std::string_view printable(Arena& arena, std::string_view text);

@@ -348,11 +348,11 @@ TEST_F(Getters, NoneAllocatesOrFallsOver) {
   linked.first = "a";
   linked.second = failed.first = "/some/longer/path/name";
   failed.ret = -ENOENT;
-  for (const auto& [type, payload] : std::initializer_list<std::pair<EventType, Payload>>{
-           {EventType::kLinkat, linked},
-           {EventType::kExecve, failed},
-           {EventType::kPtrace, Ptrace{.request = 16, .pid = 40}},
-           {EventType::kNone, std::monostate{}}}) {
+  for (const auto& [type, payload] :
+       std::initializer_list<std::pair<EventType, Payload>>{{EventType::kLinkat, linked},
+                                                            {EventType::kExecve, failed},
+                                                            {EventType::kPtrace, Ptrace{.request = 16, .pid = 40}},
+                                                            {EventType::kNone, std::monostate{}}}) {
     events.push_back(world_.exec(*cat_));
     events.back().type = type;
     events.back().payload = payload;
