@@ -4,18 +4,89 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <optional>
 #include <sys/random.h>
 #include <utility>
+
+#include "engine/event/times.h"
 
 namespace shrike::act {
 namespace {
 
-FieldValue to_field_value(const event::FieldUse& use, const event::Value& value) {
+// What one alert is made from.
+struct Source {
+  const program::Program& program;
+  const event::Event& event;
+  const event::Context& context;
+  const SlotValue& value;
+};
+
+std::string base64(std::string_view bytes) {
+  static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::size_t count = std::min<std::size_t>(bytes.size() - i, 3);
+    std::uint32_t bits = 0;
+    for (std::size_t k = 0; k < 3; ++k) bits = bits << 8U | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0U);
+    for (std::size_t k = 0; k < 4; ++k) out += k <= count ? kAlphabet[bits >> (18 - 6 * k) & 0x3fU] : '=';
+  }
+  return out;
+}
+
+// Numbers that are shown in another way than plainly: device numbers in hexadecimal, fractions of a second with their zeros
+// (rule-language.md 5.1). Nothing for all others.
+std::optional<std::string> number_text(const event::Field* field, const event::Value& value) {
+  if (field == nullptr) return std::nullopt;
+  const bool hex = field->name == "fd.dev";
+  const bool padded =
+      field->name.ends_with(".ns") && (field->type == event::Type::kTime || field->type == event::Type::kDuration);
+  if (!hex && !padded) return std::nullopt;
+  std::uint64_t number = 0;
+  if (const auto* n = std::get_if<std::uint64_t>(&value.data)) {
+    number = *n;
+  } else if (const auto* s = std::get_if<std::int64_t>(&value.data)) {
+    number = static_cast<std::uint64_t>(*s);
+  } else {
+    return std::nullopt;
+  }
+  std::array<char, 24> text{};
+  std::snprintf(text.data(), text.size(), hex ? "%lX" : "%09lu", number);
+  return text.data();
+}
+
+std::string text_of(const Source& from, std::uint32_t slot) {
+  const event::FieldUse& use = from.program.slots[slot].use;
+  const event::Value& value = from.value(slot);
+  if (value.absent() || use.field == nullptr) return event::to_text(value);
+  if (from.context.base64_buffers && use.field->type == event::Type::kBuffer) return base64(event::to_text(value));
+  if (from.context.iso_time && use.field->name == "evt.time") return event::iso_time_text(from.event.time_ns, "+0000");
+  if (auto number = number_text(use.field, value)) return *std::move(number);
+  return event::field_text(use, value);
+}
+
+FieldValue typed(const Source& from, std::uint32_t slot) {
+  const event::Value& value = from.value(slot);
   if (value.absent()) return std::monostate{};
+  if (number_text(from.program.slots[slot].use.field, value)) return text_of(from, slot);
   if (const auto* flag = std::get_if<bool>(&value.data)) return *flag;
   if (const auto* number = std::get_if<std::int64_t>(&value.data)) return *number;
   if (const auto* number = std::get_if<std::uint64_t>(&value.data)) return *number;
-  return event::field_text(use, value);
+  return text_of(from, slot);
+}
+
+std::string render(const Source& from, const std::vector<program::OutputPart>& parts) {
+  std::string all;
+  for (const program::OutputPart& part : parts) {
+    if (!part.slot) {
+      all += part.literal;
+      continue;
+    }
+    std::string text = text_of(from, *part.slot);
+    if (part.width != 0) text.resize(part.width, ' ');
+    all += text;
+  }
+  return all;
 }
 
 std::string field_value_text(const FieldValue& value) {
@@ -80,18 +151,11 @@ Alert make_alert(const program::Program& program, const program::Rule& rule, con
   alert.hostname = context.hostname;
   alert.id = uuid_v7(event.time_ns);
   alert.verdict = "alert";
-  for (const program::OutputPart& part : rule.output) {
-    if (!part.slot) {
-      alert.message += part.literal;
-      continue;
-    }
-    std::string text = program::value_text(program.slots[*part.slot], value(*part.slot));
-    if (part.width != 0) text.resize(part.width, ' ');
-    alert.message += text;
-  }
+  const Source from{program, event, context, value};
+  alert.message = render(from, rule.output);
   alert.fields.reserve(rule.output_fields.size());
   for (const program::OutputField& field : rule.output_fields) {
-    alert.fields.emplace_back(field.key, to_field_value(program.slots[field.slot].use, value(field.slot)));
+    alert.fields.emplace_back(field.key, field.format.empty() ? typed(from, field.slot) : FieldValue(render(from, field.format)));
   }
   add_names(alert, event);
   if (std::string gaps = missing(event); !gaps.empty()) {

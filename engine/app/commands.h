@@ -13,6 +13,8 @@ int rules_list(const Options& options);
 int rules_plan(const Options& options);
 int print_fields(const Options& options);
 int print_doctor(const Options& options);
+int replay_events(const Options& options);
+int test_rules(const Options& options);
 
 // Each finding as people read it, to stderr. Warnings only if `warnings`.
 void print_diagnostics(const lang::Diagnostics& diagnostics, bool warnings);

@@ -34,6 +34,10 @@ int main(int argc, char** argv) {
       return print_fields(*options);
     case Verb::kDoctor:
       return print_doctor(*options);
+    case Verb::kReplay:
+      return replay_events(*options);
+    case Verb::kTest:
+      return test_rules(*options);
   }
   return kUsage;
 }

@@ -68,6 +68,36 @@ void add_rules(CLI::App& app, Options& options) {
   plan->callback([&options] { options.verb = Verb::kRulesPlan; });
 }
 
+void add_replay(CLI::App& app, Options& options) {
+  CLI::App* replay = app.add_subcommand("replay", "Evaluate recorded events; needs no kernel and no root");
+  replay
+      ->add_option("--rules", options.rules,
+                   "Rule file, or a directory that stands for its *.yaml in name order; repeat for more")
+      ->required();
+  replay->add_option("--events", options.events, "Event file: JSON lines, one event each; - is standard input")->required();
+  replay->add_option("--matching", options.matching, "Which of the rules that hold alert (default: first)")
+      ->check(CLI::IsMember({"first", "all"}));
+  replay->add_option("--config", options.config, "Configuration file: rules' priority and selection, and how alerts are printed");
+  add_format(replay, options, {"text", "json"});
+  replay->footer(
+      "Alerts go to standard output, one per line. Example:\n"
+      "  echo '{\"evt.type\": \"execve\", \"proc.exepath\": \"/dev/shm/x\"}' | shrike replay --rules rules --events -");
+  replay->callback([&options, replay] {
+    options.verb = Verb::kReplay;
+    options.format_given = replay->count("--format") > 0;
+  });
+}
+
+void add_test(CLI::App& app, Options& options) {
+  CLI::App* test =
+      app.add_subcommand("test", "Run rule tests: events in, alerts out; needs no kernel and no root; exit 1 on failure");
+  test->add_option("suites", options.suites, "Test suites (YAML), or directories that stand for their *.yaml in name order")
+      ->required();
+  add_format(test, options, {"text", "json"});
+  test->footer("What a suite looks like: docs/testing_rules.md. Example:\n  shrike test rules/tests");
+  test->callback([&options] { options.verb = Verb::kTest; });
+}
+
 }  // namespace
 
 std::expected<Options, int> parse_options(int argc, char** argv) {
@@ -77,6 +107,8 @@ std::expected<Options, int> parse_options(int argc, char** argv) {
   app.set_version_flag("--version", "shrike " SHRIKE_VERSION);
   add_run(app, options);
   add_rules(app, options);
+  add_replay(app, options);
+  add_test(app, options);
 
   CLI::App* fields = app.add_subcommand("fields", "Every field a rule may name: type, meaning, where it comes from");
   add_format(fields, options, {"text", "json", "markdown"});

@@ -16,7 +16,7 @@ enum ExitCode : int {
   kCouldNotRun = 3,
 };
 
-enum class Verb : unsigned char { kRun, kRulesCheck, kRulesList, kRulesPlan, kFields, kDoctor };
+enum class Verb : unsigned char { kRun, kRulesCheck, kRulesList, kRulesPlan, kFields, kDoctor, kReplay, kTest };
 
 struct Options {
   Verb verb = Verb::kRun;
@@ -31,6 +31,11 @@ struct Options {
   bool format_given = false;
   std::optional<double> duration_s;
   bool summary_json = false;
+  // replay; also rules, config and format
+  std::string events;                   // the event file, "-": standard input
+  std::optional<std::string> matching;  // first, all
+  // test
+  std::vector<std::string> suites;  // files or directories
 };
 
 // Options, or the exit code of a command line that ends here (help, version, wrong usage); what was to say has been printed.

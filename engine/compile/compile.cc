@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/compile/compile.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "engine/compile/event_set.h"
@@ -48,6 +50,47 @@ std::optional<std::uint32_t> add_condition(ProgramBuilder& builder, const Expand
   return std::nullopt;
 }
 
+bool matches(const AppendOutput& entry, const lang::Rule& rule) {
+  const auto on_rule = [&](const std::string& tag) { return std::ranges::find(rule.tags, tag) != rule.tags.end(); };
+  return (entry.source.empty() || entry.source == rule.source) && (entry.rule.empty() || entry.rule == rule.name) &&
+         std::ranges::all_of(entry.tags, on_rule);
+}
+
+void add_field(program::OutputField field, program::Rule& out) {
+  if (std::ranges::find(out.output_fields, field.key, &program::OutputField::key) == out.output_fields.end())
+    out.output_fields.push_back(std::move(field));
+}
+
+void add_text(ProgramBuilder& builder, std::string_view text, program::Rule& out) {
+  auto added = builder.add_output(text);
+  if (!added) return;  // check_append_output has had it
+  std::ranges::move(added->parts, std::back_inserter(out.output));
+  for (program::OutputField& field : added->fields) add_field(std::move(field), out);
+}
+
+// What the entry adds to a rule it matches.
+void append(ProgramBuilder& builder, const AppendOutput& entry, const lang::Rule& rule, const Options& options,
+            program::Rule& out) {
+  if (!entry.extra_output.empty()) add_text(builder, ' ' + entry.extra_output, out);
+  if (entry.suggested_output && rule.source == "syscall") {
+    add_text(builder, kSuggestedOutput, out);
+    for (const auto& [key, value] : options.static_fields) {
+      out.output.push_back({" static_" + key + '=' + value, std::nullopt, 0});
+      add_field({.key = "static." + key, .format = {{value, std::nullopt, 0}}}, out);
+    }
+  }
+  for (const std::string& name : entry.extra_fields) {
+    auto added = builder.add_output('%' + name);
+    if (added && !added->fields.empty()) add_field(std::move(added->fields.front()), out);
+  }
+  for (const auto& [key, format] : entry.extra_formats) {
+    auto added = builder.add_output(format);
+    if (!added) continue;
+    if (added->parts.empty()) added->parts.push_back({});  // an empty text, not a slot
+    add_field({.key = key, .format = std::move(added->parts)}, out);
+  }
+}
+
 bool add_output(ProgramBuilder& builder, const lang::Rule& rule, const Options& options, program::Rule& out,
                 lang::Diagnostics& diagnostics) {
   auto output = builder.add_output(rule.output.value());
@@ -61,14 +104,9 @@ bool add_output(ProgramBuilder& builder, const lang::Rule& rule, const Options& 
   }
   out.output = std::move(output->parts);
   out.output_fields = std::move(output->fields);
-  if (!options.suggested_output || rule.source != "syscall") return true;
-  auto suggested = builder.add_output(kSuggestedOutput);
-  if (!suggested) return true;  // the text is ours and compiles
-  for (auto& part : suggested->parts) out.output.push_back(std::move(part));
-  for (auto& field : suggested->fields) {
-    bool present = false;
-    for (const auto& known : out.output_fields) present = present || known.key == field.key;
-    if (!present) out.output_fields.push_back(std::move(field));
+  if (options.suggested_output) append(builder, {.suggested_output = true}, rule, options, out);
+  for (const AppendOutput& entry : options.append_output) {
+    if (matches(entry, rule)) append(builder, entry, rule, options, out);
   }
   return true;
 }
@@ -108,6 +146,29 @@ void plan_rules(Compiled& compiled, const PlanOptions& options) {
 }
 
 }  // namespace
+
+std::optional<Problem> check_append_output(const AppendOutput& entry) {
+  ProgramBuilder builder;
+  const auto wrong = [&](const std::string& text) -> std::optional<Problem> {
+    auto added = builder.add_output(text);
+    return added ? std::nullopt : std::optional(std::move(added).error());
+  };
+  if (auto problem = wrong(entry.extra_output)) return problem;
+  for (const std::string& name : entry.extra_fields) {
+    if (auto problem = wrong('%' + name)) return problem;
+    // A transformer or text behind the field.
+    const auto added = builder.add_output('%' + name);
+    if (added->parts.size() != 1 || added->fields.size() != 1 || added->fields[0].key != name)
+      return Problem{Problem::Kind::kOther,
+                     '"' + name + "\" is no field",
+                     "name a text with fields in it: - key: \"%proc.name/%fd.name\"",
+                     {}};
+  }
+  for (const auto& [key, format] : entry.extra_formats) {
+    if (auto problem = wrong(format)) return problem;
+  }
+  return std::nullopt;
+}
 
 Compiled compile_rules(const lang::RuleSet& set, const Options& options, lang::Diagnostics& diagnostics) {
   const ExpandedSet expanded = expand(set, diagnostics);

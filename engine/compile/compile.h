@@ -5,8 +5,10 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "engine/compile/check_types.h"
 #include "engine/compile/lower_kernel.h"
 #include "engine/event/event_type.h"
 #include "engine/lang/diagnostic.h"
@@ -16,9 +18,24 @@
 
 namespace shrike::compile {
 
+// An entry of `append_output` (rule-language.md 5.4): what it adds to the outputs of the rules it matches.
+struct AppendOutput {
+  // Which: empty matches all; of `tags` the rule must have each.
+  std::string source{};
+  std::string rule{};
+  std::vector<std::string> tags{};
+
+  std::string extra_output{};                                        // behind the rule's output, after a blank
+  std::vector<std::string> extra_fields{};                           // as in a rule, without %: into output_fields only
+  std::vector<std::pair<std::string, std::string>> extra_formats{};  // key and template: into output_fields, as text
+  bool suggested_output = false;                                     // container and pod fields, and static fields
+};
+
 struct Options {
   lang::Priority priority = lang::Priority::kDebug;  // rules less severe are dropped
-  bool suggested_output = true;  // appends container and pod fields, as Falco's default does (rule-language.md 5.4)
+  bool suggested_output = true;               // an entry without match before those of append_output, as is Falco's default
+  std::vector<AppendOutput> append_output{};  // in order
+  std::vector<std::pair<std::string, std::string>> static_fields{};  // key and value
   std::optional<PlanOptions> plan = std::nullopt;  // what the kernel is to decide; without it nothing, and all rules alert
 };
 
@@ -33,6 +50,9 @@ Compiled compile_rules(const lang::RuleSet& set, const Options& options, lang::D
 
 // The same, the program alone.
 program::Program compile(const lang::RuleSet& set, const Options& options, lang::Diagnostics& diagnostics);
+
+// What is wrong with the templates and fields of an entry, or nothing.
+std::optional<Problem> check_append_output(const AppendOutput& entry);
 
 // What the capture of this host can tell.
 struct Capabilities {

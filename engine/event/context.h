@@ -30,6 +30,9 @@ struct Context {
   const Processes& processes;
   std::string hostname;
   std::int64_t wall_minus_boot_ns = 0;  // adds to boot times to give epoch ns
+  // How alerts spell values.
+  bool iso_time = false;        // time_format_iso_8601: evt.time as UTC in ISO 8601, not the local time of day
+  bool base64_buffers = false;  // buffer_format_base64
 };
 
 }  // namespace shrike::event

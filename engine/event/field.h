@@ -126,8 +126,14 @@ struct FieldUse {
 // Errors: kNotFound for an unknown field or parameter, kInvalid for a missing or wrong argument.
 Result<FieldUse> resolve_field(std::string_view name, const std::optional<std::string>& argument);
 
+// extract() of an event that was recorded (Event::recorded).
+Value recorded_value(const FieldUse& use, const Event& event, const Context& context, Arena& arena);
+
 // The field's value for the event; views live as long as event, process table entry and arena.
 inline Value extract(const FieldUse& use, const Event& event, const Context& context, Arena& arena) {
+  if (event.recorded != nullptr) [[unlikely]] {
+    return recorded_value(use, event, context, arena);
+  }
   return use.field->get == nullptr ? Value() : use.field->get({event, context, arena, use.argument});
 }
 

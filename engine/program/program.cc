@@ -67,12 +67,18 @@ bool Program::wants_open_results() const {
   return std::ranges::any_of(rules, [](const Rule& rule) { return is_asked(rule) && rule.wants_open_result; });
 }
 
+bool Program::shows_field(const OutputField& output, std::string_view field) const {
+  const auto is_it = [&](std::uint32_t slot) { return slots[slot].use.field != nullptr && slots[slot].use.field->name == field; };
+  if (output.format.empty()) return is_it(output.slot);
+  return std::ranges::any_of(output.format, [&](const OutputPart& part) { return part.slot && is_it(*part.slot); });
+}
+
 bool Program::uses_field(std::string_view field, const event::EventSet& types) const {
   return std::ranges::any_of(rules, [&](const Rule& rule) {
     if (!is_alive(rule) || (rule.events & types).none()) return false;
     const bool asked = is_asked(rule) && std::ranges::find(rule.condition_fields, field) != rule.condition_fields.end();
-    return asked || std::ranges::any_of(rule.output_fields,
-                                        [&](const OutputField& output) { return slots[output.slot].use.field->name == field; });
+    return asked ||
+           std::ranges::any_of(rule.output_fields, [&](const OutputField& output) { return shows_field(output, field); });
   });
 }
 

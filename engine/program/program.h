@@ -33,10 +33,11 @@ struct OutputPart {
   bool operator==(const OutputPart&) const = default;
 };
 
-// A field of output_fields: its key, as written in the template, and its slot.
+// A field of output_fields: its key, as written in the template, and its slot; or a text with fields in it.
 struct OutputField {
   std::string key;
   std::uint32_t slot = 0;
+  std::vector<OutputPart> format{};  // if there is any it stands for the slot
 
   bool operator==(const OutputField&) const = default;
 };
@@ -104,6 +105,9 @@ struct Program {
   bool uses_field(std::string_view field, const event::EventSet& types) const;
 
   std::string dump() const;
+
+ private:
+  bool shows_field(const OutputField& output, std::string_view field) const;
 };
 
 // Value of a slot as an output prints it.
