@@ -260,6 +260,7 @@ class JsonReader {
 // --- types
 
 bool is_list(const FieldUse& use) {
+  if (use.field->has(event::kList)) return true;
   return !use.argument.present && (use.field->has(event::kExistential) || use.field->has(event::kBothEnds));
 }
 
@@ -269,6 +270,7 @@ std::string_view article(Type type) {
     case Type::kUint:
     case Type::kTime:
     case Type::kDuration:
+    case Type::kDouble:
       return "a number";
     case Type::kPort:
       return "a port";
@@ -347,6 +349,12 @@ std::expected<Value, Flaw> typed(const FieldUse& use, const Given& given) {
       if (text == nullptr) break;
       if (const auto address = parse_address(*text)) return Value(*address);
       return flaw(quoted(*text) + " is no address", given.offset, std::string(example(use.field->type)));
+    case Type::kDouble:
+      if (const auto* number = std::get_if<double>(&given.data)) return Value(*number);
+      if (signed_number != nullptr) return Value(static_cast<double>(*signed_number));
+      if (unsigned_number != nullptr) return Value(static_cast<double>(*unsigned_number));
+      break;
+    case Type::kOpaque:  // a rule can ask whether it is there
     case Type::kString:
     case Type::kBuffer:
       if (text != nullptr) return Value(std::string_view(*text));
@@ -366,8 +374,8 @@ std::expected<void, Flaw> set(event::RecordedEvent& event, const FieldUse& use, 
   }
   std::vector<Value> values;
   for (const Given& item : list == nullptr ? std::span(&given, 1) : std::span(*list)) values.push_back(TRY(typed(use, item)));
-  // As live events have it: nobody there is no list at all.
-  if (!values.empty()) event.set(use, Value(event::ValueList{values.data(), values.size()}));
+  // As live events have it: nobody there is no list at all. A field that is a list may be an empty one.
+  if (!values.empty() || use.field->has(event::kList)) event.set(use, Value(event::ValueList{values.data(), values.size()}));
   return {};
 }
 
