@@ -58,7 +58,13 @@ class TreeBuilder final : public YAML::EventHandler {
  public:
   TreeBuilder(std::string_view text, std::size_t base, YamlTree& tree) : text_(text), base_(base), tree_(tree) {}
 
-  void OnDocumentStart(const YAML::Mark&) override { anchors_.clear(); }
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    anchors_.clear();
+    // yaml-cpp does not get past a comma between documents: it finds an empty one before it, for ever.
+    if (started_ && mark.pos == *started_)
+      throw Refusal({true, "not valid YAML: a value or \"---\" is missing", {}, offset_of(mark)});
+    started_ = mark.pos;
+  }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { place(make(YamlNode::Kind::kNull, mark, anchor)); }
   void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, const std::string& value) override {
@@ -159,6 +165,7 @@ class TreeBuilder final : public YAML::EventHandler {
   std::string_view text_;
   std::size_t base_;
   YamlTree& tree_;
+  std::optional<int> started_;  // where the last document did
   std::vector<YamlNode*> open_;
   std::unordered_map<YAML::anchor_t, YamlNode*> anchors_;
 };
