@@ -2,6 +2,7 @@
 #include "engine/compile/compile.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <utility>
 
@@ -14,6 +15,9 @@ namespace {
 
 constexpr std::size_t kManyEvents = 100;  // above it a rule counts as unrestricted (rule-language.md 1.11)
 
+constexpr std::size_t kMaxProblems = 50;  // of one rule that are shown: each names its place, which takes a walk through the text
+constexpr std::size_t kMaxErrors = 1000;  // of a set; then nobody reads on
+
 // rule-language.md 5.4: what Falco's default `append_output` adds to rules of the syscall source.
 constexpr std::string_view kSuggestedOutput =
     " container_id=%container.id container_name=%container.name container_image_repository=%container.image.repository"
@@ -24,20 +28,33 @@ lang::Diagnostic at_rule(const lang::Rule& rule, lang::Severity severity, std::s
   return {severity, std::move(code), std::move(message), std::move(hint), std::move(position), rule.name, {}};
 }
 
+std::string not_shown(std::size_t problems) {
+  return problems == kMaxProblems ? "" : "; " + std::to_string(problems - kMaxProblems) + " more of this rule are not shown";
+}
+
 // The rule's condition, or nothing: then it is left out and `diagnostics` says why.
 std::optional<std::uint32_t> add_condition(ProgramBuilder& builder, const ExpandedSet& expanded, const ExpandedRule& rule,
                                            program::Rule& out, lang::Diagnostics& diagnostics) {
   std::vector<ProgramBuilder::LocatedRemark> remarks;
   auto root = builder.add_condition(*rule.condition, out.condition_fields, remarks);
-  for (const auto& [remark, source] : remarks) {
+  for (std::size_t i = 0; i < std::min(remarks.size(), kMaxProblems); ++i) {
+    const auto& [remark, source] = remarks[i];
     lang::Diagnostic warning =
         diagnose(expanded, source, remark.span.begin, "LOAD_COMPILE_CONDITION", remark.message, remark.hint);
     warning.severity = lang::Severity::kWarning;
+    if (i + 1 == kMaxProblems) warning.message += not_shown(remarks.size());
     diagnostics.add(std::move(warning));
   }
   if (root) return *root;
-  for (const auto& [problem, source] : root.error()) {
-    const bool forgiven = rule.rule->skip_if_unknown_filter && problem.kind != Problem::Kind::kOther;
+  std::vector<ProgramBuilder::Located>& problems = root.error();
+  const auto is_forgiven = [&](const ProgramBuilder::Located& located) {
+    return rule.rule->skip_if_unknown_filter && located.problem.kind != Problem::Kind::kOther;
+  };
+  // What stops the rule must not go under in what doesn't.
+  if (problems.size() > kMaxProblems) std::ranges::stable_partition(problems, std::not_fn(is_forgiven));
+  for (std::size_t i = 0; i < std::min(problems.size(), kMaxProblems); ++i) {
+    const auto& [problem, source] = problems[i];
+    const bool forgiven = is_forgiven(problems[i]);
     lang::Diagnostic found =
         diagnose(expanded, source, problem.span.begin, forgiven ? "LOAD_UNKNOWN_FILTER" : "LOAD_ERR_COMPILE_CONDITION",
                  problem.message, problem.hint);
@@ -45,6 +62,7 @@ std::optional<std::uint32_t> add_condition(ProgramBuilder& builder, const Expand
       found.severity = lang::Severity::kWarning;
       found.message += "; the rule is skipped (skip-if-unknown-filter)";
     }
+    if (i + 1 == kMaxProblems) found.message += not_shown(problems.size());
     diagnostics.add(std::move(found));
   }
   return std::nullopt;
@@ -176,6 +194,12 @@ Compiled compile_rules(const lang::RuleSet& set, const Options& options, lang::D
   Compiled compiled;
   std::size_t clauses = 0;
   for (const ExpandedRule& rule : expanded.rules) {
+    if (diagnostics.error_count() >= kMaxErrors) {
+      diagnostics.add(at_rule(*rule.rule, lang::Severity::kError, "LOAD_ERR_COMPILE_CONDITION",
+                              "more than " + std::to_string(kMaxErrors) + " errors: the rules from here on are not looked at",
+                              rule.rule->position));
+      break;
+    }
     auto out = compile_rule(builder, expanded, rule, options, diagnostics);
     if (!out) continue;
     std::optional<KernelRule> kernel;
