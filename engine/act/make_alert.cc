@@ -58,7 +58,8 @@ std::optional<std::string> number_text(const event::Field* field, const event::V
 std::string text_of(const Source& from, std::uint32_t slot) {
   const event::FieldUse& use = from.program.slots[slot].use;
   const event::Value& value = from.value(slot);
-  if (value.absent() || use.field == nullptr) return event::to_text(value);
+  if (use.field == nullptr) return program::value_text(from.program.slots[slot], value);
+  if (value.absent()) return event::to_text(value);
   if (from.context.base64_buffers && use.field->type == event::Type::kBuffer) return base64(event::to_text(value));
   if (from.context.iso_time && use.field->name == "evt.time") return event::iso_time_text(from.event.time_ns, "+0000");
   if (auto number = number_text(use.field, value)) return *std::move(number);

@@ -11,6 +11,8 @@ int run_daemon(const Options& options);
 int rules_check(const Options& options);
 int rules_list(const Options& options);
 int rules_plan(const Options& options);
+int rules_show(const Options& options);
+int condition_check(const Options& options);
 int print_fields(const Options& options);
 int print_doctor(const Options& options);
 int replay_events(const Options& options);

@@ -58,6 +58,31 @@ class Reader {
     out = node.Scalar();
   }
 
+  // `- enable: {rule: pattern}`, `- disable: {tag: name}`, in order.
+  void switches(const YAML::Node& node, std::vector<lang::RuleSwitch>& out) {
+    if (!node.IsSequence()) return error(node.Mark(), "rules must be a list", "write: - disable: {rule: \"Name*\"}");
+    for (const YAML::Node& item : node) {
+      const auto read = [&](bool enable) {
+        return [this, enable, &out](const YAML::Node& selection) {
+          const auto add = [&](lang::RuleSwitch::By by) {
+            return [&, by](const YAML::Node& value) {
+              lang::RuleSwitch& one = out.emplace_back(lang::RuleSwitch{enable, by, {}});
+              text(value, one.pattern);
+              if (value.IsScalar() && one.pattern.empty()) error(value.Mark(), "an empty name fits no rule");
+            };
+          };
+          map(selection, "enable and disable",
+              {{"rule", add(lang::RuleSwitch::By::kName)}, {"tag", add(lang::RuleSwitch::By::kTag)}});
+          if (selection.IsMap() && selection.size() != 1)
+            error(selection.Mark(), "enable and disable take one of rule and tag", "write an entry for each");
+        };
+      };
+      map(item, "an entry of rules", {{"enable", read(true)}, {"disable", read(false)}});
+      if (item.IsMap() && item.size() != 1)
+        error(item.Mark(), "an entry of rules is one of enable and disable", "write an entry for each");
+    }
+  }
+
   void append_outputs(const YAML::Node& node, std::vector<compile::AppendOutput>& out) {
     out.clear();
     if (node.IsNull()) return;
@@ -145,6 +170,7 @@ void read(const YAML::Node& root, Reader& reader, Config& config) {
                reader.text(item, config.rules_files.emplace_back());
              }
            }},
+          {"rules", [&](const YAML::Node& node) { reader.switches(node, config.rules); }},
           {"rule_matching",
            [&](const YAML::Node& node) {
              std::string value;

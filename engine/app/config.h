@@ -14,6 +14,7 @@
 #include "engine/compile/compile.h"
 #include "engine/lang/diagnostic.h"
 #include "engine/lang/rule_file.h"
+#include "engine/lang/rule_switch.h"
 #include "outputs/format.h"
 
 namespace shrike::app {
@@ -29,6 +30,7 @@ std::optional<Mode> parse_mode(std::string_view text);
 
 struct Config {
   std::vector<std::string> rules_files;  // files or directories; empty: the shipped rules
+  std::vector<lang::RuleSwitch> rules;   // rules: - enable: … / - disable: …, in order
   bool match_all = false;                // rule_matching: first | all
   lang::Priority priority = lang::Priority::kDebug;
   Mode mode = Mode::kMonitor;

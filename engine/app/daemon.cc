@@ -95,7 +95,7 @@ int Daemon::run() {
     log_->error("error: {}", found.error().message);
     return kUsage;
   }
-  LoadedRules loaded = load_rules(rule_paths_, compile_options_);
+  LoadedRules loaded = load_rules(rule_paths_, compile_options_, config_.rules);
   print_diagnostics(loaded.diagnostics, true);
   if (loaded.diagnostics.has_errors()) return kNo;
   load_policy(std::move(loaded));
@@ -314,7 +314,7 @@ void Daemon::reload() {
   for (const auto& sink : sinks_) {
     if (auto reopened = sink->reopen(); !reopened) log_->error("error: {}: the old file stays open", reopened.error().message);
   }
-  LoadedRules loaded = load_rules(rule_paths_, compile_options_);
+  LoadedRules loaded = load_rules(rule_paths_, compile_options_, config_.rules);
   print_diagnostics(loaded.diagnostics, true);
   if (loaded.diagnostics.has_errors()) {
     log_->error("reload: the rule files are not valid: the old {} rules stay in force", program_->rules.size());

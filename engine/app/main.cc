@@ -30,6 +30,10 @@ int main(int argc, char** argv) {
       return rules_list(*options);
     case Verb::kRulesPlan:
       return rules_plan(*options);
+    case Verb::kRulesShow:
+      return rules_show(*options);
+    case Verb::kConditionCheck:
+      return condition_check(*options);
     case Verb::kFields:
       return print_fields(*options);
     case Verb::kDoctor:

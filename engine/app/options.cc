@@ -41,6 +41,16 @@ void add_run(CLI::App& app, Options& options) {
   });
 }
 
+void add_show(CLI::App& rules, Options& options) {
+  CLI::App* show = rules.add_subcommand("show", "Rules as they stand after append, override, lists, macros and exceptions");
+  show->add_option("files", options.rules, "Rule files or directories, one set in the order given")->required();
+  show->add_option("--rule", options.rule, "The rule of this name alone; exit 1 if there is none");
+  show->add_flag("--compiled", options.compiled, "Print the condition's normal form too, with lists, macros and exceptions in");
+  add_format(show, options, {"text", "json"});
+  show->footer("Example:\n  shrike rules show --compiled --rule 'Execution below /dev/shm' rules/");
+  show->callback([&options] { options.verb = Verb::kRulesShow; });
+}
+
 void add_rules(CLI::App& app, Options& options) {
   CLI::App* rules = app.add_subcommand("rules", "Work on rule files; needs no kernel and no root");
   rules->require_subcommand(1);
@@ -66,6 +76,25 @@ void add_rules(CLI::App& app, Options& options) {
   add_format(plan, options, {"text", "json"});
   plan->footer("Example:\n  shrike rules plan --tier tracing rules/");
   plan->callback([&options] { options.verb = Verb::kRulesPlan; });
+  add_show(*rules, options);
+}
+
+void add_condition(CLI::App& app, Options& options) {
+  CLI::App* condition = app.add_subcommand("condition", "Work on a condition by itself; needs no rule file");
+  condition->require_subcommand(1);
+  CLI::App* check = condition->add_subcommand(
+      "check",
+      "Validate a condition without definitions: a name that is no field is an undefined macro; exit 1 if it is not valid");
+  CLI::Option* expression = check->add_option("expression", options.expression, "The condition");
+  CLI::Option* batch = check->add_option("--batch", options.batch,
+                                         "A file instead: a JSON array of conditions; prints a JSON array of answers, exit 0");
+  batch->excludes(expression);
+  check->add_flag("--syntax-only", options.syntax_only, "The grammar alone: no fields, macros, types, regexes");
+  check->footer("Example:\n  shrike condition check 'evt.type = execve and proc.name in (nc, ncat)'");
+  check->callback([&options, expression, batch] {
+    if (expression->count() + batch->count() == 0) throw CLI::RequiredError("expression or --batch");
+    options.verb = Verb::kConditionCheck;
+  });
 }
 
 void add_replay(CLI::App& app, Options& options) {
@@ -107,6 +136,7 @@ std::expected<Options, int> parse_options(int argc, char** argv) {
   app.set_version_flag("--version", "shrike " SHRIKE_VERSION);
   add_run(app, options);
   add_rules(app, options);
+  add_condition(app, options);
   add_replay(app, options);
   add_test(app, options);
 

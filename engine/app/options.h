@@ -16,13 +16,31 @@ enum ExitCode : int {
   kCouldNotRun = 3,
 };
 
-enum class Verb : unsigned char { kRun, kRulesCheck, kRulesList, kRulesPlan, kFields, kDoctor, kReplay, kTest };
+enum class Verb : unsigned char {
+  kRun,
+  kRulesCheck,
+  kRulesList,
+  kRulesPlan,
+  kRulesShow,
+  kConditionCheck,
+  kFields,
+  kDoctor,
+  kReplay,
+  kTest
+};
 
 struct Options {
   Verb verb = Verb::kRun;
   std::vector<std::string> rules;  // run: --rules; rules …: files
   std::string format = "text";     // text, json; fields: markdown too
   std::string tier = "full";       // rules plan: full, tracing
+  // rules show
+  std::string rule;       // this one alone
+  bool compiled = false;  // text: print the normal form too
+  // condition check
+  std::string expression;
+  std::string batch;  // a file of them instead
+  bool syntax_only = false;
   // run
   std::string config;
   std::string mode = "monitor";  // detect, monitor, enforce

@@ -189,29 +189,31 @@ std::optional<Problem> check_append_output(const AppendOutput& entry) {
 }
 
 Compiled compile_rules(const lang::RuleSet& set, const Options& options, lang::Diagnostics& diagnostics) {
-  const ExpandedSet expanded = expand(set, diagnostics);
   ProgramBuilder builder;
   Compiled compiled;
   std::size_t clauses = 0;
-  for (const ExpandedRule& rule : expanded.rules) {
+  bool stopped = false;
+  expand_each(set, diagnostics, [&](const ExpandedSet& expanded, const ExpandedRule& rule) {
     if (diagnostics.error_count() >= kMaxErrors) {
-      diagnostics.add(at_rule(*rule.rule, lang::Severity::kError, "LOAD_ERR_COMPILE_CONDITION",
-                              "more than " + std::to_string(kMaxErrors) + " errors: the rules from here on are not looked at",
-                              rule.rule->position));
-      break;
+      if (!std::exchange(stopped, true)) {
+        diagnostics.add(at_rule(*rule.rule, lang::Severity::kError, "LOAD_ERR_COMPILE_CONDITION",
+                                "more than " + std::to_string(kMaxErrors) + " errors: the rules from here on are not looked at",
+                                rule.rule->position));
+      }
+      return;
     }
     auto out = compile_rule(builder, expanded, rule, options, diagnostics);
-    if (!out) continue;
+    if (!out) return;
     std::optional<KernelRule> kernel;
     if (out->enabled && rule.rule->action != lang::Action::kAlert) kernel = lower_rule(expanded, rule, clauses, diagnostics);
     // Less severe than asked for: checked like any other, but not part of the program.
-    if (rule.rule->priority > options.priority) continue;
+    if (rule.rule->priority > options.priority) return;
     if (kernel) {
       kernel->rule = static_cast<std::uint32_t>(builder.program().rules.size());
       compiled.kernel_rules.push_back(*std::move(kernel));
     }
     builder.program().rules.push_back(*std::move(out));
-  }
+  });
   compiled.program = builder.take();
   if (options.plan) plan_rules(compiled, *options.plan);
   compiled.program.index_rules();

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/event/field.h"
 
+#include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <unordered_map>
 
 #include "engine/event/raw_param.h"
@@ -195,6 +197,12 @@ Result<FieldUse> resolve_field(std::string_view name, const std::optional<std::s
 
 std::string field_text(const FieldUse& use, const Value& value) {
   if (use.field->type == kBuffer) return printable(to_text(value));
+  if (use.field->has(kList)) return list_text(value);
+  if (const auto* number = std::get_if<std::int64_t>(&value.data); number != nullptr && use.field->name == "fd.dev") {
+    std::array<char, 20> hex{};
+    return {hex.data(),
+            static_cast<std::size_t>(std::snprintf(hex.data(), hex.size(), "%llX", static_cast<unsigned long long>(*number)))};
+  }
   return to_text(value);
 }
 

@@ -48,4 +48,12 @@ std::string to_text(const Value& value) {
   return std::visit(Visitor{}, value.data);
 }
 
+std::string list_text(const Value& value) {
+  const auto* list = std::get_if<ValueList>(&value.data);
+  if (list == nullptr) return to_text(value);
+  std::string text = "(";
+  for (const Value& item : *list) text += (text.size() == 1 ? "" : ",") + to_text(item);
+  return text + ')';
+}
+
 }  // namespace shrike::event

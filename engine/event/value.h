@@ -64,4 +64,7 @@ inline const Value* ValueList::end() const { return items + count; }
 // Text as it stands in an alert; lists joined by blanks. Absent gives "<NA>".
 std::string to_text(const Value& value);
 
+// Of a list-valued field or call: "(a,b)".
+std::string list_text(const Value& value);
+
 }  // namespace shrike::event

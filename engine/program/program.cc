@@ -32,7 +32,7 @@ void dump_node(const Program& program, std::uint32_t at, std::size_t depth, std:
 }  // namespace
 
 std::string value_text(const Slot& slot, const event::Value& value) {
-  return slot.call ? event::to_text(value) : event::field_text(slot.use, value);
+  return slot.call ? event::list_text(value) : event::field_text(slot.use, value);
 }
 
 std::string_view priority_name(std::uint8_t priority) {
