@@ -2,6 +2,7 @@
 #include "engine/compile/compile.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <set>
 #include <tuple>
@@ -15,6 +16,9 @@ namespace shrike::compile {
 namespace {
 
 constexpr std::size_t kManyEvents = 100;  // above it a rule counts as unrestricted (rule-language.md 1.11)
+
+constexpr std::size_t kMaxProblems = 50;  // of one rule that are shown: each names its place, which takes a walk through the text
+constexpr std::size_t kMaxErrors = 1000;  // of a set; then nobody reads on
 
 // rule-language.md 5.4: what Falco's default `append_output` adds to rules of the syscall source.
 constexpr std::string_view kSuggestedOutput =
@@ -124,23 +128,33 @@ class FieldWarnings {
   Findings& findings_;
 };
 
+std::string not_shown(std::size_t problems) {
+  return problems == kMaxProblems ? "" : "; " + std::to_string(problems - kMaxProblems) + " more of this rule are not shown";
+}
+
 // The rule's condition, or nothing: then it is left out and `findings` says why.
 std::optional<std::uint32_t> add_condition(ProgramBuilder& builder, const ExpandedSet& expanded, const ExpandedRule& rule,
                                            program::Rule& out, Findings& findings) {
   FieldWarnings(expanded, findings).visit(*rule.condition);
   std::vector<ProgramBuilder::LocatedRemark> remarks;
   auto root = builder.add_condition(*rule.condition, out.condition_fields, remarks);
-  for (auto& [remark, source] : remarks)
+  for (std::size_t i = 0; i < std::min(remarks.size(), kMaxProblems); ++i) {
+    auto& [remark, source] = remarks[i];
+    if (i + 1 == kMaxProblems) remark.message += not_shown(remarks.size());
     findings.warn(expanded, source, remark.span, "LOAD_COMPILE_CONDITION", std::move(remark.message), std::move(remark.hint));
+  }
   if (root) return *root;
+  std::vector<ProgramBuilder::Located>& problems = root.error();
   // As upstream, the first problem says whether the rule is forgiven.
-  const auto& [first, first_source] = root.error().front();
+  const auto& [first, first_source] = problems.front();
   if (rule.rule->skip_if_unknown_filter && first.kind != Problem::Kind::kOther) {
     findings.warn(expanded, first_source, first.span, "LOAD_UNKNOWN_FILTER",
                   first.message + "; the rule is skipped (skip-if-unknown-filter)", first.hint);
     return std::nullopt;
   }
-  for (auto& [problem, source] : root.error()) {
+  for (std::size_t i = 0; i < std::min(problems.size(), kMaxProblems); ++i) {
+    auto& [problem, source] = problems[i];
+    if (i + 1 == kMaxProblems) problem.message += not_shown(problems.size());
     findings.add(diagnose(expanded, source, problem.span.begin, "LOAD_ERR_COMPILE_CONDITION", std::move(problem.message),
                           std::move(problem.hint)));
   }
@@ -287,7 +301,18 @@ Compiled compile_rules(const lang::RuleSet& set, const Options& options, lang::D
   std::size_t clauses = 0;
   Findings findings(diagnostics);
   builder.program().rules.reserve(set.rules.size());
+  bool stopped = false;
   expand_each(set, diagnostics, [&](const ExpandedSet& expanded, const ExpandedRule& rule) {
+    if (diagnostics.error_count() >= kMaxErrors) {
+      if (!std::exchange(stopped, true)) {
+        lang::Diagnostic last =
+            at_rule(*rule.rule, "LOAD_ERR_COMPILE_CONDITION",
+                    "more than " + std::to_string(kMaxErrors) + " errors: the rules from here on are not looked at", {});
+        last.severity = lang::Severity::kError;
+        diagnostics.add(std::move(last));
+      }
+      return;
+    }
     auto out = compile_rule(builder, expanded, rule, options, findings, diagnostics);
     if (!out) return;
     std::optional<KernelRule> kernel;

@@ -124,7 +124,8 @@ Value RecordedEvent::derived(const FieldUse& use, Arena& arena) const {
 
 Value recorded_value(const FieldUse& use, const Event& event, const Context& context, Arena& arena) {
   const std::string_view name = use.field->name;
-  const bool in_event = name == "evt.num" || name == "evt.type" || (name == "evt.time" && event.recorded->time());
+  const bool in_event =
+      name == "evt.num" || name == "evt.type" || name == "syscall.type" || (name == "evt.time" && event.recorded->time());
   return in_event ? use.field->get({event, context, arena, use.argument}) : event.recorded->value(use, arena);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // RecordedEvent is an event as an event file or a test suite tells it: values by field, and what follows from them. Nothing else
-// is known of it: extract() answers from here, and no getter but those of evt.num, evt.time and evt.type is asked.
+// is known of it: extract() answers from here, and no getter but those of evt.num, evt.time, evt.type and
+// syscall.type is asked: from the last two the events of a rule are inferred.
 #pragma once
 
 #include <cstdint>

@@ -78,9 +78,13 @@ class TreeBuilder final : public YAML::EventHandler {
   TreeBuilder(std::string_view text, std::size_t base, YamlTree& tree, const std::function<void(const YamlPiece&)>& piece)
       : text_(text), base_(base), tree_(tree), piece_(piece) {}
 
-  void OnDocumentStart(const YAML::Mark&) override {
+  void OnDocumentStart(const YAML::Mark& mark) override {
     anchors_.clear();
     if (piece_) tree_.nodes.clear();
+    // yaml-cpp does not get past a comma between documents: it finds an empty one before it, for ever.
+    if (started_ && mark.pos == *started_)
+      throw Refusal({true, "not valid YAML: a value or \"---\" is missing", {}, offset_of(mark)});
+    started_ = mark.pos;
   }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { place(make(YamlNode::Kind::kNull, mark, anchor)); }
@@ -232,7 +236,8 @@ class TreeBuilder final : public YAML::EventHandler {
   std::size_t base_;
   YamlTree& tree_;  // while pieces are handed out, what is still needed of the document
   const std::function<void(const YamlPiece&)>& piece_;
-  std::size_t counted_ = 0;  // nodes of the file
+  std::size_t counted_ = 0;     // nodes of the file
+  std::optional<int> started_;  // where the last document did
   std::vector<YamlNode*> open_;
   std::unordered_map<YAML::anchor_t, YamlNode*> anchors_;
 };

@@ -391,5 +391,30 @@ TEST(Compile, SuggestedOutputNamesTheContainer) {
                                             "k8s.pod.name", "k8s.ns.name"}));
 }
 
+// Each names its place in the text, which took seconds for some thousand of them.
+TEST(Compile, ErrorsOfOneRuleAndOfAllAreBounded) {
+  std::string condition = "evt.type = nosuch";
+  for (int i = 0; i < 2000; ++i) condition += " or proc.nosuch" + std::to_string(i) + " = x";
+  std::string text = test::diagnose_text(test::one_rule(condition));
+  EXPECT_NE(text.find("; 1951 more of this rule are not shown"), std::string::npos) << text.substr(0, 2000);
+  EXPECT_EQ(text.find("proc.nosuch50\""), std::string::npos);
+  std::string rules;
+  for (int i = 0; i < 40; ++i) {
+    std::string rule = test::one_rule(condition);
+    rules += rule.replace(rule.find("rule: R") + 6, 1, "R" + std::to_string(i));
+  }
+  text = test::diagnose_text(rules);
+  EXPECT_NE(text.find("more than 1000 errors"), std::string::npos);
+  EXPECT_EQ(text.find("more than 1000 errors", text.find("more than 1000 errors") + 1), std::string::npos);
+}
+
+// The error is the last of many remarks that skip-if-unknown-filter forgives: it must not be among those not shown.
+TEST(Compile, ForgivenProblemsHideNoError) {
+  std::string condition = "evt.type = open";
+  for (int i = 0; i < 100; ++i) condition += " or proc.nosuch" + std::to_string(i) + " = x";
+  std::string rule = test::one_rule(condition + " or proc.pid = abc") + "  skip-if-unknown-filter: true\n";
+  EXPECT_NE(test::diagnose_text(rule).find("error: \"abc\" is not a valid number"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace shrike::compile

@@ -60,6 +60,8 @@ constexpr Row kRows[] = {
     {"a text", "---\nhello\n", "!ERR_YAML_VALIDATE"},
     {"an item that is a text", "- hello\n", "!ERR_YAML_VALIDATE"},
     {"broken YAML", "- a: [b\n", "!ERR_YAML_PARSE"},
+    {"a comma after an item", "- list: l\n,\n", "!ERR_YAML_PARSE"},  // yaml-cpp finds empty documents there, for ever
+    {"documents that end", "---\n...\n---\n...\n", ""},
     {"a key twice", "- list: a\n  items: []\n  items: []\n", "!ERR_YAML_VALIDATE"},
     {"row 135, unknown item", "- foo: 1\n", "UNKNOWN_ITEM"},
     {"row 116, a null in a list", "- list: a\n  items: [~]\n", "!ERR_YAML_VALIDATE"},
