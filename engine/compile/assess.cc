@@ -62,10 +62,10 @@ class Folder {
 
  private:
   std::optional<bool> check(const program::Predicate& predicate) {
-    if (program_.slots[predicate.slot].call) return std::nullopt;
+    const auto* right = std::get_if<std::uint32_t>(&predicate.constants);  // val() or a call
+    if (right != nullptr || program_.slots[predicate.slot].call) return check_known(predicate, right);
     const event::FieldUse& use = program_.slots[predicate.slot].use;
     if (use.field->origin == event::Origin::kNothing) return false;
-    if (std::holds_alternative<std::uint32_t>(predicate.constants)) return std::nullopt;  // val()
     if (use.field->name == "evt.num") {
       // Any number above 0 may come; only what holds for none or all of them is known.
       if (const auto* numbers = std::get_if<program::Numbers>(&predicate.constants)) return fold_number(predicate, *numbers);
@@ -77,6 +77,54 @@ class Folder {
     const bool is_id = use.field->name == "container.id";
     if (use.field->origin == event::Origin::kHostConstant || is_id) return fold_container(predicate, use, is_id);
     return std::nullopt;
+  }
+
+  std::optional<bool> check_known(const program::Predicate& predicate, const std::uint32_t* right_slot) {
+    const auto left = known(predicate.slot);
+    const auto right = right_slot != nullptr ? known(*right_slot) : std::optional(event::Value());
+    if (left && left->absent()) return false;
+    if (right_slot != nullptr && right && right->absent()) return false;
+    if (!left || !right) return std::nullopt;
+    return program::holds(predicate, *left, *right);
+  }
+
+  // The value of a slot, if what is given tells it.
+  std::optional<event::Value> known(std::uint32_t at) {
+    const program::Slot& slot = program_.slots[at];
+    if (slot.call) return known(*slot.call);
+    if (slot.use.field->origin == event::Origin::kNothing) return event::Value();
+    const bool is_id = slot.use.field->name == "container.id";
+    if (slot.use.field->origin != event::Origin::kHostConstant && !is_id) return std::nullopt;
+    if (given_ == Given::kHost) return event::extract(slot.use, event_, context_, arena_);
+    return given_ == Given::kContainer && !is_id ? std::optional(event::Value()) : std::nullopt;
+  }
+
+  std::optional<event::Value> known(const program::Call& call) {
+    const auto values = known(call.arguments);
+    return values ? std::optional(program::apply(call, *values, arena_)) : std::nullopt;
+  }
+
+  // Nothing if one may be present and is not known. One that is absent makes the others unimportant: they stand as absent too.
+  std::optional<std::span<event::Value>> known(const std::vector<program::CallArgument>& all) {
+    const std::span<event::Value> values = arena_.array<event::Value>(all.size());
+    bool open = false;
+    bool absent = false;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const auto value = known(all[i]);
+      open = open || !value;
+      absent = absent || (value && value->absent());
+      if (value) values[i] = *value;
+    }
+    return open && !absent ? std::nullopt : std::optional(values);
+  }
+
+  std::optional<event::Value> known(const program::CallArgument& argument) {
+    if (const auto* slot = std::get_if<std::uint32_t>(&argument.node)) return known(*slot);
+    if (const auto* constant = std::get_if<std::string>(&argument.node)) return event::Value(*constant);
+    const auto items = known(std::get<std::vector<program::CallArgument>>(argument.node));
+    if (!items) return std::nullopt;
+    if (std::ranges::any_of(*items, &event::Value::absent)) return event::Value();
+    return event::Value(event::ValueList{items->data(), items->size()});
   }
 
   // What holds of the container's fields for a process of the host, and for one in a container.
@@ -139,8 +187,9 @@ std::string join(const event::EventSet& set) {
 // A field of the condition that nothing supplies for any of the events; empty if there is none.
 std::string missing_field(const Program& program, const program::Rule& rule, const event::EventSet& events) {
   for (const program::Slot& slot : program.slots) {
-    const std::string name = slot.text();
-    if (slot.call || !std::ranges::binary_search(rule.condition_fields, name)) continue;
+    if (slot.call) continue;
+    const std::string name = slot.use.text();
+    if (!std::ranges::binary_search(rule.condition_fields, name)) continue;
     if (!event::is_known(slot.use, events, event::Tier::kTracing)) return name;
   }
   return {};
@@ -200,7 +249,7 @@ bool wants_open_result(const Program& program, const program::Rule& rule) {
   if ((rule.events & opens).none()) return false;
   if (Folder(program, Given::kFailedOpen).fold(rule.root) != false) return true;
   for (const program::Slot& slot : program.slots) {
-    if (!slot.call && is_told_at_exit(slot.use.field->name) && std::ranges::binary_search(rule.condition_fields, slot.text()))
+    if (!slot.call && is_told_at_exit(slot.use.field->name) && std::ranges::binary_search(rule.condition_fields, slot.use.text()))
       return true;
   }
   return compares_fd_number(program, rule.root) ||

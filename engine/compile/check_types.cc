@@ -383,7 +383,8 @@ bool names_event_type(const TypedOperand& operand) {
 }
 
 std::optional<Problem> check_event_types(const TypedOperand& field, Operator op, const std::vector<const Literal*>& all) {
-  if (!names_event_type(field) || (op != Operator::kEqual && op != Operator::kNotEqual && op != Operator::kIn))
+  if (!names_event_type(field) ||
+      (op != Operator::kEqual && op != Operator::kNotEqual && op != Operator::kIn && op != Operator::kIntersects))
     return std::nullopt;
   for (const Literal* literal : all) {
     if (event::find_event_type(literal->text)) continue;
@@ -450,6 +451,15 @@ std::expected<void, Problem> check_sides(const TypedOperand& left, Operator op, 
 // --- transformers
 
 std::expected<TypedOperand, Problem> check_argument(const lang::TransformArgument& argument, lang::Span call);
+std::expected<TypedOperand, Problem> check_call(const lang::Transform& transform);
+
+void count_parts(const std::vector<lang::TransformArgument>& all, std::size_t& parts) {
+  for (const lang::TransformArgument& argument : all) {
+    if (++parts > kMaxCallParts) return;
+    if (const auto* inner = std::get_if<lang::TransformPtr>(&argument.node)) count_parts((*inner)->arguments, parts);
+    if (const auto* list = std::get_if<lang::TransformList>(&argument.node)) count_parts(list->items, parts);
+  }
+}
 
 std::expected<TypedOperand, Problem> check_list(const lang::TransformList& list, lang::Span call) {
   std::vector<TypedOperand> items;
@@ -480,7 +490,7 @@ std::expected<TypedOperand, Problem> check_argument(const lang::TransformArgumen
                                        return std::unexpected(*std::move(wrong));
                                      return TypedOperand{literal.text, literal.quoted ? Type::kString : Type::kInt, false};
                                    },
-                                   [](const lang::TransformPtr& inner) { return check_transform(*inner); },
+                                   [](const lang::TransformPtr& inner) { return check_call(*inner); },
                                    [&](const lang::TransformList& list) { return check_list(list, call); }},
                     argument.node);
 }
@@ -566,11 +576,19 @@ TypedOperand of_field(event::FieldUse use) {
 }
 
 std::expected<TypedOperand, Problem> check_transform(const lang::Transform& transform) {
+  std::size_t parts = 0;
+  count_parts(transform.arguments, parts);
+  if (parts > kMaxCallParts)
+    return problem(transform.name + "() of more than " + std::to_string(kMaxCallParts) + " arguments", transform.span);
+  return check_call(transform);
+}
+
+namespace {
+std::expected<TypedOperand, Problem> check_call(const lang::Transform& transform) {
   TypedCall call;
   const auto function = program::find_function(transform.name);
   if (!function) return problem("unknown transformer " + transform.name + "()", transform.span);
   call.function = *function;
-  call.text = lang::dump(transform);
   for (const lang::TransformArgument& argument : transform.arguments) {
     auto checked = check_argument(argument, transform.span);
     if (!checked) return checked;
@@ -588,6 +606,7 @@ std::expected<TypedOperand, Problem> check_transform(const lang::Transform& tran
   const Type type = result_type(call.function, call.arguments.front());
   return TypedOperand{std::move(call), type, getopt && !transform.index};
 }
+}  // namespace
 
 std::expected<CheckedCompare, Problem> check_types(const lang::Compare& compare) {
   auto left = check_left(compare.left);

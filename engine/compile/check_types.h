@@ -38,7 +38,6 @@ struct TypedCall {
   program::Function function = program::Function::kTolower;
   std::vector<TypedOperand> arguments;
   std::optional<char> option;  // getopt(…)[c]
-  std::string text;            // normal form
 };
 struct TypedOperand {
   std::variant<event::FieldUse, std::string, std::vector<TypedOperand>, TypedCall> node;
@@ -58,6 +57,8 @@ struct CheckedCompare {
 std::expected<CheckedCompare, Problem> check_types(const lang::Compare& compare);
 
 TypedOperand of_field(event::FieldUse use);
+
+inline constexpr std::size_t kMaxCallParts = 1000;  // arguments and items of lists of a call and of all calls in it
 
 // Arity, types and flags of a call and of all calls in it (rule-language.md 2.8).
 std::expected<TypedOperand, Problem> check_transform(const lang::Transform& transform);

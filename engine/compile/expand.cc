@@ -202,10 +202,24 @@ std::size_t add_capped(std::size_t a, std::size_t b) {
   return b > std::numeric_limits<std::size_t>::max() / 2 - std::min(a, b) ? a : a + b;
 }
 
+std::size_t parts(const std::vector<lang::TransformArgument>& arguments) {
+  std::size_t count = arguments.size();
+  for (const lang::TransformArgument& argument : arguments) {
+    if (const auto* inner = std::get_if<lang::TransformPtr>(&argument.node)) count += parts((*inner)->arguments);
+    if (const auto* list = std::get_if<lang::TransformList>(&argument.node)) count += parts(list->items);
+  }
+  return count;
+}
+
+// Of a check: the constants of its list, the arguments of its transformers.
 std::size_t constants(const Expr& expr) {
   const auto* compare = std::get_if<lang::Compare>(&expr.node);
-  const auto* list = compare == nullptr ? nullptr : std::get_if<std::vector<lang::Literal>>(&compare->right);
-  return list == nullptr ? 0 : list->size();
+  if (compare == nullptr) return 0;
+  std::size_t count = 0;
+  if (const auto* list = std::get_if<std::vector<lang::Literal>>(&compare->right)) count += list->size();
+  if (const auto* right = std::get_if<lang::Transform>(&compare->right)) count += parts(right->arguments);
+  if (const auto* left = std::get_if<lang::Transform>(&compare->left)) count += parts(left->arguments);
+  return count;
 }
 
 class Expander {

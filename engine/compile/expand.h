@@ -18,7 +18,7 @@ namespace shrike::compile {
 // Bounds of what a rule may become. Packs stay four orders of magnitude below.
 inline constexpr std::size_t kMaxExpandedBytes = lang::kMaxFileBytes;  // one text, lists in
 inline constexpr std::size_t kMaxExpandedNodes =
-    2'000'000;  // one rule's tree, macros in; a constant of a list counts like a check
+    2'000'000;  // one rule's tree, macros in; a constant of a list or an argument of a transformer counts like a check
 inline constexpr std::size_t kMaxExpandedDepth =
     3 * lang::kMaxDepth;  // of a rule's tree: what kMaxDepth parentheses can make by themselves
 inline constexpr std::size_t kMaxSetBytes = 4 * kMaxExpandedBytes;  // all texts of a set

@@ -427,7 +427,7 @@ std::expected<Judgement, Problem> judge(const lang::Expr& expr, const Stand& sta
   }
   const event::FieldUse* use = checked->left.field();
   if (use == nullptr) {
-    return refuse("the kernel does not run transformers: " + quoted(std::get<TypedCall>(checked->left.node).text),
+    return refuse("the kernel does not run transformers: " + quoted(lang::dump(std::get<lang::Transform>(compare.left))),
                   "compare the field itself with constants", expr.span);
   }
   if (checked->left.list)

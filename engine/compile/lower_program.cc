@@ -35,6 +35,12 @@ FieldToken longest_field(std::string_view text) {
   return {};
 }
 
+// `%proc.apid` is the process's own id (rule-language.md 5.1), though in a condition it asks all ancestors.
+event::FieldUse shown(const event::FieldUse& use) {
+  if (use.field->name != "proc.apid" || use.argument.present) return use;
+  return {use.field, {.text = "0", .index = 0, .present = true}};
+}
+
 constexpr std::uint32_t kMaxWidth = 4096;
 constexpr std::string_view kRemovedToken = "container.info";
 
@@ -51,6 +57,28 @@ void each_field(const TypedOperand& operand, const Seen& seen) {
              operand.node);
 }
 
+void append_key(const std::vector<program::CallArgument>& all, std::string& out) {
+  out += '(';
+  for (const program::CallArgument& argument : all) {
+    if (const auto* slot = std::get_if<std::uint32_t>(&argument.node)) {
+      out += '%' + std::to_string(*slot);
+    } else if (const auto* constant = std::get_if<std::string>(&argument.node)) {
+      out += std::to_string(constant->size()) + ':' + *constant;
+    } else {
+      append_key(std::get<std::vector<program::CallArgument>>(argument.node), out);
+    }
+  }
+  out += ')';
+}
+
+// What makes two calls the same. Slots stand in it by number: a key does not grow with what is nested.
+std::string key_of(const program::Call& call) {
+  std::string key = "call " + std::string(program::spelling(call.function));
+  append_key(call.arguments, key);
+  if (call.option) key += *call.option;
+  return key;
+}
+
 }  // namespace
 
 std::uint32_t ProgramBuilder::slot(const event::FieldUse& use) {
@@ -62,11 +90,12 @@ std::uint32_t ProgramBuilder::slot(const event::FieldUse& use) {
 std::uint32_t ProgramBuilder::slot(const TypedOperand& operand) {
   if (const event::FieldUse* use = operand.field()) return slot(*use);
   const auto& typed = std::get<TypedCall>(operand.node);
-  if (const auto known = slots_.find(typed.text); known != slots_.end()) return known->second;
-  program::Call call{typed.function, {}, typed.option, typed.text};
+  program::Call call{typed.function, {}, typed.option};
   for (const TypedOperand& item : typed.arguments) call.arguments.push_back(argument(item));
+  std::string key = key_of(call);
+  if (const auto known = slots_.find(key); known != slots_.end()) return known->second;
   const auto at = static_cast<std::uint32_t>(program_.slots.size());
-  slots_.emplace(typed.text, at);
+  slots_.emplace(std::move(key), at);
   program_.slots.push_back({{}, std::move(call)});
   return at;
 }
@@ -196,7 +225,7 @@ std::expected<ProgramBuilder::Output, Problem> ProgramBuilder::add_output(std::s
   const auto note = [&](const event::FieldUse& use) {
     std::string key = use.text();
     if (std::ranges::find(output.fields, key, &program::OutputField::key) != output.fields.end()) return;
-    output.fields.push_back({std::move(key), slot(use)});
+    output.fields.push_back({std::move(key), slot(shown(use))});
   };
   std::size_t i = text.starts_with('*') ? 1 : 0;
   while (i < text.size()) {
@@ -220,7 +249,8 @@ std::expected<ProgramBuilder::Output, Problem> ProgramBuilder::add_output(std::s
     auto found = token(text, i, at);
     if (!found) return std::unexpected(std::move(found).error());
     flush();
-    output.parts.push_back({{}, slot(found->operand), width});
+    const event::FieldUse* use = found->operand.field();
+    output.parts.push_back({{}, use != nullptr ? slot(shown(*use)) : slot(found->operand), width});
     each_field(found->operand, note);
     i = at + found->size;
   }

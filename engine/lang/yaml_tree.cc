@@ -9,6 +9,7 @@
 #include <optional>
 #include <streambuf>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
@@ -194,20 +195,22 @@ class TreeBuilder final : public YAML::EventHandler {
       const YamlNode& bases = *map.children[i + 1];
       const auto at = map.children.begin() + static_cast<std::ptrdiff_t>(i);
       map.children.erase(at, at + 2);
-      if (bases.kind == YamlNode::Kind::kMap) return add_missing(map, bases);
+      std::unordered_set<std::string_view> keys;
+      for (std::size_t key = 0; key + 1 < map.children.size(); key += 2) keys.insert(map.children[key]->scalar);
+      if (bases.kind == YamlNode::Kind::kMap) return add_missing(map, bases, keys);
       const bool maps = bases.kind == YamlNode::Kind::kSequence && std::ranges::all_of(bases.children, [](const YamlNode* base) {
                           return base->kind == YamlNode::Kind::kMap;
                         });
       if (!maps) refuse("a merge key takes a mapping, or a sequence of them", "write: <<: *anchor", bases.offset);
-      for (const YamlNode* base : bases.children) add_missing(map, *base);
+      for (const YamlNode* base : bases.children) add_missing(map, *base, keys);
       return;
     }
   }
 
-  void add_missing(YamlNode& map, const YamlNode& base) {
+  void add_missing(YamlNode& map, const YamlNode& base, std::unordered_set<std::string_view>& keys) {
     count(base.children.size(), map.offset);
     for (std::size_t i = 0; i + 1 < base.children.size(); i += 2) {
-      if (map.find(base.children[i]->scalar) == nullptr)
+      if (keys.insert(base.children[i]->scalar).second)
         map.children.insert(map.children.end(), {base.children[i], base.children[i + 1]});
     }
   }

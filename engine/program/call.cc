@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -75,8 +76,15 @@ Value concat_all(std::size_t count, Arena& arena, Each each) {
   return {std::string_view(out.data(), size)};
 }
 
+// As event::to_text has it, without the heap where a value is of common kind.
 std::string_view text_of(const Value& value, Arena& arena) {
+  const auto digits = [&](auto number) {
+    const std::span<char> room = arena.bytes(20);  // the least int64
+    return std::string_view(room.data(), std::to_chars(room.data(), room.data() + room.size(), number).ptr);
+  };
   if (const auto* text = std::get_if<std::string_view>(&value.data)) return *text;
+  if (const auto* number = std::get_if<std::int64_t>(&value.data)) return digits(*number);
+  if (const auto* number = std::get_if<std::uint64_t>(&value.data)) return digits(*number);
   return arena.concat(event::to_text(value));
 }
 

@@ -31,7 +31,6 @@ struct Call {
   Function function = Function::kTolower;
   std::vector<CallArgument> arguments;
   std::optional<char> option;  // getopt(…)[c]
-  std::string text;            // normal form; also what makes two calls the same
 
   bool operator==(const Call&) const = default;
 };

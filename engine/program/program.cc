@@ -29,6 +29,21 @@ void dump_node(const Program& program, std::uint32_t at, std::size_t depth, std:
   for (std::uint32_t i = 0; i < node.count; ++i) dump_node(program, program.children[node.first + i], depth + 1, out);
 }
 
+void append_arguments(const Program& program, const std::vector<CallArgument>& all, std::string& out) {
+  out += '(';
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (i > 0) out += ',';
+    if (const auto* slot = std::get_if<std::uint32_t>(&all[i].node)) {
+      out += program.slot_text(*slot);
+    } else if (const auto* constant = std::get_if<std::string>(&all[i].node)) {
+      out += '"' + *constant + '"';
+    } else {
+      append_arguments(program, std::get<std::vector<CallArgument>>(all[i].node), out);
+    }
+  }
+  out += ')';
+}
+
 }  // namespace
 
 std::string value_text(const Slot& slot, const event::Value& value) {
@@ -94,6 +109,14 @@ bool Program::uses_field(std::string_view field, const event::EventSet& types) c
   });
 }
 
+std::string Program::slot_text(std::uint32_t slot) const {
+  const auto& [use, call] = slots[slot];
+  if (!call) return use.text();
+  std::string out(spelling(call->function));
+  append_arguments(*this, call->arguments, out);
+  return call->option ? out + '[' + *call->option + ']' : out;
+}
+
 std::string Program::dump() const {
   std::string out;
   for (const Rule& rule : rules) {
@@ -110,7 +133,7 @@ std::string Program::dump() const {
     out += "  output";
     for (const OutputPart& part : rule.output) {
       const std::string width = part.width == 0 ? "" : std::to_string(part.width);
-      out += part.slot ? " %" + width + slots[*part.slot].text() : " \"" + part.literal + '"';
+      out += part.slot ? " %" + width + slot_text(*part.slot) : " \"" + part.literal + '"';
     }
     out += '\n';
   }

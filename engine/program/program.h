@@ -77,8 +77,6 @@ struct Rule {
 struct Slot {
   event::FieldUse use;       // its `field` is null if this is a call
   std::optional<Call> call;  // all slots it names come before it
-
-  std::string text() const { return call ? call->text : use.text(); }
 };
 
 struct Program {
@@ -101,6 +99,9 @@ struct Program {
   // Does such a rule read this field (in condition or output) for an event in `types`? Of rules the kernel decides only the
   // outputs count.
   bool uses_field(std::string_view field, const event::EventSet& types) const;
+
+  // A field or a call as in a rule, in normal form.
+  std::string slot_text(std::uint32_t slot) const;
 
   std::string dump() const;
 

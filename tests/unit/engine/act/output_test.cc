@@ -83,6 +83,19 @@ TEST(OutputRows, Refused) {
   }
 }
 
+TEST(OutputRows, SpellingsOfTheirOwn) {
+  test::World world;
+  const event::Process& bash = world.family({"bash", "sshd", "systemd"});
+  event::Event open = world.open(bash, "/etc/passwd");
+  std::get<event::Open>(open.payload).file.dev = (8 << 20) | 1;
+  open.type = event::EventType::kExecve;  // what alert_of asks for
+  const Alert alert = alert_of("%proc.apid|%proc.apid[1]|%proc.aname|%fd.dev", open, world);
+  const auto pid = [](const event::Process& process) { return std::to_string(process.pid); };
+  EXPECT_EQ(alert.message, pid(bash) + '|' + pid(*bash.parent) + "|sshd systemd|800001");
+  EXPECT_EQ(alert.fields[0], (Fields::value_type{"proc.apid", std::int64_t{bash.pid}}));
+  EXPECT_EQ(alert.fields[3], (Fields::value_type{"fd.dev", std::string("800001")}));
+}
+
 TEST(OutputRows, ContainerInfoPrintsNothing) {
   test::World world;
   const Alert alert = alert_of("a %container.info b %proc.name", world.exec(world.process(8, "sh", {"sh"})), world);

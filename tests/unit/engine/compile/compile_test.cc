@@ -187,6 +187,55 @@ TEST(CheckTypes, RemarksOnFieldsAsText) {
   EXPECT_NE(found.find("val(proc.pname)"), std::string::npos);
 }
 
+// The codes and places of a rule's findings, errors marked by '!'.
+std::string findings(const std::string& text) {
+  lang::Diagnostics diagnostics;
+  lang::RuleSet set;
+  lang::read_rule_file(std::make_shared<lang::SourceFile>(lang::SourceFile{"test.yaml", text}), set, diagnostics);
+  (void)compile(set, {}, diagnostics);
+  std::string all;
+  for (const lang::Diagnostic& found : diagnostics.all()) {
+    all += (all.empty() ? "" : " ") + std::string(found.severity == lang::Severity::kError ? "!" : "") + found.code.substr(5) +
+           '@' + std::to_string(found.position.line) + ':' + std::to_string(found.position.column);
+    EXPECT_FALSE(found.line.empty()) << found.message;
+  }
+  return all;
+}
+
+TEST(Compile, WarnsAsTheReferenceDoes) {  // rule-language.md 1.11
+  const auto rule = [](const std::string& condition, const std::string& output = "x", const std::string& more = "") {
+    return "- rule: R\n  desc: d\n  condition: " + condition + "\n  output: \"" + output + "\"\n  priority: INFO\n" + more;
+  };
+  const std::string skip = "  skip-if-unknown-filter: true\n";
+  EXPECT_EQ(findings(rule("evt.type = open")), "");
+  EXPECT_EQ(findings(rule("proc.name = x")), "NO_EVTTYPE@1:9");
+  EXPECT_EQ(findings(rule("proc.name = x", "x", "  warn_evttypes: false\n")), "");
+  EXPECT_EQ(findings(rule("evt.num = 0")), "");
+  EXPECT_EQ(findings(rule("evt.type = open and evt.dir = <")), "DEPRECATED_ITEM@3:34");
+  EXPECT_EQ(findings(rule("evt.type = open and evt.latency.ns > 1")), "DEPRECATED_ITEM@3:34");
+  EXPECT_EQ(findings(rule("evt.type = open and not evt.wait_latency exists")), "DEPRECATED_ITEM@3:38");
+  EXPECT_EQ(findings(rule("evt.type = open", "a %evt.dir")), "DEPRECATED_ITEM@4:15");
+  EXPECT_EQ(findings(rule("evt.type = open", "a %container.info b")), "DEPRECATED_ITEM@4:14");
+  EXPECT_EQ(findings(rule("evt.type = open and proc.name = proc.pname")), "COMPILE_CONDITION@3:46");
+  EXPECT_EQ(findings(rule("evt.type = open and proc.name regex \"^sh$\"")), "COMPILE_CONDITION@3:50");
+  // Fields of legacy plugins are unknown to us, and doubly so in such a comparison.
+  EXPECT_EQ(findings(rule("evt.type = open and ka.verb = <NA>", "x", skip)), "UNSAFE_NA_CHECK@3:34 UNKNOWN_FILTER@3:34");
+  EXPECT_EQ(findings(rule("evt.type = open and ka.verb = <NA>")), "UNSAFE_NA_CHECK@3:34 !ERR_COMPILE_CONDITION@3:34");
+  // The first problem decides whether the rule is forgiven.
+  EXPECT_EQ(findings(rule("no.such = 1 and proc.duration contains 5", "x", skip)), "UNKNOWN_FILTER@3:14");
+  EXPECT_EQ(findings(rule("proc.duration contains 5 and no.such = 1", "x", skip)),
+            "!ERR_COMPILE_CONDITION@3:28 !ERR_COMPILE_CONDITION@3:43");
+  EXPECT_EQ(findings(rule("evt.type = nosuch", "x", skip)), "UNKNOWN_FILTER@3:25");
+  EXPECT_EQ(findings(rule("evt.type = open", "%no.such", skip)), "UNKNOWN_FILTER@4:12");
+  EXPECT_EQ(findings(rule("evt.type = open", "%no.such")), "!ERR_COMPILE_OUTPUT@4:12");
+  EXPECT_EQ(findings(rule("evt.type = open", "100%", skip)), "!ERR_COMPILE_OUTPUT@4:15");
+  // Disabled rules are checked too; a macro's fault is told once.
+  EXPECT_EQ(findings(rule("no.such = 1", "x", "  enabled: false\n")), "!ERR_COMPILE_CONDITION@3:14");
+  const std::string macro = "- macro: m\n  condition: evt.type = open and no.such = 1\n";
+  EXPECT_EQ(findings(macro + rule("m") + "- rule: S\n  desc: d\n  condition: m\n  output: o\n  priority: INFO\n"),
+            "!ERR_COMPILE_CONDITION@2:34");
+}
+
 TEST(CheckTypes, SkipIfUnknownFilterForgivesUnknownFieldsOnly) {
   const auto rule = [](const std::string& condition) {
     return "- rule: R\n  desc: d\n  condition: " + condition +
@@ -202,7 +251,7 @@ std::string output_of(const std::string& output) {
   if (program.rules.empty()) return "no rule";
   std::string text;
   for (const program::OutputPart& part : program.rules[0].output) {
-    text += part.slot ? "{" + program.slots[*part.slot].text() + (part.width != 0 ? ":" + std::to_string(part.width) : "") + "}"
+    text += part.slot ? "{" + program.slot_text(*part.slot) + (part.width != 0 ? ":" + std::to_string(part.width) : "") + "}"
                       : part.literal;
   }
   return text;
@@ -261,6 +310,15 @@ TEST(Assess, SaysWhatAHostCanMakeOfARule) {
   EXPECT_EQ(availability_of("evt.type = openat and evt.rawarg.mode = 0"), "active");
   EXPECT_EQ(availability_of("evt.type = openat and evt.arg[6] = x and evt.arg[7] = x"), "inactive: fields: evt.arg[7]");
   EXPECT_EQ(availability_of("evt.type = execve and k8s.ns.name = x"), "inactive: containers");
+  EXPECT_EQ(availability_of("evt.type = execve and tolower(container.image.repository) = x"), "inactive: containers");
+  EXPECT_EQ(availability_of("evt.type = execve and concat(proc.name, container.image.repository) = x"), "active")
+      << "of the host it is the name";
+  EXPECT_EQ(availability_of("evt.type = execve and len(container.image.repository) > 0"), "inactive: containers");
+  EXPECT_EQ(availability_of("evt.type = execve and proc.name = concat(tolower(k8s.rc.name), 'a')"),
+            "inactive: never true by its own text");
+  EXPECT_EQ(availability_of("evt.type = execve and tolower('A') = b"), "inactive: never true by its own text");
+  EXPECT_EQ(availability_of("evt.type = execve and tolower('A') = a"), "active");
+  EXPECT_EQ(availability_of("evt.type = execve and len(fd.types) > 1"), "inactive: fields: fd.types");
   EXPECT_EQ(availability_of("evt.type = execve and fd.types intersects (file)"), "inactive: fields: fd.types");
   EXPECT_EQ(availability_of("evt.type = execve and (container.id != host or proc.name = x)"), "active");
   EXPECT_EQ(availability_of("evt.type = execve and container.id = host"), "active");
@@ -289,6 +347,26 @@ TEST(Assess, AFailedExecIsWantedUnlessTheTextRulesItOut) {  // it costs a look a
   EXPECT_FALSE(wants_failed_exec("evt.type = execve and evt.failed = false"));
   EXPECT_FALSE(wants_failed_exec("evt.type = execve and not evt.failed = true"));
   EXPECT_FALSE(wants_failed_exec("evt.type = openat"));
+}
+
+TEST(CheckTypes, TransformersAreBounded) {
+  std::string many = "proc.name";
+  for (int i = 0; i < 999; ++i) many += ", proc.name";
+  EXPECT_EQ(test::diagnose_text(test::one_rule("evt.type = execve and len(concat(" + many.substr(11) + ")) > 5")), "");
+  EXPECT_NE(test::diagnose_text(test::one_rule("evt.type = execve and len(concat(" + many + ")) > 5"))
+                .find("len() of more than 1000 arguments"),
+            std::string::npos);
+  // Deep ones: their texts nest too.
+  std::string rules;
+  for (int rule = 0; rule < 200; ++rule) {
+    std::string call = "proc.name";
+    for (int i = 0; i < 900; ++i) call = "tolower(" + call + ")";
+    rules += "- rule: R" + std::to_string(rule) + "\n  desc: d\n  condition: evt.type = execve and concat(" + call + ", '" +
+             std::to_string(rule) + "') = a\n  output: x\n  priority: INFO\n";
+  }
+  const program::Program program = test::compile_text(rules);
+  EXPECT_EQ(program.rules.size(), 200U);
+  EXPECT_EQ(program.slots.size(), 1U + 1U + 900U + 200U) << "what is the same is one slot";
 }
 
 TEST(Compile, SameChecksShareOnePredicate) {

@@ -195,6 +195,15 @@ TEST(Expand, BombsEndInAnError) {
   EXPECT_EQ(expanded(lists + rule("proc.name in (l99)")).outcome(), "! the lists of this condition are larger than 64 MiB");
   EXPECT_EQ(expanded(empty + rule("proc.name in (l99)")).outcome(), "! the lists of this condition are larger than 64 MiB");
   EXPECT_EQ(expanded(macros + rule("m99")).outcome(), "! with its macros the rule has more than 2000000 checks and constants");
+  // The arguments of transformers count: 1,000 of them doubled eleven times.
+  std::string call = "len(concat(proc.name";
+  for (int i = 0; i < 997; ++i) call += ", proc.name";
+  std::string calls = "- macro: c0\n  condition: " + call + ")) > 5\n";
+  for (int i = 1; i < 12; ++i) {
+    const std::string before = "c" + std::to_string(i - 1);
+    calls += "- macro: c" + std::to_string(i) + "\n  condition: " + before + " or " + before + "\n";
+  }
+  EXPECT_EQ(expanded(calls + rule("c11")).outcome(), "! with its macros the rule has more than 2000000 checks and constants");
 }
 
 TEST(Expand, DepthIsBounded) {

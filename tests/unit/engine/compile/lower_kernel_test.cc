@@ -36,7 +36,7 @@ Outcome lower(const std::string& text, std::optional<PlanOptions> plan = kFullEn
           (found.hint.empty() ? "" : " | " + found.hint) + '\n';
     const bool is_error = found.severity == lang::Severity::kError;
     EXPECT_TRUE(found.code == (is_error ? "LOAD_ERR_COMPILE_CONDITION" : "LOAD_COMPILE_CONDITION") ||
-                found.code == "LOAD_NO_EVTTYPE");
+                found.code == "LOAD_NO_EVTTYPE" || found.code == "LOAD_DEPRECATED_ITEM");
   }
   return out;
 }

@@ -137,6 +137,76 @@ constexpr Row kRows[] = {
     {"Action", "- rule: R\n  Action: block\n  desc: e\n  override: {desc: replace}\n", "!ERR_YAML_VALIDATE"},
     {"modes", "- rule: R\n  modes: enforce\n  desc: e\n  override: {desc: replace}\n", "!ERR_YAML_VALIDATE"},
 
+    {"documents one after the other", "---\n- list: a\n  items: []\n---\n- list: b\n  items: []\n...\n", ""},
+    {"an error in a later document", "- foo: 1\n---\na: b\n", "UNKNOWN_ITEM !ERR_YAML_VALIDATE"},
+    {"broken YAML says nothing else", "- foo: 1\n- list: a\n  items: [~]\n- a: [b\n", "!ERR_YAML_PARSE"},
+    {"a key without value", "- rule:\n  enabled: true\n", "!ERR_YAML_VALIDATE"},
+    {"the first kind counts", "- macro: a\n  list: b\n  items: [c]\n", "UNKNOWN_KEY"},
+    {"an alias for a condition", "- macro: a\n  condition: &c x\n- macro: b\n  condition: *c\n", ""},
+    {"an alias without its anchor", "- macro: a\n  condition: *c\n", "!ERR_YAML_PARSE"},
+    {"a merge key",
+     "- rule: Q\n  <<: &base {desc: d, condition: x, output: o, priority: INFO}\n- {rule: P, <<: *base, desc: e}\n", ""},
+    {"a merge key of several", "- {rule: Q, <<: [{desc: d, condition: x}, {desc: e, output: o, priority: INFO}]}\n", ""},
+    {"a merge key of a text", "- {rule: Q, <<: x}\n", "!ERR_YAML_VALIDATE"},
+    {"an override of nothing is none", "- rule: Q\n  desc: d\n  condition: x\n  output: o\n  priority: INFO\n  override:\n", ""},
+    {"an empty override with all keys", "- rule: Q\n  desc: d\n  condition: x\n  output: o\n  priority: INFO\n  override: {}\n",
+     ""},
+    {"append: false is a definition", "- rule: Q\n  desc: d\n  condition: x\n  output: o\n  priority: INFO\n  append: false\n",
+     ""},
+    {"a switch reads nothing else", "- rule: R\n  enabled: false\n  tags: 5\n  output_: x\n", "UNKNOWN_KEY DEPRECATED_ITEM"},
+    {"a wrong priority where it is ignored", "- rule: R\n  append: true\n  condition: and x\n  priority: none\n",
+     "DEPRECATED_ITEM"},
+    {"append with another source", "- rule: R\n  append: true\n  condition: and x\n  source: k\n",
+     "DEPRECATED_ITEM !ERR_VALIDATE"},
+    {"an override's target is asked for first", "- rule: Q\n  condition: x\n  desc: e\n  override: {condition: replace}\n",
+     "!ERR_VALIDATE"},
+    {"an override of a rule's name", "- rule: R\n  override: {rule: replace}\n", "!ERR_YAML_VALIDATE"},
+    {"a macro's condition replaced", "- macro: M\n  condition: z\n  override: {condition: replace}\n", ""},
+    {"a macro's override append, unknown", "- macro: K\n  condition: z\n  override: {condition: append}\n", "!ERR_VALIDATE"},
+    {"a list's append and override", "- list: L\n  items: [c]\n  append: true\n  override: {items: append}\n",
+     "!ERR_YAML_VALIDATE"},
+    {"two engine versions", "- required_engine_version: 0.20.0\n- required_engine_version: 0.63.0\n", ""},
+    {"an engine version of two numbers", "- required_engine_version: 0.57\n", "!ERR_YAML_VALIDATE"},
+    {"no engine version", "- required_engine_version:\n", "!ERR_YAML_VALIDATE"},
+    {"an unknown key beside a version", "- required_engine_version: 0.57.0\n  name: x\n", "UNKNOWN_KEY"},
+    {"a plugin's version of one number", "- required_plugin_versions:\n  - {name: container, version: 1}\n", "!ERR_VALIDATE"},
+    {"the container plugin of another major", "- required_plugin_versions:\n  - {name: container, version: 1.0.0}\n",
+     "!ERR_VALIDATE"},
+    {"the first alternative that is there decides",
+     "- required_plugin_versions:\n  - {name: container, version: 9.0.0, alternatives: [{name: k, version: 0.1.0}]}\n",
+     "!ERR_VALIDATE"},
+    {"values that are no list",
+     "- rule: R\n  exceptions: [{name: e, fields: fd.name, values: a}]\n  override: {exceptions: replace}\n",
+     "!ERR_YAML_VALIDATE"},
+    {"a new exception without values",
+     "- rule: R\n  exceptions: [{name: e, fields: fd.name, values: []}]\n  override: {exceptions: append}\n",
+     "APPEND_NO_VALUES !ERR_VALIDATE"},
+    {"a new exception without fields", "- rule: R\n  exceptions: [{name: e, values: [a]}]\n  override: {exceptions: append}\n",
+     "!ERR_VALIDATE"},
+    {"exceptions that are no list",
+     "- rule: Q\n  desc: d\n  condition: x\n  output: o\n  priority: INFO\n  exceptions: {name: e}\n", "!ERR_YAML_VALIDATE"},
+    {"an unknown source: operators are checked",
+     "- rule: Q\n  desc: d\n  condition: x\n  output: o\n  priority: INFO\n  source: k8s_audit\n  exceptions: [{name: e, fields: "
+     "[ka.verb], comps: [like]}]\n",
+     "UNKNOWN_SOURCE !ERR_VALIDATE"},
+    {"an unknown source: fields and values are not",
+     "- rule: Q\n  desc: d\n  condition: x\n  output: o\n  priority: INFO\n  source: k8s_audit\n  exceptions: [{name: e, fields: "
+     "[ka.verb], values: [[a, b]]}]\n",
+     "UNKNOWN_SOURCE"},
+    {"every operator of an exception",
+     "- rule: Q\n  desc: d\n  condition: x\n  output: o\n  priority: INFO\n  exceptions:\n  - {name: e, fields: [fd.num, fd.num, "
+     "fd.name, fd.name, fd.name, fd.name], comps: [<=, '!=', glob, iglob, regex, bstartswith anyof]}\n",
+     ""},
+    {"exists is no operator of an exception",
+     "- rule: Q\n  desc: d\n  condition: x\n  output: o\n  priority: INFO\n  exceptions: [{name: e, fields: [fd.name], comps: "
+     "[exists]}]\n",
+     "!ERR_VALIDATE"},
+    {"capture keys",
+     "- rule: Q\n  desc: d\n  condition: x\n  output: o\n  priority: INFO\n  capture: on\n  capture_duration: 4294967295\n", ""},
+    {"a duration too large",
+     "- rule: Q\n  desc: d\n  condition: x\n  output: o\n  priority: INFO\n  capture_duration: 4294967296\n",
+     "!ERR_YAML_VALIDATE"},
+
     {"row 151",
      "- rule: R\n  exceptions: [{name: e, fields: [proc.name, fd.name], values: [[a]]}]\n  override: {exceptions: append}\n",
      "!ERR_VALIDATE"},
@@ -210,6 +280,38 @@ TEST(RuleFile, ReadsEveryKeyOfARule) {
   EXPECT_EQ(rule.action_position, (Position{"r.yaml", 14, 11}));
 }
 
+TEST(RuleFile, FlagsAreYaml11) {
+  const auto enabled = [](const char* word) {
+    Loaded loaded = load(std::string(kBase));
+    loaded.read(std::string("- rule: R\n  enabled: ") + word + "\n  override: {enabled: replace}\n");
+    return loaded.diagnostics.has_errors() ? "error" : loaded.set.find_rule("R")->enabled ? "true" : "false";
+  };
+  for (const char* word : {"true", "True", "TRUE", "yes", "Yes", "on", "ON", "y", "Y", "'true'"})
+    EXPECT_STREQ(enabled(word), "true");
+  for (const char* word : {"false", "no", "NO", "off", "Off", "n", "N"}) EXPECT_STREQ(enabled(word), "false");
+  for (const char* word : {"1", "0", "tRUE", "maybe", "''", "~", "[true]"}) EXPECT_STREQ(enabled(word), "error") << word;
+}
+
+TEST(RuleFile, MergedKeysStandBehindTheItemsOwn) {
+  const Loaded loaded = load(
+      "- {rule: A, <<: &base {desc: d, condition: x, output: o, priority: INFO, tags: [t]}}\n"
+      "- {rule: B, <<: [{priority: ALERT}, *base], desc: e}\n");
+  ASSERT_EQ(loaded.codes(), "");
+  const Rule& rule = loaded.set.rules.back();
+  EXPECT_EQ(rule.name, "B");
+  EXPECT_EQ(rule.desc, "e");
+  EXPECT_EQ(rule.priority, Priority::kAlert);
+  EXPECT_EQ(rule.tags, (std::set<std::string>{"t"}));
+}
+
+// Rows 129 and 130.
+TEST(RuleFile, PrioritiesInAnyCase) {
+  EXPECT_EQ(parse_priority("Info"), Priority::kInformational);
+  EXPECT_EQ(parse_priority("INFORMATIONAL"), Priority::kInformational);
+  EXPECT_EQ(parse_priority("emergency"), Priority::kEmergency);
+  for (const char* text : {"warn", "err", "crit", "", " info", "0"}) EXPECT_FALSE(parse_priority(text)) << text;
+}
+
 TEST(RuleFile, ListsTakeRawScalars) {
   Loaded loaded = load("- list: L\n  items: [80, yes, 1e3, '\"a b\"', 'null']\n");
   EXPECT_EQ(loaded.set.find_list("L")->items, (std::vector<std::string>{"80", "yes", "1e3", "\"a b\"", "null"}));
@@ -276,6 +378,10 @@ constexpr ExceptionRow kExceptions[] = {
     {"quotes are left alone", "[{name: e, fields: [proc.name], values: [['\"a b\"']]}]", "(C) and not ((proc.name = \"a b\"))"},
     {"two exceptions", "[{name: e, fields: proc.name, values: [a]}, {name: f, fields: fd.name, comps: pmatch, values: [/b]}]",
      "(C) and not (proc.name in (a)) and not (fd.name pmatch (/b))"},
+    {"a list without its parentheses", "[{name: e, fields: [proc.name], comps: [in], values: [['a, b']]}]",
+     "(C) and not ((proc.name in (a, b)))"},
+    {"a blank under a list operator", "[{name: e, fields: [proc.name], comps: [in], values: [[a b]]}]",
+     "(C) and not ((proc.name in (\"a b\")))"},
     {"none with values", "[{name: e, fields: proc.name, values: []}]", "C"},
 };
 

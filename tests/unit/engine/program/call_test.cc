@@ -21,7 +21,7 @@ class Calls : public testing::Test {
   }
   // Lists as "(a,b)", absent as "-".
   std::string call(Function function, std::vector<Value> arguments, std::optional<char> option = std::nullopt) {
-    const Value value = apply({function, {}, option, {}}, arguments, arena_);
+    const Value value = apply({function, {}, option}, arguments, arena_);
     return value.absent() ? "-" : event::list_text(value);
   }
 
@@ -111,7 +111,7 @@ TEST_F(Calls, OtherNamesOfAnArgumentAreOtherNamesOfTheResult) {
   Value name("/tmp/y");
   name.also = {others, 2};
   const Value arguments[] = {name};
-  const Value base = apply({Function::kBasename, {}, std::nullopt, {}}, arguments, arena_);
+  const Value base = apply({Function::kBasename, {}, std::nullopt}, arguments, arena_);
   EXPECT_EQ(event::to_text(base), "y");
   ASSERT_EQ(base.also.count, 2U);
   EXPECT_EQ(event::to_text(base.also.items[0]), "shadow");
