@@ -35,7 +35,9 @@ enum class Given {
 // Folds a condition with what is known before any event: evt.num is above 0, and what is given. Nothing: it depends on the event.
 class Folder {
  public:
-  Folder(const Program& program, Given given) : program_(program), given_(given) {}
+  // `type`: of the event; kNone: any.
+  Folder(const Program& program, Given given, event::EventType type = event::EventType::kNone)
+      : program_(program), given_(given), type_(type) {}
 
   std::optional<bool> fold(std::uint32_t at) {
     const Node& node = program_.nodes[at];
@@ -61,11 +63,19 @@ class Folder {
   }
 
  private:
+  // Always, or of every event of the type.
+  bool is_absent(const event::FieldUse& use) const {
+    if (use.field->origin == event::Origin::kNothing) return true;
+    return type_ != event::EventType::kNone && event::names_param(use) && !event::has_param(use, type_);
+  }
+
   std::optional<bool> check(const program::Predicate& predicate) {
     const auto* right = std::get_if<std::uint32_t>(&predicate.constants);  // val() or a call
     if (right != nullptr || program_.slots[predicate.slot].call) return check_known(predicate, right);
     const event::FieldUse& use = program_.slots[predicate.slot].use;
-    if (use.field->origin == event::Origin::kNothing) return false;
+    if (is_absent(use)) return false;
+    if (type_ != event::EventType::kNone && (use.field->name == "evt.type" || use.field->name == "syscall.type"))
+      return program::holds(predicate, event::Value(event::name(type_)));
     if (use.field->name == "evt.num") {
       // Any number above 0 may come; only what holds for none or all of them is known.
       if (const auto* numbers = std::get_if<program::Numbers>(&predicate.constants)) return fold_number(predicate, *numbers);
@@ -92,7 +102,7 @@ class Folder {
   std::optional<event::Value> known(std::uint32_t at) {
     const program::Slot& slot = program_.slots[at];
     if (slot.call) return known(*slot.call);
-    if (slot.use.field->origin == event::Origin::kNothing) return event::Value();
+    if (is_absent(slot.use)) return event::Value();
     const bool is_id = slot.use.field->name == "container.id";
     if (slot.use.field->origin != event::Origin::kHostConstant && !is_id) return std::nullopt;
     if (given_ == Given::kHost) return event::extract(slot.use, event_, context_, arena_);
@@ -167,6 +177,7 @@ class Folder {
 
   const Program& program_;
   Given given_;
+  event::EventType type_;
   NoNames names_;
   NoProcesses processes_;
   event::Context context_{names_, processes_, {}, 0};
@@ -193,6 +204,24 @@ std::string missing_field(const Program& program, const program::Rule& rule, con
     if (!event::is_known(slot.use, events, event::Tier::kTracing)) return name;
   }
   return {};
+}
+
+// A parameter of the condition without which it holds for none of the events, and which none of them has; empty if there is none.
+std::string foreign_param(const Program& program, const program::Rule& rule, const event::EventSet& events) {
+  std::vector<event::EventType> types;
+  for (std::size_t i = 1; i < event::event_types().size(); ++i) {
+    if (events.test(i)) types.push_back(static_cast<event::EventType>(i));
+  }
+  const auto is_foreign = [&](const program::Slot& slot) {
+    if (slot.call || !event::names_param(slot.use) || !std::ranges::binary_search(rule.condition_fields, slot.use.text()))
+      return false;
+    return std::ranges::none_of(types, [&](event::EventType type) { return event::has_param(slot.use, type); });
+  };
+  const auto found = std::ranges::find_if(program.slots, is_foreign);
+  if (found == program.slots.end()) return {};
+  const bool holds = std::ranges::any_of(
+      types, [&](event::EventType type) { return Folder(program, Given::kNothing, type).fold(rule.root) != false; });
+  return holds ? std::string() : found->use.text();
 }
 
 // Which fields of an open only the end of its call tells, or what was passed: LSM hooks have neither.
@@ -272,6 +301,7 @@ Availability assess_rule(const Program& program, const program::Rule& rule, cons
   const event::EventSet seen = rule.events & capabilities.events;
   if (seen.none()) return {State::kInactive, "events: " + join(rule.events)};
   if (const std::string field = missing_field(program, rule, seen); !field.empty()) return {State::kInactive, "fields: " + field};
+  if (const std::string field = foreign_param(program, rule, seen); !field.empty()) return {State::kInactive, "fields: " + field};
   if (seen == rule.events) return {State::kActive, {}};
   if (rule.any_event) return {State::kPartial, "all events but " + join(seen)};
   return {State::kPartial, join(rule.events & ~seen)};
