@@ -400,6 +400,7 @@ std::optional<Problem> check_event_types(const TypedOperand& field, Operator op,
 // Is the text a field as it would stand in a rule?
 bool names_field(std::string_view text) {
   const std::size_t open = text.find('[');
+  if (text.substr(0, open).find('.') == std::string_view::npos || text.find('/') == 0) return false;  // most, at no cost
   if (open == std::string_view::npos) return event::resolve_field(text, std::nullopt).has_value();
   const auto bracket = lang::parse_bracket(text.substr(open));
   return bracket && open + bracket->size == text.size() &&
@@ -612,7 +613,7 @@ std::expected<CheckedCompare, Problem> check_types(const lang::Compare& compare)
   auto left = check_left(compare.left);
   if (!left) return std::unexpected(std::move(left).error());
   if (!supports(*left, compare.op)) {
-    return problem("operator " + std::string(lang::spelling(compare.op)) + " is not supported for " + name_of(*left) + ", " +
+    return problem("'" + std::string(lang::spelling(compare.op)) + "' operator not supported for " + name_of(*left) + ", " +
                        type_name(*left),
                    compare.op_span, "it has: " + supported_operators(*left));
   }

@@ -81,13 +81,13 @@ constexpr Row kRows[] = {
     {49, "fd.name exists = true", Want::kSyntax, "exists takes no value"},
     {50, "evt.type = opne", Want::kCompile, "unknown event type \"opne\""},
     {51, "evt.arg.nosuch = 1", Want::kCompile, "unknown event argument \"nosuch\""},
-    {52, "proc.duration contains 5", Want::kCompile, "operator contains is not supported"},
+    {52, "proc.duration contains 5", Want::kCompile, "'contains' operator not supported"},
     {53, "evt.is_open_read = 1", Want::kCompile, "is not a valid bool"},
     {54, "fd.net = 10.0.0.1", Want::kCompile, "is not a network"},
     {55, "fd.sip in (10.0.0.0/8)", Want::kCompile, "is not a valid IPv4 address"},
     {56, "evt.buffer bcontains abc", Want::kCompile, "odd number of hex digits"},
     {57, "toupper(proc.aname) = X", Want::kCompile, "can't stand in a transformer"},
-    {58, "fd.types contains ipv4", Want::kCompile, "operator contains is not supported for \"fd.types\", a list of string"},
+    {58, "fd.types contains ipv4", Want::kCompile, "'contains' operator not supported for \"fd.types\", a list of string"},
 };
 
 constexpr const char* kMacros =

@@ -41,7 +41,7 @@ class Recorded : public testing::Test {
 TEST_F(Recorded, AbsentUnlessToldOrDerived) {
   recorded_.set_type(EventType::kOpenat);
   for (const Field& field : fields()) {
-    if (!resolve_field(field.name, std::nullopt)) continue;  // wants an argument
+    if (!resolve_field(field.name, std::nullopt)) continue;  // it needs an argument
     if (field.name == "evt.num" || field.name == "evt.type") continue;
     EXPECT_TRUE(get(field.name).absent()) << field.name;
   }

@@ -182,10 +182,10 @@ TEST(ReferenceRows, Transformers) {
   };
   const std::vector<Value> types = {Value("file"), Value("ipv4")};
   const ToldEvent told(std::vector<Told>{{"proc.name", "Bash"},
-                        {"proc.pname", "bASH"},
-                        {"proc.pid", Value(std::int64_t{42})},
-                        {"fd.name", "/x/Zm9v"},
-                        {"fd.types", list(types)}});
+                                         {"proc.pname", "bASH"},
+                                         {"proc.pid", Value(std::int64_t{42})},
+                                         {"fd.name", "/x/Zm9v"},
+                                         {"fd.types", list(types)}});
   for (const Check& check : std::vector<Check>{
            {"tolower(proc.name) = bash", true},
            {"proc.name = tolower(proc.pname)", false},
@@ -209,8 +209,67 @@ TEST(ReferenceRows, Transformers) {
            {"getopt((\"f\"), \"vo:\") in (a)", true},
            {"len(getopt((\"-v\"), \"vo:\")) = 1", true},
            {"join(\",\", ()) = \"\" and len(()) = 0", true},
+           {"len((\"ab\", \"c\")) = 2 and len((\"a\", \"bc\")) = 2 and len((\"abc\")) = 1", true},
+           {"len((proc.name, \"c\")) = 2 and len((concat(proc.name, \"c\"))) = 1", true},
        }) {
     EXPECT_EQ(told.fires(check.condition), check.want) << check.condition;
+  }
+}
+
+// rule-language.md 2.3 to 2.5 where 7.2 has no row, defects of Falco's that are not to be repeated among them.
+TEST(ReferenceRows, OperatorsByType) {
+  const std::vector<Told> ends = {{"fd.cip", Value(ip({10, 1, 1, 1}))},
+                                  {"fd.sip", Value(ip({8, 8, 8, 8}))},
+                                  {"fd.cport", Value(std::uint64_t{41000})},
+                                  {"fd.sport", Value(std::uint64_t{443})}};
+  const std::vector<Told> buffer = {{"evt.buffer", Value(std::string_view("\xca\xfe\0abc", 6))}};
+  const std::vector<Told> bytes = {{"proc.name", Value(std::string_view("a\xff\xe4\xb8\x96z"))}};
+  const std::vector<Told> numbers = {{"fd.num", Value(std::int64_t{-1})}, {"proc.duration", Value(std::uint64_t{5'000'000'000})}};
+  const std::vector<Told> truth = {{"evt.is_open_read", Value(true)}};
+  for (const Row& row : std::vector<Row>{
+           {0, ends, "fd.ip in (9.9.9.9, 8.8.8.8)", true},
+           {0, ends, "fd.ip intersects (9.9.9.9, 10.1.1.1)", true},
+           {0, ends, "fd.ip in (9.9.9.9)", false},
+           {0, ends, "fd.ip in ()", false},
+           {0, ends, "fd.ip = anyof (9.9.9.9, 8.8.8.8)", true},
+           {0, ends, "fd.ip != allof (9.9.9.9, 7.7.7.7)", true},
+           {0, ends, "fd.ip != allof (9.9.9.9, 8.8.8.8)", false},
+           {0, ends, "fd.ip != 9.9.9.9", true},
+           {0, ends, "fd.net in (11.0.0.0/8, 8.0.0.0/8)", true},
+           {0, ends, "fd.net in (11.0.0.0/8, 12.0.0.0/8)", false},
+           {0, ends, "fd.net = anyof (11.0.0.0/8, 10.0.0.0/8)", true},
+           {0, ends, "fd.net != 11.0.0.0/8", true},
+           {0, ends, "fd.port = 443 and fd.port = 41000 and fd.port in (https)", true},
+           {0, ends, "fd.port != 443", false},
+           {0, ends, "fd.port < 1024 and fd.port > 40000", true},
+           {0, ends, "fd.sip = ::ffff:808:808", true},
+           {0, ends, "fd.sip = val(fd.cip)", false},
+           {0, ends, "fd.sip != val(fd.cip)", true},
+           {0, {{"fd.name", "/bb/y"}}, "fd.name pmatch (/b*/y, /*/x)", true},
+           {0, {{"fd.name", "/bb/y"}}, "fd.name pmatch (/*/x, /b*/y)", true},
+           {0, {{"fd.name", "/bb/x"}}, "fd.name pmatch (/b*/y, /*/x)", true},
+           {0, {{"fd.name", "etc//ssh"}}, "fd.name pmatch (/etc/ssh)", true},
+           {0, {{"fd.name", "/"}}, "fd.name pmatch ('')", true},
+           {0, {{"fd.name", "/etc/.x"}}, "fd.name glob /e*x and fd.name glob \"/etc/[!a]x\" and not fd.name glob /etc", true},
+           {0, {{"fd.name", "/etc/*"}}, "fd.name glob \"/etc/\\\\*\"", true},
+           {0, {{"fd.name", "/etc/a"}}, "fd.name glob \"/etc/\\\\*\"", false},
+           {0, {{"fd.name", "/a"}}, "fd.name in ('/a') and fd.name intersects (/a, /b)", true},
+           {0, {{"fd.name", "a\nb"}}, "fd.name regex a.b", false},
+           {0, {{"fd.name", ""}}, "fd.name regex \"\" and fd.name = \"\" and fd.name startswith \"\"", true},
+           {0, buffer, "evt.buffer contains abc and evt.buffer endswith bc and evt.buffer startswith \"\\xca\"", true},
+           {0, buffer, "evt.buffer bcontains FE0061 and evt.buffer bstartswith cafe and evt.buffer contains \"\\x00a\"", true},
+           {0, buffer, "evt.buffer bcontains feca", false},
+           {0, buffer, "len(evt.buffer) = 6", true},
+           {0, bytes, "proc.name regex a..z", true},
+           {0, bytes, "proc.name regex a...z", false},
+           {0, bytes, "len(proc.name) = 6", true},
+           {0, numbers, "fd.num = -1 and fd.num < 0 and fd.num in (-1, 5) and fd.num != 4294967295", true},
+           {0, numbers, "fd.num = oneof (-1, -1)", false},
+           {0, numbers, "proc.duration <= 5000000000 and not proc.duration < 5000000000", true},
+           {0, truth, "evt.is_open_read = true and evt.is_open_read != false and evt.is_open_read in (true)", true},
+           {0, truth, "evt.is_open_read = allof (true, false)", false},
+       }) {
+    EXPECT_EQ(ToldEvent(row.event).fires(row.condition), row.want) << row.condition;
   }
 }
 

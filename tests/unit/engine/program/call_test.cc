@@ -5,6 +5,23 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <new>
+
+#include "tests/support/world.h"
+
+namespace {
+thread_local std::size_t allocations = 0;
+}
+
+// Counts what the heap is asked for, in this program.
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size)) return memory;
+  std::abort();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace shrike::program {
 namespace {
@@ -103,6 +120,38 @@ TEST_F(Calls, GetoptOfOneOption) {
   EXPECT_EQ(call(Function::kGetopt, {texts({"-v"}), "vo:"}, 'o'), "-");
   EXPECT_EQ(call(Function::kGetopt, {texts({"-o"}), "vo:"}, 'o'), "") << "its argument is missing";
   EXPECT_EQ(call(Function::kGetopt, {texts({"f", "-v"}), "vo:"}, 'v'), "-");
+}
+
+// An event that fires nothing costs no look at the heap (issue 4).
+TEST_F(Calls, NothingComesFromTheHeap) {
+  const Value list = texts({"-v", "-o", "out"});
+  const Value number(std::int64_t{-9'000'000'000'000'000'000});
+  const std::string long_text(300, 'x');
+  const std::size_t before = allocations;
+  for (const auto function : {Function::kTolower, Function::kToupper, Function::kB64, Function::kBasename, Function::kLen}) {
+    const Value arguments[] = {Value(long_text)};
+    EXPECT_FALSE(apply({function, {}, std::nullopt}, arguments, arena_).absent());
+  }
+  const Value joined[] = {Value(","), list};
+  EXPECT_FALSE(apply({Function::kJoin, {}, std::nullopt}, joined, arena_).absent());
+  const Value concatenated[] = {Value(long_text), number, Value(true)};
+  EXPECT_FALSE(apply({Function::kConcat, {}, std::nullopt}, concatenated, arena_).absent());
+  const Value options[] = {list, Value("vo:")};
+  EXPECT_FALSE(apply({Function::kGetopt, {}, std::nullopt}, options, arena_).absent());
+  EXPECT_FALSE(apply({Function::kGetopt, {}, 'o'}, options, arena_).absent());
+  EXPECT_EQ(allocations, before);
+}
+
+TEST_F(Calls, NorDoPatterns) {
+  const program::Program program =
+      test::compile_text(test::one_rule("fd.name iglob /A-name-longer-than-any-small-string/*/x[a-c]?.so and fd.name pmatch "
+                                        "(/a-name-longer-than-any-small-string/*/x*) and fd.name regex /a-name.*\\.so"));
+  ASSERT_EQ(program.predicates.size(), 3U);
+  const Value name("/a-name-longer-than-any-small-string/and-another-one/xbc.so");
+  EXPECT_TRUE(holds(program.predicates[2], name)) << "RE2 builds its automaton as it goes";
+  const std::size_t before = allocations;
+  for (const Predicate& predicate : program.predicates) EXPECT_TRUE(holds(predicate, name)) << predicate.text;
+  EXPECT_EQ(allocations, before);
 }
 
 // A rule on the base name must see the names of hard links, as a rule on the name does.
