@@ -148,18 +148,24 @@ bool happens_in(Moment moment, const EventSet& types) {
   return false;
 }
 
-// Of a field that names a parameter: has one of the events it, and is it captured?
-bool has_param(const FieldUse& use, const EventSet& types) {
-  for (std::size_t type = 1; type < event_types().size(); ++type) {
-    if (!types.test(type)) continue;
-    const std::span<const Param> params = event_types()[type].params;
-    const auto found =
-        use.argument.index
-            ? params.begin() + static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(*use.argument.index, params.size()))
-            : std::ranges::find(params, std::string_view(use.argument.text), &Param::name);
-    if (found != params.end() && is_captured(static_cast<EventType>(type), *found)) return true;
+// The parameter an evt.arg or evt.rawarg names, in events of that type; null: they have none such.
+const Param* find_param(const FieldUse& use, EventType type) {
+  const std::span<const Param> params = event_types()[index(type)].params;
+  if (use.argument.index) return *use.argument.index < params.size() ? &params[*use.argument.index] : nullptr;
+  const auto found = std::ranges::find(params, std::string_view(use.argument.text), &Param::name);
+  return found == params.end() ? nullptr : &*found;
+}
+
+// Events of the types have the parameter, and none of them tells it.
+bool is_untold(const FieldUse& use, const EventSet& types) {
+  bool any = false;
+  for (std::size_t i = 1; i < event_types().size(); ++i) {
+    const auto type = static_cast<EventType>(i);
+    const Param* param = types.test(i) ? find_param(use, type) : nullptr;
+    if (param != nullptr && is_captured(type, *param)) return false;
+    any = any || param != nullptr;
   }
-  return false;
+  return any;
 }
 
 }  // namespace
@@ -188,9 +194,14 @@ Knowledge knowledge(const FieldUse& use, Moment moment, Tier tier) {
   return row != std::end(kTable) ? row->knowledge : by_origin(use.field->origin);
 }
 
+bool names_param(const FieldUse& use) {
+  return use.field->argument == ArgumentKind::kParameter || use.field->argument == ArgumentKind::kRawParameter;
+}
+
+bool has_param(const FieldUse& use, EventType type) { return find_param(use, type) != nullptr; }
+
 bool is_known(const FieldUse& use, const EventSet& types, Tier tier) {
-  const bool names_param = use.field->argument == ArgumentKind::kParameter || use.field->argument == ArgumentKind::kRawParameter;
-  if (names_param && !has_param(use, types)) return false;
+  if (names_param(use) && is_untold(use, types)) return false;
   return std::ranges::any_of(
       kMoments, [&](Moment moment) { return happens_in(moment, types) && knowledge(use, moment, tier) != kUnknown; });
 }

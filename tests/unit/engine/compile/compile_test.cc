@@ -312,6 +312,12 @@ TEST(Assess, SaysWhatAHostCanMakeOfARule) {
   EXPECT_EQ(availability_of("evt.type = execve and not proc.is_container_healthcheck = true"), "active");
   EXPECT_EQ(availability_of("evt.type = execve and evt.arg.target = x"), "inactive: fields: evt.arg.target");
   EXPECT_EQ(availability_of("evt.type = execve and evt.arg.env contains x"), "inactive: fields: evt.arg.env");
+  EXPECT_EQ(availability_of("(evt.type = unlink and evt.arg.path = x) or (evt.type = openat and fd.name = x)"),
+            "partial: unlink");
+  EXPECT_EQ(availability_of("(evt.type = unlink and evt.arg.path = x) or (evt.type = openat and evt.arg.target = x)"),
+            "inactive: fields: evt.arg.path");
+  EXPECT_EQ(availability_of("evt.type = openat and not evt.arg.target = x"), "active");
+  EXPECT_EQ(availability_of("evt.type = openat and not basename(evt.arg.target) = x"), "active");
   EXPECT_EQ(availability_of("evt.type = openat and evt.rawarg.mode = 0"), "active");
   EXPECT_EQ(availability_of("evt.type = openat and evt.arg[6] = x and evt.arg[7] = x"), "inactive: fields: evt.arg[7]");
   EXPECT_EQ(availability_of("evt.type = execve and k8s.ns.name = x"), "inactive: containers");
