@@ -104,10 +104,13 @@ int replay_events(const Options& options) {
     if (diagnostics.has_errors()) return kUsage;
   }
   // Without a plan: no kernel decides, and block and kill rules alert like any other.
-  const LoadedRules loaded = load_rules(options.rules, {.priority = config.priority,
-                                                        .suggested_output = false,
-                                                        .append_output = config.append_output,
-                                                        .static_fields = config.static_fields});
+  const LoadedRules loaded = load_rules(options.rules,
+                                        {.priority = config.priority,
+                                         .suggested_output = false,
+                                         .append_output = config.append_output,
+                                         .static_fields = config.static_fields,
+                                         .normal_forms = false},
+                                        config.rules);
   print_diagnostics(loaded.diagnostics, true);
   if (loaded.diagnostics.has_errors()) return kNo;
   auto file = EventFile::open(options.events);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -53,14 +54,16 @@ json shown_json(const ShownRule& rule) {
 
 void print_shown(const ShownRule& rule, bool compiled) {
   const auto line = [](std::string_view key, std::string_view value) {
-    std::printf("  %s: %s\n", std::string(key).c_str(), outputs::escape(value).c_str());
+    std::string one_line(value);
+    std::ranges::replace(one_line, '\n', ' ');
+    std::printf("  %s: %s\n", std::string(key).c_str(), lang::harmless_text(one_line).c_str());
   };
   const auto list = [&](std::string_view key, const auto& values) {
     std::string all;
     for (const auto& value : values) all += (all.empty() ? "" : ", ") + std::string(value);
     line(key, '[' + all + ']');
   };
-  std::printf("- rule: %s\n", outputs::escape(rule.compiled.name).c_str());
+  std::printf("- rule: %s\n", lang::harmless_text(rule.compiled.name).c_str());
   line("condition", rule.written.condition.trimmed().value());
   if (compiled) line("condition_compiled", rule.compiled.condition);
   list("events", event_names(rule.compiled).get<std::vector<std::string>>());

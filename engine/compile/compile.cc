@@ -186,9 +186,7 @@ void append(ProgramBuilder& builder, const AppendOutput& entry, const lang::Rule
   if (entry.suggested_output && rule.source == "syscall") {
     add_text(builder, kSuggestedOutput, out);
     for (const auto& [key, value] : options.static_fields) {
-      std::string text = " static_";
-      text.append(key).append("=").append(value);
-      out.output.push_back({std::move(text), std::nullopt, 0});
+      out.output.push_back({std::string(" static_").append(key).append("=").append(value), std::nullopt, 0});
       add_field({.key = "static." + key, .format = {{value, std::nullopt, 0}}}, out);
     }
   }
