@@ -2,7 +2,6 @@
 #include "engine/compile/compile.h"
 
 #include <algorithm>
-#include <functional>
 #include <iterator>
 #include <utility>
 
@@ -51,7 +50,10 @@ std::optional<std::uint32_t> add_condition(ProgramBuilder& builder, const Expand
     return rule.rule->skip_if_unknown_filter && located.problem.kind != Problem::Kind::kOther;
   };
   // What stops the rule must not go under in what doesn't.
-  if (problems.size() > kMaxProblems) std::ranges::stable_partition(problems, std::not_fn(is_forgiven));
+  if (problems.size() > kMaxProblems && is_forgiven(problems.front())) {
+    const auto serious = std::ranges::find_if_not(problems, is_forgiven);
+    if (serious != problems.end()) std::iter_swap(problems.begin(), serious);
+  }
   for (std::size_t i = 0; i < std::min(problems.size(), kMaxProblems); ++i) {
     const auto& [problem, source] = problems[i];
     const bool forgiven = is_forgiven(problems[i]);
