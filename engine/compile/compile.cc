@@ -2,7 +2,6 @@
 #include "engine/compile/compile.h"
 
 #include <algorithm>
-#include <functional>
 #include <iterator>
 #include <set>
 #include <tuple>

@@ -196,8 +196,10 @@ std::optional<Function> find_function(std::string_view name) {
 std::string_view spelling(Function function) { return kNames[static_cast<std::size_t>(function)]; }
 
 event::Value apply(const Call& call, std::span<const Value> arguments, Arena& arena) {
-  if (std::ranges::any_of(arguments, lacks_any)) return {};
-  Value result = apply_once(call, arguments, arena);
+  const auto once = [&](std::span<const Value> values) {
+    return std::ranges::any_of(values, lacks_any) ? Value() : apply_once(call, values, arena);
+  };
+  Value result = once(arguments);
   std::size_t names = 0;
   for (const Value& argument : arguments) names = std::max(names, argument.also.count);
   if (names == 0) [[likely]] {
@@ -209,7 +211,7 @@ event::Value apply(const Call& call, std::span<const Value> arguments, Arena& ar
   for (std::size_t k = 0; k < names; ++k) {
     std::ranges::transform(arguments, named.begin(),
                            [&](const Value& argument) { return k < argument.also.count ? argument.also.items[k] : argument; });
-    others[k] = apply_once(call, named, arena);
+    others[k] = once(named);
   }
   result.also = {others.data(), others.size()};
   return result;

@@ -278,7 +278,9 @@ bool holds_named(const Predicate& p, const Value& left, const Value& right) {
   }
   const bool every = p.op == Op::kNotEqual;
   return of_names(left, every,
-                  [&](const Value& l) { return of_names(right, every, [&](const Value& r) { return holds_scalar(p, l, r); }); });
+                  [&](const Value& l) {  // of a name that a transformer yields nothing for, nothing holds
+                    return !l.absent() && of_names(right, every, [&](const Value& r) { return holds_scalar(p, l, r); });
+                  });
 }
 
 bool holds_lists(Op op, event::ValueList left, const Value& right) {
@@ -351,7 +353,7 @@ bool glob_match(std::string_view pattern, std::string_view text, bool ignore_cas
 }
 
 bool holds(const Predicate& predicate, const Value& left, const Value& right) {
-  if (left.absent()) return false;
+  if (left.absent() && left.also.count == 0) return false;
   const auto* list = std::get_if<event::ValueList>(&left.data);
   if (list == nullptr) return holds_named(predicate, left, right);
   if (predicate.op == Op::kExists) return true;

@@ -361,7 +361,7 @@ Judge::Operand Judge::argument(const lang::TransformArgument& argument) {
                           all.present = true;
                           for (const lang::TransformArgument& item : list.items) {
                             Operand one = this->argument(item);
-                            if (!one.present) return Operand{};
+                            if (!one.present || one.values.front().absent()) return Operand{};
                             all.values.push_back(one.values.front());
                           }
                           return all;
@@ -397,16 +397,17 @@ Judge::Operand Judge::transform(const lang::Transform& call) {
   }
   for (std::size_t name = 0; name < names; ++name) {
     const auto value = apply(call, arguments, name);
-    if (name == 0) result.present = value.has_value();
-    if (value) result.values.push_back(*value);
+    result.present = result.present || value.has_value();
+    result.values.push_back(value.value_or(Value()));  // of a name nothing is yielded for, no check holds
   }
-  if (!result.present) result.values.clear();
   return result;
 }
 
 std::optional<Value> Judge::apply(const lang::Transform& call, const std::vector<Operand>& arguments, std::size_t name) {
   const auto of = [&](const Operand& operand) { return operand.values[name < operand.values.size() ? name : 0]; };
   const Operand& first = arguments.front();
+  const auto lacks = [&](const Operand& operand) { return !operand.is_list && of(operand).absent(); };
+  if (std::ranges::any_of(arguments, lacks)) return std::nullopt;
   if (call.name == "len")
     return Value(static_cast<std::uint64_t>(first.is_list ? first.values.size() : as_text(of(first)).size()));
   if (call.name == "join") {
@@ -510,7 +511,8 @@ bool Judge::compare(const lang::Compare& compare) {
   const bool wants_every =
       left.is_list ? compare.op == Operator::kIn : compare.op == Operator::kNotEqual && left.every_for_unequal;
   const auto of_values = [&](const Operand& operand, bool every, auto test) {
-    return every ? std::ranges::all_of(operand.values, test) : std::ranges::any_of(operand.values, test);
+    const auto holds = [&](const Value& value) { return !value.absent() && test(value); };
+    return every ? std::ranges::all_of(operand.values, holds) : std::ranges::any_of(operand.values, holds);
   };
 
   bool answer = false;

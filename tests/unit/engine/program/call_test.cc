@@ -23,6 +23,8 @@ void* operator new(std::size_t size) {
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
+#include "engine/program/predicate.h"
+
 namespace shrike::program {
 namespace {
 
@@ -165,6 +167,30 @@ TEST_F(Calls, OtherNamesOfAnArgumentAreOtherNamesOfTheResult) {
   ASSERT_EQ(base.also.count, 2U);
   EXPECT_EQ(event::to_text(base.also.items[0]), "shadow");
   EXPECT_EQ(event::to_text(base.also.items[1]), "x");
+}
+
+// What one name yields nothing for must not hide another name, nor read as an empty text further on.
+TEST_F(Calls, NamesThatYieldNothing) {
+  const Value others[] = {Value("aGVsbG8="), Value("!")};
+  Value name("no base64 either");
+  name.also = {others, 2};
+  const Value decoded = apply({Function::kB64, {}, std::nullopt, {}}, std::span(&name, 1), arena_);
+  EXPECT_TRUE(decoded.absent());
+  ASSERT_EQ(decoded.also.count, 2U);
+  EXPECT_TRUE(decoded.also.items[1].absent());
+  const Value lower = apply({Function::kTolower, {}, std::nullopt, {}}, std::span(&decoded, 1), arena_);
+  EXPECT_TRUE(lower.absent());
+  ASSERT_EQ(lower.also.count, 2U);
+  EXPECT_EQ(event::to_text(lower.also.items[0]), "hello");
+  EXPECT_TRUE(lower.also.items[1].absent());
+  Predicate predicate;
+  predicate.op = Op::kEqual;
+  predicate.constants = Texts{"hello"};
+  EXPECT_TRUE(holds(predicate, lower));
+  predicate.constants = Texts{""};
+  EXPECT_FALSE(holds(predicate, lower));
+  predicate.op = Op::kNotEqual;
+  EXPECT_FALSE(holds(predicate, lower)) << "of a name nothing is known of";
 }
 
 }  // namespace
