@@ -1,21 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/match/matcher.h"
 
+#include <bit>
+#include <utility>
+
 namespace shrike::match {
 
 using program::Node;
 
 Matcher::Matcher(const program::Program& program, const event::Context& context)
-    : program_(program), context_(context), values_(program.slots.size()), answers_(program.predicates.size()) {}
+    : program_(program),
+      context_(context),
+      index_(program),
+      values_(program.slots.size()),
+      answers_(program.predicates.size()),
+      hits_((index_.most_rules() + 63) / 64),
+      hit_words_((hits_.size() + 63) / 64) {
+  fired_.reserve(index_.most_rules());
+}
 
 std::span<const std::uint32_t> Matcher::match(const event::Event& event, Matching matching) {
   look_at(event);
-  for (const std::uint32_t rule : program_.by_event[event::index(event.type)]) {
-    if (!holds(program_.rules[rule].root)) continue;
-    fired_.push_back(rule);
-    if (matching == Matching::kFirst) break;
+  const RuleIndex::Group* group = index_.group(event.type);
+  if (group == nullptr) return fired_;
+  find_candidates(*group);
+  bool done = false;
+  for (std::size_t upper = 0; upper < group->always_words.size(); ++upper) {
+    for (std::uint64_t words = std::exchange(hit_words_[upper], 0) | group->always_words[upper]; words != 0; words &= words - 1) {
+      const std::size_t word = 64 * upper + static_cast<std::size_t>(std::countr_zero(words));
+      std::uint64_t bits = std::exchange(hits_[word], 0) | group->always[word];
+      for (; bits != 0 && !done; bits &= bits - 1) {
+        const std::uint32_t rule = group->rules[64 * word + static_cast<std::size_t>(std::countr_zero(bits))];
+        if (!holds(program_.rules[rule].root)) continue;
+        fired_.push_back(rule);
+        done = matching == Matching::kFirst;  // what is left of hits_ is still to be cleared
+      }
+    }
   }
   return fired_;
+}
+
+void Matcher::find_candidates(const RuleIndex::Group& group) {
+  for (const RuleIndex::Lookup& lookup : group.lookups) {
+    const event::Value& found = value(lookup.slot);
+    lookup.index.look(found, [&](std::uint32_t list) {
+      group.lists.each(list, [&](std::uint32_t position) {
+        hits_[position / 64] |= 1ULL << (position % 64);
+        hit_words_[position / 4096] |= 1ULL << (position / 64 % 64);
+      });
+    });
+  }
 }
 
 void Matcher::look_at(const event::Event& event) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matcher asks a Program's rules about events. Rules are indexed by event type; each field is extracted and each predicate
+// Matcher asks a Program's rules about events: those that its index leaves possible. Each field is extracted and each predicate
 // evaluated at most once per event.
 //
 // One thread. The program must outlive the matcher.
@@ -12,6 +12,7 @@
 #include "engine/base/arena.h"
 #include "engine/event/context.h"
 #include "engine/event/event.h"
+#include "engine/match/rule_index.h"
 #include "engine/program/program.h"
 
 namespace shrike::match {
@@ -32,6 +33,7 @@ class Matcher {
   const event::Value& value(std::uint32_t slot);
 
  private:
+  void find_candidates(const RuleIndex::Group& group);
   bool holds(std::uint32_t node);
   bool check(std::uint32_t predicate);
 
@@ -46,11 +48,14 @@ class Matcher {
 
   const program::Program& program_;
   const event::Context& context_;
+  RuleIndex index_;
   const event::Event* event_ = nullptr;
   std::uint64_t events_ = 0;
   Arena arena_;
   std::vector<CachedValue> values_;
   std::vector<CachedAnswer> answers_;
+  std::vector<std::uint64_t> hits_;       // a bit per position of the group at hand; zero between events
+  std::vector<std::uint64_t> hit_words_;  // a bit per word of hits_ that is not zero
   std::vector<std::uint32_t> fired_;
 };
 

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/program/cover.h"
+
+#include <algorithm>
+#include <cmath>
+#include <re2/filtered_re2.h>
+#include <re2/re2.h>
+#include <utility>
+
+namespace shrike::program {
+namespace {
+
+// Literals that every match of a glob has. `first` and `last`: what it begins and ends with, empty if that is open.
+struct GlobParts {
+  std::string first, last;
+  std::string longest;  // of those between
+};
+
+GlobParts glob_parts(std::string_view pattern) {
+  pattern = pattern.substr(0, pattern.find('\0'));  // fnmatch looks no further
+  GlobParts parts;
+  std::string run;
+  bool at_start = true;
+  const auto end_run = [&] {
+    if (at_start) parts.first = run;
+    if (run.size() > parts.longest.size()) parts.longest = run;
+    run.clear();
+    at_start = false;
+  };
+  std::size_t i = 0;
+  for (; i < pattern.size(); ++i) {
+    const char c = pattern[i];
+    if (c == '[') break;  // where a bracket ends is fnmatch's to say
+    if (c == '*' || c == '?') {
+      end_run();
+    } else if (c == '\\') {
+      if (++i == pattern.size()) break;
+      run += pattern[i];
+    } else {
+      run += c;
+    }
+  }
+  if (i >= pattern.size() && !pattern.ends_with('\\')) parts.last = run;
+  end_run();
+  return parts;
+}
+
+// Pieces one of which is in every text the expression matches; empty: there may be none.
+std::vector<std::string> regex_pieces(const re2::RE2& regex) {
+  static constexpr int kLeast = 3;
+  re2::FilteredRE2 filter(kLeast);
+  int id = 0;
+  if (filter.Add(regex.pattern(), regex.options(), &id) != re2::RE2::NoError) return {};
+  std::vector<std::string> pieces;
+  filter.Compile(&pieces);
+  if (pieces.empty()) return {};
+  // What passes without any piece is not held back by them.
+  std::vector<int> unfiltered;
+  filter.AllPotentials({}, &unfiltered);
+  const auto is_ascii = [](const std::string& piece) {
+    return std::ranges::all_of(piece, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  };
+  if (!unfiltered.empty() || !std::ranges::all_of(pieces, is_ascii)) return {};
+  return pieces;
+}
+
+// How much of the events' values a text lets through, guessed by what it is compared with and how long it is.
+double odds_of(const Key& key) {
+  const auto by_length = [](std::size_t size, double base) { return std::max(1e-4, std::pow(base, static_cast<double>(size))); };
+  switch (key.kind) {
+    case Key::Kind::kText:
+      return 1e-3;
+    case Key::Kind::kPrefix:
+    case Key::Kind::kPath:
+      return by_length(key.text.size(), 0.6);
+    case Key::Kind::kSuffix:
+    case Key::Kind::kPiece:
+    case Key::Kind::kRegex:
+      return by_length(key.text.size(), 0.5);
+    case Key::Kind::kNumber:
+      return 0.01;
+    case Key::Kind::kFlag:
+      return 0.5;
+    case Key::Kind::kAddress:
+      return 1e-4;
+    case Key::Kind::kNetwork:
+      return by_length(key.network->prefix, 0.8);
+  }
+  return 1;
+}
+
+// Of the field: names of programs repeat more than files' do; most files are opened to read.
+double weight_of(std::string_view field, const Key& key) {
+  if (field == "evt.is_open_read") return key.flag ? 1.8 : 0.4;
+  if (field == "evt.is_open_write" || field == "evt.is_open_exec" || field == "evt.is_open_create" || field == "evt.failed")
+    return key.flag ? 0.2 : 1.9;
+  if (field == "fd.typechar" || field == "fd.type" || field == "fd.l4proto" || field == "container.id" || field == "user.name" ||
+      field == "evt.res")
+    return 300;
+  if (field == "user.uid" || field == "fd.num") return 30;
+  if (field.starts_with("proc.a")) return 60;
+  if (field.starts_with("proc.")) return 20;
+  return 1;
+}
+
+}  // namespace
+
+std::optional<Keys> Keys::of(const Predicate& p) {
+  Keys found;
+  const auto borrow = [&](Key::Kind kind, std::string_view text) { found.keys_.push_back({.kind = kind, .text = text}); };
+  // Of all there is one to have; the longest tells most.
+  const bool all = p.quantifier == Quantifier::kAllof;
+
+  if (const auto* texts = std::get_if<Texts>(&p.constants)) {
+    if (p.op == Op::kGlob || p.op == Op::kIglob) {
+      found.texts_.reserve(texts->size());
+      for (const std::string& pattern : *texts) {
+        GlobParts parts = glob_parts(pattern);
+        const bool exact_case = p.op == Op::kGlob;
+        Key::Kind kind = Key::Kind::kPiece;
+        std::string text = std::move(parts.longest);
+        if (exact_case && parts.last.size() >= text.size()) {
+          kind = Key::Kind::kSuffix;
+          text = std::move(parts.last);
+        }
+        if (exact_case && parts.first.size() > text.size()) {
+          kind = Key::Kind::kPrefix;
+          text = std::move(parts.first);
+        }
+        if (text.empty()) {
+          if (all) continue;
+          return std::nullopt;
+        }
+        found.texts_.push_back(std::move(text));
+        borrow(kind, found.texts_.back());
+      }
+    } else {
+      Key::Kind kind = Key::Kind::kText;
+      switch (p.op) {
+        case Op::kEqual:
+        case Op::kIn:
+        case Op::kIntersects:
+          break;
+        case Op::kStartswith:
+        case Op::kBstartswith:
+          kind = Key::Kind::kPrefix;
+          break;
+        case Op::kEndswith:
+          kind = Key::Kind::kSuffix;
+          break;
+        case Op::kContains:
+        case Op::kIcontains:
+        case Op::kBcontains:
+          kind = Key::Kind::kPiece;
+          break;
+        default:
+          return std::nullopt;
+      }
+      for (const std::string& text : *texts) {
+        if (text.empty() && kind != Key::Kind::kText) return std::nullopt;  // every text has it
+        borrow(kind, text);
+      }
+    }
+  } else if (const auto* regexes = std::get_if<Regexes>(&p.constants)) {
+    std::vector<std::vector<std::string>> pieces;
+    for (const auto& regex : regexes->items) {
+      pieces.push_back(regex_pieces(*regex));
+      if (pieces.back().empty() && !all) return std::nullopt;
+    }
+    if (all) {
+      const auto best = std::ranges::find_if(pieces, [](const auto& of_one) { return !of_one.empty(); });
+      if (best == pieces.end()) return std::nullopt;
+      pieces = {std::vector<std::string>(*best)};
+    }
+    for (auto& of_one : pieces) std::ranges::move(of_one, std::back_inserter(found.texts_));
+    for (const std::string& text : found.texts_) borrow(Key::Kind::kRegex, text);
+    return found;
+  } else if (const auto* patterns = std::get_if<std::vector<PathPattern>>(&p.constants)) {
+    found.texts_.reserve(patterns->size());
+    for (const PathPattern& pattern : *patterns) {
+      std::string path;
+      for (const PathPattern::Component& component : pattern.components) {
+        if (component.glob) break;
+        (path += '/') += component.text;
+      }
+      if (path.empty()) return std::nullopt;
+      found.texts_.push_back(std::move(path));
+      borrow(Key::Kind::kPath, found.texts_.back());
+    }
+    return found;
+  } else if (const auto* numbers = std::get_if<Numbers>(&p.constants)) {
+    if (p.op != Op::kEqual && p.op != Op::kIn && p.op != Op::kIntersects) return std::nullopt;
+    for (const auto& number : *numbers) found.keys_.push_back({.kind = Key::Kind::kNumber, .number = number});
+  } else if (const auto* flags = std::get_if<std::vector<bool>>(&p.constants)) {
+    if (p.op != Op::kEqual && p.op != Op::kIn && p.op != Op::kIntersects) return std::nullopt;
+    for (const bool flag : *flags) found.keys_.push_back({.kind = Key::Kind::kFlag, .flag = flag});
+  } else if (const auto* addresses = std::get_if<std::vector<event::IpAddress>>(&p.constants)) {
+    if (p.op != Op::kEqual && p.op != Op::kIn && p.op != Op::kIntersects) return std::nullopt;
+    for (const auto& address : *addresses) found.keys_.push_back({.kind = Key::Kind::kAddress, .address = &address});
+  } else if (const auto* networks = std::get_if<std::vector<Network>>(&p.constants)) {
+    if (p.op != Op::kEqual && p.op != Op::kIn && p.op != Op::kIntersects) return std::nullopt;
+    for (const Network& network : *networks) found.keys_.push_back({.kind = Key::Kind::kNetwork, .network = &network});
+  } else {
+    return std::nullopt;  // exists, val()
+  }
+  if (all && found.keys_.size() > 1) {
+    const Key longest = *std::ranges::max_element(found.keys_, {}, [](const Key& key) { return key.text.size(); });
+    found.keys_ = {longest};
+  }
+  if (found.keys_.empty() && all) return std::nullopt;
+  return found;
+}
+
+std::optional<bool> answer_by_type(const Program& program, const Predicate& predicate, event::EventType type) {
+  const event::Field* field = program.slots[predicate.slot].use.field;
+  if (field == nullptr || std::holds_alternative<std::uint32_t>(predicate.constants)) return std::nullopt;
+  return field->name == "evt.type" ? std::optional(holds(predicate, event::name(type))) : std::nullopt;
+}
+
+Coverer::Coverer(const Program& program)
+    : program_(program), known_(program.predicates.size()), fixed_(program.predicates.size()) {
+  for (std::uint32_t p = 0; p < program.predicates.size(); ++p) {
+    if (answer_by_type(program, program.predicates[p], event::EventType::kNone)) by_type_.push_back(p);
+  }
+}
+
+void Coverer::set_type(event::EventType type) {
+  if (any_type_ && type == type_) return;
+  for (const std::uint32_t p : by_type_) fixed_[p] = answer_by_type(program_, program_.predicates[p], type);
+  type_ = type;
+  any_type_ = true;
+}
+
+Coverer::Cover Coverer::cover(std::uint32_t root, event::EventType type) {
+  set_type(type);
+  return of_node(root, true);
+}
+
+const std::optional<Keys>& Coverer::keys(std::uint32_t predicate) {
+  Known& known = known_[predicate];
+  if (!known.looked) {
+    known.looked = true;
+    const Predicate& p = program_.predicates[predicate];
+    const event::Field* field = program_.slots[p.slot].use.field;
+    if (field != nullptr) known.keys = Keys::of(p);  // null: a transformed value is not looked up
+    known.odds = 0;
+    if (known.keys) {
+      for (const Key& key : known.keys->all()) known.odds += odds_of(key) * weight_of(field->name, key);
+    }
+    known.odds = std::min(known.odds, 1.0);
+  }
+  return known.keys;
+}
+
+Coverer::Cover Coverer::of_check(std::uint32_t predicate, bool wanted) {
+  if (fixed_[predicate]) return {*fixed_[predicate] == wanted ? Cover::Kind::kAlways : Cover::Kind::kNever, {}, 1};
+  // An absent value makes a check false: that one does not hold has no keys.
+  if (!wanted || !keys(predicate)) return {};
+  if (keys(predicate)->all().empty()) return {Cover::Kind::kNever, {}, 0};
+  return {Cover::Kind::kSome, {predicate}, known_[predicate].odds};
+}
+
+Coverer::Cover Coverer::of_node(std::uint32_t at, bool wanted) {
+  const Node& node = program_.nodes[at];
+  if (node.kind == Node::Kind::kCheck) return of_check(node.first, wanted);
+  if (node.kind == Node::Kind::kNot) return of_node(program_.children[node.first], !wanted);
+  // De Morgan: that an `or` does not hold asks as much as that an `and` does.
+  const bool all = (node.kind == Node::Kind::kAnd) == wanted;
+  Cover best{all ? Cover::Kind::kAlways : Cover::Kind::kNever, {}, all ? 1.0 : 0.0};
+  for (std::uint32_t i = 0; i < node.count; ++i) {
+    Cover child = of_node(program_.children[node.first + i], wanted);
+    if (all) {
+      if (child.kind == Cover::Kind::kNever) return child;
+      if (child.kind == Cover::Kind::kSome && (best.kind == Cover::Kind::kAlways || child.odds < best.odds))
+        best = std::move(child);
+    } else {
+      if (child.kind == Cover::Kind::kAlways) return child;
+      if (child.kind == Cover::Kind::kNever) continue;
+      best.kind = Cover::Kind::kSome;
+      for (const std::uint32_t predicate : child.predicates) {
+        if (std::ranges::find(best.predicates, predicate) == best.predicates.end()) best.predicates.push_back(predicate);
+      }
+      best.odds = std::min(1.0, best.odds + child.odds);
+    }
+  }
+  return best;
+}
+
+}  // namespace shrike::program
