@@ -21,16 +21,20 @@ Matcher::Matcher(const program::Program& program, const event::Context& context)
 
 std::span<const std::uint32_t> Matcher::match(const event::Event& event, Matching matching) {
   look_at(event);
-  const RuleIndex::Group* group = index_.group(event.type);
-  if (group == nullptr) return fired_;
-  find_candidates(*group);
+  const std::uint32_t at = index_.first_step(event.type);
+  if (at == RuleIndex::kNone) return fired_;
+  const RuleIndex::Step* step = &index_.step(at);
+  while (step->predicate != RuleIndex::Step::kLeaf) step = &index_.step(step->next[check(step->predicate) ? 1 : 0]);
+  const RuleIndex::Leaf& leaf = index_.leaf(*step);
+  if (leaf.rules.empty()) return fired_;
+  find_candidates(leaf);
   bool done = false;
-  for (std::size_t upper = 0; upper < group->always_words.size(); ++upper) {
-    for (std::uint64_t words = std::exchange(hit_words_[upper], 0) | group->always_words[upper]; words != 0; words &= words - 1) {
+  for (std::size_t upper = 0; upper < leaf.always_words.size(); ++upper) {
+    for (std::uint64_t words = std::exchange(hit_words_[upper], 0) | leaf.always_words[upper]; words != 0; words &= words - 1) {
       const std::size_t word = 64 * upper + static_cast<std::size_t>(std::countr_zero(words));
-      std::uint64_t bits = std::exchange(hits_[word], 0) | group->always[word];
+      std::uint64_t bits = std::exchange(hits_[word], 0) | leaf.always[word];
       for (; bits != 0 && !done; bits &= bits - 1) {
-        const std::uint32_t rule = group->rules[64 * word + static_cast<std::size_t>(std::countr_zero(bits))];
+        const std::uint32_t rule = leaf.rules[64 * word + static_cast<std::size_t>(std::countr_zero(bits))];
         if (!holds(program_.rules[rule].root)) continue;
         fired_.push_back(rule);
         done = matching == Matching::kFirst;  // what is left of hits_ is still to be cleared
@@ -40,11 +44,11 @@ std::span<const std::uint32_t> Matcher::match(const event::Event& event, Matchin
   return fired_;
 }
 
-void Matcher::find_candidates(const RuleIndex::Group& group) {
-  for (const RuleIndex::Lookup& lookup : group.lookups) {
+void Matcher::find_candidates(const RuleIndex::Leaf& leaf) {
+  for (const RuleIndex::Lookup& lookup : leaf.lookups) {
     const event::Value& found = value(lookup.slot);
     lookup.index.look(found, [&](std::uint32_t list) {
-      group.lists.each(list, [&](std::uint32_t position) {
+      leaf.lists.each(list, [&](std::uint32_t position) {
         hits_[position / 64] |= 1ULL << (position % 64);
         hit_words_[position / 4096] |= 1ULL << (position / 64 % 64);
       });

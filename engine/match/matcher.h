@@ -33,7 +33,7 @@ class Matcher {
   const event::Value& value(std::uint32_t slot);
 
  private:
-  void find_candidates(const RuleIndex::Group& group);
+  void find_candidates(const RuleIndex::Leaf& leaf);
   bool holds(std::uint32_t node);
   bool check(std::uint32_t predicate);
 
@@ -54,7 +54,7 @@ class Matcher {
   Arena arena_;
   std::vector<CachedValue> values_;
   std::vector<CachedAnswer> answers_;
-  std::vector<std::uint64_t> hits_;       // a bit per position of the group at hand; zero between events
+  std::vector<std::uint64_t> hits_;       // a bit per position of the leaf at hand; zero between events
   std::vector<std::uint64_t> hit_words_;  // a bit per word of hits_ that is not zero
   std::vector<std::uint32_t> fired_;
 };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <re2/filtered_re2.h>
 #include <re2/re2.h>
 #include <utility>
@@ -45,23 +46,57 @@ GlobParts glob_parts(std::string_view pattern) {
   return parts;
 }
 
-// Pieces one of which is in every text the expression matches; empty: there may be none.
+// Pieces one of which is in every text the expression matches, as few and as long as can be; empty: there may be none.
 std::vector<std::string> regex_pieces(const re2::RE2& regex) {
   static constexpr int kLeast = 3;
+  static constexpr std::size_t kMost = 32;
   re2::FilteredRE2 filter(kLeast);
   int id = 0;
   if (filter.Add(regex.pattern(), regex.options(), &id) != re2::RE2::NoError) return {};
   std::vector<std::string> pieces;
   filter.Compile(&pieces);
-  if (pieces.empty()) return {};
-  // What passes without any piece is not held back by them.
-  std::vector<int> unfiltered;
-  filter.AllPotentials({}, &unfiltered);
-  const auto is_ascii = [](const std::string& piece) {
-    return std::ranges::all_of(piece, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  if (pieces.empty() || pieces.size() > kMost) return {};
+  std::vector<bool> needed(pieces.size(), true);
+  // Could a text match that has none of the needed pieces, but all others?
+  const auto escapes = [&] {
+    std::vector<int> present;
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      if (!needed[i]) present.push_back(static_cast<int>(i));
+    }
+    std::vector<int> potentials;
+    filter.AllPotentials(present, &potentials);
+    return !potentials.empty();
   };
-  if (!unfiltered.empty() || !std::ranges::all_of(pieces, is_ascii)) return {};
-  return pieces;
+  if (escapes()) return {};
+  std::vector<std::size_t> by_size(pieces.size());
+  std::iota(by_size.begin(), by_size.end(), 0);
+  std::ranges::sort(by_size, {}, [&](std::size_t i) { return pieces[i].size(); });
+  for (const std::size_t i : by_size) {
+    needed[i] = false;
+    if (escapes()) needed[i] = true;
+  }
+  std::vector<std::string> kept;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    if (!needed[i]) continue;
+    if (std::ranges::any_of(pieces[i], [](char c) { return static_cast<unsigned char>(c) >= 0x80; })) return {};
+    kept.push_back(std::move(pieces[i]));
+  }
+  return kept;
+}
+
+constexpr double kAskNs = 60;     // a rule that is asked in vain
+constexpr double kPiecesNs = 25;  // looking for pieces in a text
+
+// To get a field's value and look it up, about.
+double lookup_ns(std::string_view field, event::EventType type) {
+  const bool socket = type >= event::EventType::kConnect && type != event::EventType::kOpenByHandleAt;
+  if (field.starts_with("evt.arg") || field == "evt.info" || field.starts_with("evt.time") || field.starts_with("thread.cap"))
+    return 400;
+  if (field == "fd.name" || field == "fd.nameraw") return socket ? 300 : 10;
+  if (field == "fd.directory" || field == "fd.filename") return 12;
+  if (field.starts_with("proc.a") && field != "proc.args") return 60;
+  if (field == "proc.sname" || field == "proc.exeline") return 40;
+  return 6;
 }
 
 // How much of the events' values a text lets through, guessed by what it is compared with and how long it is.
@@ -91,6 +126,7 @@ double odds_of(const Key& key) {
 
 // Of the field: names of programs repeat more than files' do; most files are opened to read.
 double weight_of(std::string_view field, const Key& key) {
+  if (field.starts_with("evt.arg")) return 100;
   if (field == "evt.is_open_read") return key.flag ? 1.8 : 0.4;
   if (field == "evt.is_open_write" || field == "evt.is_open_exec" || field == "evt.is_open_create" || field == "evt.failed")
     return key.flag ? 0.2 : 1.9;
@@ -218,22 +254,42 @@ std::optional<bool> answer_by_type(const Program& program, const Predicate& pred
 }
 
 Coverer::Coverer(const Program& program)
-    : program_(program), known_(program.predicates.size()), fixed_(program.predicates.size()) {
+    : program_(program), known_(program.predicates.size()), fixed_(program.predicates.size()), paid_(program.slots.size()) {
   for (std::uint32_t p = 0; p < program.predicates.size(); ++p) {
     if (answer_by_type(program, program.predicates[p], event::EventType::kNone)) by_type_.push_back(p);
   }
 }
 
-void Coverer::set_type(event::EventType type) {
-  if (any_type_ && type == type_) return;
+void Coverer::suppose(event::EventType type, std::span<const Answer> answers) {
   for (const std::uint32_t p : by_type_) fixed_[p] = answer_by_type(program_, program_.predicates[p], type);
+  for (const Answer& answer : supposed_) fixed_[answer.predicate].reset();
+  supposed_.assign(answers.begin(), answers.end());
+  for (const Answer& answer : supposed_) fixed_[answer.predicate] = answer.holds;
   type_ = type;
-  any_type_ = true;
+  std::ranges::fill(paid_, std::uint8_t{0});
 }
 
-Coverer::Cover Coverer::cover(std::uint32_t root, event::EventType type) {
-  set_type(type);
-  return of_node(root, true);
+Coverer::Cover Coverer::cover(std::uint32_t root) { return of_node(root, true); }
+
+double Coverer::pay(const Cover& cover) {
+  double price = 0;
+  for (const std::uint32_t predicate : cover.predicates) {
+    const Known& known = known_[predicate];
+    std::uint8_t& paid = paid_[program_.predicates[predicate].slot];
+    price += price_of(predicate);
+    paid = static_cast<std::uint8_t>(paid | kValuePaid | (known.pieces ? kPiecesPaid : 0));
+  }
+  return price;
+}
+
+// Of looking up, beyond what is paid for.
+double Coverer::price_of(std::uint32_t predicate) const {
+  const std::uint32_t slot = program_.predicates[predicate].slot;
+  const Known& known = known_[predicate];
+  double price = 0;
+  if ((paid_[slot] & kValuePaid) == 0) price += lookup_ns(program_.slots[slot].use.field->name, type_);
+  if (known.pieces && (paid_[slot] & kPiecesPaid) == 0) price += kPiecesNs;
+  return price;
 }
 
 const std::optional<Keys>& Coverer::keys(std::uint32_t predicate) {
@@ -245,7 +301,10 @@ const std::optional<Keys>& Coverer::keys(std::uint32_t predicate) {
     if (field != nullptr) known.keys = Keys::of(p);  // null: a transformed value is not looked up
     known.odds = 0;
     if (known.keys) {
-      for (const Key& key : known.keys->all()) known.odds += odds_of(key) * weight_of(field->name, key);
+      for (const Key& key : known.keys->all()) {
+        known.odds += odds_of(key) * weight_of(field->name, key);
+        known.pieces = known.pieces || key.kind == Key::Kind::kPiece || key.kind == Key::Kind::kRegex;
+      }
     }
     known.odds = std::min(known.odds, 1.0);
   }
@@ -253,11 +312,12 @@ const std::optional<Keys>& Coverer::keys(std::uint32_t predicate) {
 }
 
 Coverer::Cover Coverer::of_check(std::uint32_t predicate, bool wanted) {
-  if (fixed_[predicate]) return {*fixed_[predicate] == wanted ? Cover::Kind::kAlways : Cover::Kind::kNever, {}, 1};
+  if (fixed_[predicate]) return {*fixed_[predicate] == wanted ? Cover::Kind::kAlways : Cover::Kind::kNever, {}, 1, kAskNs};
   // An absent value makes a check false: that one does not hold has no keys.
   if (!wanted || !keys(predicate)) return {};
-  if (keys(predicate)->all().empty()) return {Cover::Kind::kNever, {}, 0};
-  return {Cover::Kind::kSome, {predicate}, known_[predicate].odds};
+  if (keys(predicate)->all().empty()) return {Cover::Kind::kNever, {}, 0, 0};
+  const double odds = known_[predicate].odds;
+  return {Cover::Kind::kSome, {predicate}, odds, odds * kAskNs + price_of(predicate)};
 }
 
 Coverer::Cover Coverer::of_node(std::uint32_t at, bool wanted) {
@@ -266,15 +326,14 @@ Coverer::Cover Coverer::of_node(std::uint32_t at, bool wanted) {
   if (node.kind == Node::Kind::kNot) return of_node(program_.children[node.first], !wanted);
   // De Morgan: that an `or` does not hold asks as much as that an `and` does.
   const bool all = (node.kind == Node::Kind::kAnd) == wanted;
-  Cover best{all ? Cover::Kind::kAlways : Cover::Kind::kNever, {}, all ? 1.0 : 0.0};
+  Cover best = all ? Cover{} : Cover{Cover::Kind::kNever, {}, 0, 0};
   for (std::uint32_t i = 0; i < node.count; ++i) {
     Cover child = of_node(program_.children[node.first + i], wanted);
     if (all) {
       if (child.kind == Cover::Kind::kNever) return child;
-      if (child.kind == Cover::Kind::kSome && (best.kind == Cover::Kind::kAlways || child.odds < best.odds))
-        best = std::move(child);
+      if (child.kind == Cover::Kind::kSome && child.cost < best.cost) best = std::move(child);
     } else {
-      if (child.kind == Cover::Kind::kAlways) return child;
+      if (child.kind == Cover::Kind::kAlways) return {};
       if (child.kind == Cover::Kind::kNever) continue;
       best.kind = Cover::Kind::kSome;
       for (const std::uint32_t predicate : child.predicates) {
@@ -282,6 +341,10 @@ Coverer::Cover Coverer::of_node(std::uint32_t at, bool wanted) {
       }
       best.odds = std::min(1.0, best.odds + child.odds);
     }
+  }
+  if (!all && best.kind == Cover::Kind::kSome) {
+    best.cost = best.odds * kAskNs;
+    for (const std::uint32_t predicate : best.predicates) best.cost += price_of(predicate);
   }
   return best;
 }

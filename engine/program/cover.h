@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -60,6 +61,12 @@ class Keys {
 // everything else.
 std::optional<bool> answer_by_type(const Program& program, const Predicate& predicate, event::EventType type);
 
+// A check whose answer is known.
+struct Answer {
+  std::uint32_t predicate = 0;
+  bool holds = false;
+};
+
 // Finds covers; remembers what it found out about each predicate.
 class Coverer {
  public:
@@ -67,35 +74,45 @@ class Coverer {
 
   struct Cover {
     enum class Kind : std::uint8_t {
-      kNever,   // the condition can't hold for this type
+      kNever,   // the condition can't hold
       kAlways,  // nothing rules it out cheaply
       kSome,
     };
     Kind kind = Kind::kAlways;
     std::vector<std::uint32_t> predicates;  // kSome; each has keys
     double odds = 1;                        // guessed part of the events that it lets through
+    double cost = 60;                       // guessed ns per event
   };
-  // For rules of events of `type`.
-  Cover cover(std::uint32_t root, event::EventType type);
+
+  // What is known of the events from here on; look-ups are to be paid for anew.
+  void suppose(event::EventType type, std::span<const Answer> answers);
+  // The cheapest cover of a condition.
+  Cover cover(std::uint32_t root);
+  // What the cover's look-ups cost beyond those that are paid for. They are from now on: other covers may use them for nothing.
+  double pay(const Cover& cover);
 
   const std::optional<Keys>& keys(std::uint32_t predicate);
 
  private:
+  enum Paid : std::uint8_t { kValuePaid = 1, kPiecesPaid = 2 };
+
   Cover of_node(std::uint32_t at, bool wanted);
   Cover of_check(std::uint32_t predicate, bool wanted);
-  void set_type(event::EventType type);
+  double price_of(std::uint32_t predicate) const;
 
   struct Known {
     bool looked = false;
-    std::optional<Keys> keys;
+    bool pieces = false;  // some key asks for a search in the text
     double odds = 1;
+    std::optional<Keys> keys;
   };
   const Program& program_;
   std::vector<Known> known_;                // by predicate
   std::vector<std::uint32_t> by_type_;      // predicates that answer_by_type() answers
-  std::vector<std::optional<bool>> fixed_;  // by predicate, for type_
+  std::vector<std::optional<bool>> fixed_;  // by predicate
+  std::vector<Answer> supposed_;
+  std::vector<std::uint8_t> paid_;  // by slot, Paid
   event::EventType type_ = event::EventType::kNone;
-  bool any_type_ = false;
 };
 
 }  // namespace shrike::program

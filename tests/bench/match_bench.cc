@@ -4,6 +4,7 @@
 // made. Prints figures, judges nothing.
 //
 //   match_bench [--rounds N] [--scale PERCENT] [--only LABEL]
+//   match_bench --dump LABEL      the index of those rules: why each is asked
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -222,11 +223,13 @@ int main(int argc, char** argv) {
   int rounds = 5;
   std::size_t scale = 100;
   std::string only;
+  bool dump = false;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view option = argv[i];
     if (option == "--rounds") rounds = std::max(1, std::atoi(argv[i + 1]));
     if (option == "--scale") scale = static_cast<std::size_t>(std::max(1, std::atoi(argv[i + 1])));
-    if (option == "--only") only = argv[i + 1];
+    if (option == "--only" || option == "--dump") only = argv[i + 1];
+    dump = dump || option == "--dump";
   }
 
   const std::string packs = SHRIKE_SOURCE_DIR "/../shared/corpus/falco-rules/";
@@ -262,6 +265,12 @@ int main(int argc, char** argv) {
     add("synthetic " + std::to_string(count), [count] { return read_text(synthetic(count)); });
   }
 
+  if (dump) {
+    auto set = rows.back().load();
+    const auto program = set ? compile_all(*std::move(set)) : std::nullopt;
+    if (program) std::fputs(match::RuleIndex(*program).dump().c_str(), stdout);
+    return program ? 0 : 1;
+  }
   std::printf("%-16s %6s %8s %9s\n", "load", "rules", "cpu s", "MiB");
   for (Row& row : rows) {
     if (const auto cost = load_cost(row.load))
