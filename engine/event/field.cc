@@ -231,7 +231,7 @@ bool opened(const Open& open) { return open.ret >= 0; }
 // The kernel's path; of a failed open (or one whose fd was gone) the name as passed, made absolute.
 std::string_view open_path(const Extraction& x, const Open& open) {
   if (!open.path.empty()) return open.path;
-  return open.name.empty() ? std::string_view() : x.arena.concat(absolute_path(open.base, open.name));
+  return open.name.empty() ? std::string_view() : absolute_path(open.base, open.name, x.arena);
 }
 
 Value fd_name(const Extraction& x) {

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <iterator>
 #include <sys/stat.h>
-#include <vector>
 
 namespace shrike::event {
 namespace {
@@ -129,6 +128,16 @@ constexpr std::string_view kFamilies[] = {
     "AF_VSOCK",   "AF_KCM",     "AF_QIPCRTR", "AF_SMC",    "AF_XDP",        "AF_MCTP",
 };
 
+// Absolute, without "." and ".." components, double slashes and a slash at the end.
+bool is_plain(std::string_view path) {
+  if (!path.starts_with('/') || path.ends_with('/')) return false;
+  for (std::size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
+    const std::string_view rest = path.substr(slash + 1);
+    if (rest.starts_with('/') || rest.starts_with("./") || rest.starts_with("../") || rest == "." || rest == "..") return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::string open_flags_text(std::uint64_t flags) {
@@ -183,7 +192,16 @@ std::string_view address_family_name(std::uint64_t family) {
 }
 
 std::string absolute_path(std::string_view base, std::string_view name) {
-  std::vector<std::string_view> components;
+  Arena arena;
+  return std::string(absolute_path(base, name, arena));
+}
+
+std::string_view absolute_path(std::string_view base, std::string_view name, Arena& arena) {
+  // Where it starts is not known: an invented root would name another file.
+  if (!name.starts_with('/') && base.empty()) return name;
+  if (is_plain(name)) return name;
+  const std::span<char> out = arena.bytes(base.size() + name.size() + 2);
+  std::size_t size = 0;
   const auto add = [&](std::string_view path) {
     while (!path.empty()) {
       const std::size_t slash = path.find('/');
@@ -191,21 +209,18 @@ std::string absolute_path(std::string_view base, std::string_view name) {
       path = slash == std::string_view::npos ? std::string_view() : path.substr(slash + 1);
       if (component.empty() || component == ".") continue;
       if (component == "..") {
-        if (!components.empty()) components.pop_back();
-      } else {
-        components.push_back(component);
+        while (size > 0 && out[--size] != '/') {
+        }
+        continue;
       }
+      out[size++] = '/';
+      component.copy(out.data() + size, component.size());
+      size += component.size();
     }
   };
-  if (!name.starts_with('/')) {
-    // Where it starts is not known: an invented root would name another file.
-    if (base.empty()) return std::string(name);
-    add(base);
-  }
+  if (!name.starts_with('/')) add(base);
   add(name);
-  std::string path;
-  for (const std::string_view component : components) (path += '/') += component;
-  return path.empty() ? "/" : path;
+  return size == 0 ? std::string_view("/") : std::string_view(out.data(), size);
 }
 
 std::string printable(std::string_view text) {

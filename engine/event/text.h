@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "engine/base/arena.h"
+
 namespace shrike::event {
 
 // Open flags joined by '|' in Falco's order; "0" if none. Bits as in the x86 uapi fcntl.h.
@@ -29,6 +31,8 @@ std::string_view address_family_name(std::uint64_t family);
 // `name` made absolute against `base`, with ".", ".." and double slashes folded, as text; no symlink is followed. A relative name
 // without a base stays as it is.
 std::string absolute_path(std::string_view base, std::string_view name);
+// The same; `name` itself where that is the answer, else in the arena.
+std::string_view absolute_path(std::string_view base, std::string_view name, Arena& arena);
 
 // `text` with control characters (and DEL) as '.', what is not UTF-8 kept.
 std::string printable(std::string_view text);

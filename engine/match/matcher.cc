@@ -2,11 +2,20 @@
 #include "engine/match/matcher.h"
 
 #include <bit>
+#include <memory>
+#include <type_traits>
 #include <utility>
 
 namespace shrike::match {
 
 using program::Node;
+
+namespace {
+
+static_assert(std::is_trivially_destructible_v<event::Value>);  // cached values are made anew in their place
+const event::Value kNoValue;
+
+}  // namespace
 
 Matcher::Matcher(const program::Program& program, const event::Context& context)
     : program_(program),
@@ -66,7 +75,8 @@ void Matcher::look_at(const event::Event& event) {
 const event::Value& Matcher::value(std::uint32_t slot) {
   CachedValue& cached = values_[slot];
   if (cached.event != events_) {
-    cached.value = event::extract(program_.slots[slot].use, *event_, context_, arena_);
+    // In its place, not through a copy: a copy right after the getter's narrow stores would wait for them.
+    std::construct_at(&cached.value, event::extract(program_.slots[slot].use, *event_, context_, arena_));
     cached.event = events_;
   }
   return cached.value;
@@ -98,7 +108,7 @@ bool Matcher::check(std::uint32_t index) {
   if (cached.event != events_) {
     const program::Predicate& predicate = program_.predicates[index];
     const auto* right = std::get_if<std::uint32_t>(&predicate.constants);
-    cached.answer = program::holds(predicate, value(predicate.slot), right == nullptr ? event::Value() : value(*right));
+    cached.answer = program::holds(predicate, value(predicate.slot), right == nullptr ? kNoValue : value(*right));
     cached.event = events_;
   }
   return cached.answer;

@@ -163,22 +163,18 @@ class RuleIndex::Builder {
   static std::vector<Coverer::Cover> covers(Coverer& coverer, const program::Program& program, const Leaf& leaf,
                                             const std::vector<std::uint32_t>& rules) {
     coverer.suppose(leaf.types.front(), leaf.known);
-    std::map<std::uint32_t, std::pair<std::size_t, std::uint32_t>> wanted;  // slot → how many, one of their rules
+    std::vector<Coverer::Cover> first;
+    std::map<std::uint32_t, std::size_t> wanted;  // slot → rules
     for (const std::uint32_t rule : rules) {
+      first.push_back(coverer.cover(program.rules[rule].root));
       std::set<std::uint32_t> slots;
-      for (const std::uint32_t predicate : coverer.cover(program.rules[rule].root).predicates)
-        slots.insert(program.predicates[predicate].slot);
-      for (const std::uint32_t slot : slots) {
-        auto& [count, one] = wanted[slot];
-        ++count;
-        one = rule;
-      }
+      for (const std::uint32_t predicate : first.back().predicates) slots.insert(program.predicates[predicate].slot);
+      for (const std::uint32_t slot : slots) ++wanted[slot];
     }
-    std::vector<std::pair<std::size_t, std::uint32_t>> by_count;
-    for (const auto& [slot, want] : wanted) by_count.emplace_back(want);
-    std::ranges::sort(by_count, std::greater<>());
-    for (const auto& [count, rule] : by_count) {
-      if (count > 1) coverer.pay(coverer.cover(program.rules[rule].root));
+    for (const Coverer::Cover& cover : first) {
+      const bool shared = std::ranges::all_of(
+          cover.predicates, [&](std::uint32_t predicate) { return wanted[program.predicates[predicate].slot] > 1; });
+      if (shared) coverer.pay(cover);
     }
     std::vector<Coverer::Cover> taken;
     taken.reserve(rules.size());

@@ -12,6 +12,11 @@ using program::Key;
 
 template <bool kEnds>
 void AffixIndex<kEnds>::add(std::string_view affix, std::uint32_t asker, Lists& lists) {
+  if (affix.size() >= kFilterBytes) {
+    const std::uint64_t bit =
+        filter_bit(kEnds ? last_bytes(affix) >> (64 - 8 * kFilterBytes) : load_bytes(affix.data(), kFilterBytes));
+    filter_[bit / 64] |= 1ULL << (bit % 64);
+  }
   std::uint64_t hash = 0;
   std::uint16_t* lengths = &lengths_;
   while (true) {
@@ -39,13 +44,48 @@ void PieceIndex::put(std::uint64_t hash, std::uint32_t asker, Lists& lists) {
 }
 
 void PieceIndex::finish(Lists& lists) {
-  static constexpr std::size_t kStepMax = 8;
-  std::size_t grams = 0;
   for (auto& [piece, asker] : pieces_) {
     for (char& c : piece) c = static_cast<char>(fold(static_cast<unsigned char>(c)));
+  }
+  std::ranges::sort(pieces_);
+  std::size_t different = 0;
+  for (std::size_t i = 0; i < pieces_.size(); ++i) different += i == 0 || pieces_[i].first != pieces_[i - 1].first ? 1 : 0;
+  if (different <= kFew) {
+    finish_few(lists);
+  } else {
+    finish_many(lists);
+  }
+  pieces_ = {};
+}
+
+void PieceIndex::finish_few(Lists& lists) {
+  // How often bytes stand in paths and command lines, roughly.
+  const auto frequency = [](char c) {
+    static constexpr std::string_view kOften = "/esrtainoldu";
+    return kOften.contains(c) ? 3 : c >= 'a' && c <= 'z' ? 2 : (c >= '0' && c <= '9') || c == '.' || c == '-' || c == ' ' ? 2 : 1;
+  };
+  for (const auto& [piece, asker] : pieces_) {
+    if (few_.empty() || few_.back().text != piece) {
+      Few& added = few_.emplace_back();
+      added.text = piece;
+      for (std::size_t at = 1; at + 1 < piece.size(); ++at) {
+        if (frequency(piece[at]) + frequency(piece[at + 1]) < frequency(piece[added.at]) + frequency(piece[added.at + 1]))
+          added.at = at;
+      }
+    }
+    lists.add(few_.back().list, asker);
+  }
+}
+
+void PieceIndex::finish_many(Lists& lists) {
+  static constexpr std::size_t kStepMax = 8;
+  static constexpr std::size_t kShortGram = 4;
+  std::size_t grams = 0;
+  for (const auto& [piece, asker] : pieces_) {
     if (piece.size() >= kLong) {
-      const std::size_t possible = piece.size() - kGram + 1;
-      step_ = std::min(step_ == 0 ? kStepMax : step_, possible);
+      long_step_ = std::min(long_step_ == 0 ? kStepMax : long_step_, piece.size() - kGram + 1);
+    } else if (piece.size() >= kShortGram) {
+      short_step_ = std::min(short_step_ == 0 ? kStepMax : short_step_, piece.size() - kShortGram + 1);
     }
   }
   // Which grams of a piece are looked for is free: those that other pieces share the least.
@@ -54,7 +94,8 @@ void PieceIndex::finish(Lists& lists) {
     return mix_hash(low_bytes(load_bytes(piece.data() + at, size), size), size);
   };
   const auto shape = [&](std::string_view piece) {  // size of a gram, and how many of them side by side
-    return piece.size() >= kLong ? std::pair(kGram, step_) : std::pair(std::min<std::size_t>(piece.size(), 4), std::size_t{1});
+    if (piece.size() >= kLong) return std::pair(kGram, long_step_);
+    return piece.size() >= kShortGram ? std::pair(kShortGram, short_step_) : std::pair(piece.size(), std::size_t{1});
   };
   for (const auto& [piece, asker] : pieces_) {
     const auto [size, count] = shape(piece);
@@ -77,9 +118,8 @@ void PieceIndex::finish(Lists& lists) {
       }
     }
     for (std::size_t i = 0; i < count; ++i) put(hash_at(piece, best + i, size), asker, lists);
-    if (size < kGram) short_sizes_ = static_cast<std::uint8_t>(short_sizes_ | 1U << size);
+    if (size < kShortGram) tiny_sizes_ = static_cast<std::uint8_t>(tiny_sizes_ | 1U << size);
   }
-  pieces_ = {};
 }
 
 void ValueIndex::add(const Key& key, std::uint32_t asker, Lists& lists) {

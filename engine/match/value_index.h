@@ -18,6 +18,59 @@
 
 namespace shrike::match {
 
+// --- bytes and hashes
+
+inline std::uint64_t mix_hash(std::uint64_t a, std::uint64_t b) {
+  __extension__ using Wide = unsigned __int128;
+  const Wide product = static_cast<Wide>(a ^ 0x9e3779b97f4a7c15U) * (b ^ 0xd1b54a32d192ed03U);
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
+}
+
+// The first `size` bytes (at most 8) at `at`, the first lowest.
+inline std::uint64_t load_bytes(const char* at, std::size_t size) {
+  if (size >= 8) {
+    std::uint64_t all = 0;
+    __builtin_memcpy(&all, at, 8);
+    return all;
+  }
+  if (size >= 4) {
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
+    __builtin_memcpy(&first, at, 4);
+    __builtin_memcpy(&last, at + size - 4, 4);
+    return first | static_cast<std::uint64_t>(last) << (8 * (size - 4));
+  }
+  if (size == 0) return 0;
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint64_t>(static_cast<unsigned char>(at[i])) << (8 * i); };
+  return byte(0) | byte(size / 2) | byte(size - 1);
+}
+
+inline std::uint64_t low_bytes(std::uint64_t all, std::size_t size) { return size >= 8 ? all : all & ((1ULL << (8 * size)) - 1); }
+
+// Capital ASCII letters of eight bytes as small ones.
+inline std::uint64_t fold(std::uint64_t x) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101U;
+  const std::uint64_t low = x & (0x7f * kOnes);
+  const std::uint64_t capital = ((low + (0x80 - 'A') * kOnes) ^ (low + (0x7f - 'Z') * kOnes)) & ~x & (0x80 * kOnes);
+  return x | capital >> 2U;
+}
+
+inline std::uint64_t hash_text(std::string_view text) {
+  std::uint64_t hash = text.size();
+  std::size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) hash = mix_hash(load_bytes(text.data() + at, 8) ^ hash, at);
+  return mix_hash(load_bytes(text.data() + at, text.size() - at) ^ hash, at);
+}
+
+// The last eight bytes, the very last highest; of a shorter text with zeros below.
+inline std::uint64_t last_bytes(std::string_view text) {
+  const std::size_t size = text.size();
+  if (size >= 8) return load_bytes(text.data() + size - 8, 8);
+  return size == 0 ? 0 : load_bytes(text.data(), size) << (8 * (8 - size));
+}
+
+// --- indexes
+
 // Lists of askers, linked: a list is its first link's number; 0 is the empty one.
 class Lists {
  public:
@@ -97,12 +150,18 @@ class AffixIndex {
     std::uint32_t list = 0;
     std::uint16_t lengths = 0;  // bit n: keys go on from here by n bytes; 8: or more
   };
+  static constexpr std::size_t kFilterBytes = 4;
+  static std::uint64_t filter_bit(std::uint64_t first) { return mix_hash(first, kFilterBytes) >> 55U; }
+
   HashTable<Node> nodes_;
   std::uint16_t lengths_ = 0;  // of the root
+  // By the first four bytes: what is not in here begins no key, unless a key is shorter than that.
+  std::array<std::uint64_t, 8> filter_{};
 };
 
-// Pieces anywhere in a text, ASCII case aside. One pass over the text: a gram of each piece is looked for; of long pieces, which
-// have several grams one of which must stand at a multiple of the step, only every few bytes.
+// Pieces anywhere in a text, ASCII case aside. A few are looked for side by side, by their rarest two bytes. Of many a gram each
+// is looked for; of longer pieces, which have several grams one of which must stand at a multiple of the step, only every few
+// bytes.
 class PieceIndex {
  public:
   void add(std::string_view piece, std::uint32_t asker) { pieces_.emplace_back(piece, asker); }
@@ -112,18 +171,31 @@ class PieceIndex {
   void look(std::string_view text, Found found) const;
 
  private:
+  static constexpr std::size_t kFew = 8;
   static constexpr std::size_t kGram = 8;
   static constexpr std::size_t kLong = 11;  // so that a step of at least four is possible
+  struct Few {
+    std::string text;
+    std::size_t at = 0;  // of its rarest two bytes; of a single byte the second is any
+    std::uint32_t list = 0;
+  };
+
+  void finish_few(Lists& lists);
+  void finish_many(Lists& lists);
   void put(std::uint64_t hash, std::uint32_t asker, Lists& lists);
   template <class Found>
   void probe(std::uint64_t gram, std::size_t size, Found found) const;
+  template <class Found>
+  void look_few(std::string_view text, Found found) const;
 
   std::vector<std::pair<std::string, std::uint32_t>> pieces_;  // until finish
+  std::vector<Few> few_;
   HashTable<std::uint32_t> grams_;
   std::vector<std::uint64_t> filter_;  // a bit per gram, by the hash
   unsigned filter_shift_ = 58;
-  std::uint8_t short_sizes_ = 0;  // bit n: grams of n bytes (1 to 4) are looked for at every byte
-  std::size_t step_ = 0;          // of grams of eight bytes; 0: none
+  std::uint8_t tiny_sizes_ = 0;  // bit n: grams of n bytes (1 to 3) are looked for at every byte
+  std::size_t short_step_ = 0;   // of grams of four bytes; 0: none
+  std::size_t long_step_ = 0;    // of grams of eight bytes
 };
 
 class ValueIndex {
@@ -162,60 +234,17 @@ class ValueIndex {
 
 // --- what runs per event
 
-inline std::uint64_t mix_hash(std::uint64_t a, std::uint64_t b) {
-  __extension__ using Wide = unsigned __int128;
-  const Wide product = static_cast<Wide>(a ^ 0x9e3779b97f4a7c15U) * (b ^ 0xd1b54a32d192ed03U);
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
-}
-
-// The first `size` bytes (at most 8) at `at`, the first lowest.
-inline std::uint64_t load_bytes(const char* at, std::size_t size) {
-  if (size >= 8) {
-    std::uint64_t all = 0;
-    __builtin_memcpy(&all, at, 8);
-    return all;
-  }
-  if (size >= 4) {
-    std::uint32_t first = 0;
-    std::uint32_t last = 0;
-    __builtin_memcpy(&first, at, 4);
-    __builtin_memcpy(&last, at + size - 4, 4);
-    return first | static_cast<std::uint64_t>(last) << (8 * (size - 4));
-  }
-  if (size == 0) return 0;
-  const auto byte = [&](std::size_t i) { return static_cast<std::uint64_t>(static_cast<unsigned char>(at[i])) << (8 * i); };
-  return byte(0) | byte(size / 2) | byte(size - 1);
-}
-
-inline std::uint64_t low_bytes(std::uint64_t all, std::size_t size) { return size >= 8 ? all : all & ((1ULL << (8 * size)) - 1); }
-
-// Capital ASCII letters of eight bytes as small ones.
-inline std::uint64_t fold(std::uint64_t x) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101U;
-  const std::uint64_t low = x & (0x7f * kOnes);
-  const std::uint64_t capital = ((low + (0x80 - 'A') * kOnes) ^ (low + (0x7f - 'Z') * kOnes)) & ~x & (0x80 * kOnes);
-  return x | capital >> 2U;
-}
-
-inline std::uint64_t hash_text(std::string_view text) {
-  std::uint64_t hash = text.size();
-  std::size_t at = 0;
-  for (; at + 8 <= text.size(); at += 8) hash = mix_hash(load_bytes(text.data() + at, 8) ^ hash, at);
-  return mix_hash(load_bytes(text.data() + at, text.size() - at) ^ hash, at);
-}
-
-// The last eight bytes, the very last highest; of a shorter text with zeros below.
-inline std::uint64_t last_bytes(std::string_view text) {
-  const std::size_t size = text.size();
-  if (size >= 8) return load_bytes(text.data() + size - 8, 8);
-  return size == 0 ? 0 : load_bytes(text.data(), size) << (8 * (8 - size));
-}
-
 template <bool kEnds>
 template <class Found>
 void AffixIndex<kEnds>::look(std::string_view text, Found found) const {
   std::uint64_t hash = 0;
   std::uint16_t lengths = lengths_;
+  if ((lengths & ((1U << kFilterBytes) - 1U)) == 0) {
+    if (text.size() < kFilterBytes) return;
+    const std::uint64_t bit =
+        filter_bit(kEnds ? last_bytes(text) >> (64 - 8 * kFilterBytes) : load_bytes(text.data(), kFilterBytes));
+    if ((filter_[bit / 64] >> (bit % 64) & 1U) == 0) return;
+  }
   while (lengths != 0) {
     const std::size_t size = text.size();
     const std::uint64_t all = kEnds ? last_bytes(text) : load_bytes(text.data(), size);
@@ -247,17 +276,71 @@ void PieceIndex::probe(std::uint64_t gram, std::size_t size, Found found) const 
   if (const std::uint32_t* list = grams_.find(hash)) found(*list);
 }
 
+// Whether folded `text` has `piece`, which is folded, at `at`.
+inline bool has_piece(std::string_view text, std::size_t at, std::string_view piece) {
+  if (piece.size() > text.size() || at > text.size() - piece.size()) return false;
+  for (std::size_t i = 0; i < piece.size(); i += 8) {
+    const std::size_t size = piece.size() - i < 8 ? piece.size() - i : 8;
+    if (fold(load_bytes(text.data() + at + i, size)) != load_bytes(piece.data() + i, size)) return false;
+  }
+  return true;
+}
+
+template <class Found>
+void PieceIndex::look_few(std::string_view text, Found found) const {
+  using Block = signed char __attribute__((vector_size(16)));
+  static constexpr std::size_t kBlock = sizeof(Block);
+  const auto folded = [](Block block) { return block | (((block >= 'A') & (block <= 'Z')) & 0x20); };
+  for (std::size_t begin = 0; begin < text.size(); begin += kBlock) {
+    Block first{};
+    Block second{};
+    if (begin + kBlock < text.size()) {
+      __builtin_memcpy(&first, text.data() + begin, kBlock);
+      __builtin_memcpy(&second, text.data() + begin + 1, kBlock);
+    } else {
+      std::array<char, kBlock + 1> tail{};
+      text.copy(tail.data(), kBlock, begin);
+      __builtin_memcpy(&first, tail.data(), kBlock);
+      __builtin_memcpy(&second, tail.data() + 1, kBlock);
+    }
+    first = folded(first);
+    second = folded(second);
+    for (const Few& piece : few_) {
+      auto same = first == piece.text[piece.at];
+      if (piece.text.size() > 1) same &= second == piece.text[piece.at + 1];
+      std::array<std::uint64_t, 2> halves;
+      __builtin_memcpy(halves.data(), &same, sizeof(same));
+      if ((halves[0] | halves[1]) == 0) [[likely]] {
+        continue;
+      }
+      for (std::size_t i = 0; i < kBlock; ++i) {
+        if ((halves[i / 8] >> (8 * (i % 8)) & 1U) == 0) continue;
+        if (begin + i < piece.at || !has_piece(text, begin + i - piece.at, piece.text)) continue;
+        found(piece.list);
+        break;
+      }
+    }
+  }
+}
+
 template <class Found>
 void PieceIndex::look(std::string_view text, Found found) const {
-  const std::size_t size = text.size();
-  if (step_ != 0) {
-    for (std::size_t at = 0; at + kGram <= size; at += step_) probe(fold(load_bytes(text.data() + at, kGram)), kGram, found);
+  if (!few_.empty()) {
+    look_few(text, found);
+    return;
   }
-  if (short_sizes_ == 0) return;
+  const std::size_t size = text.size();
+  if (long_step_ != 0) {
+    for (std::size_t at = 0; at + kGram <= size; at += long_step_) probe(fold(load_bytes(text.data() + at, kGram)), kGram, found);
+  }
+  if (short_step_ != 0) {
+    for (std::size_t at = 0; at + 4 <= size; at += short_step_) probe(fold(load_bytes(text.data() + at, 4)), 4, found);
+  }
+  if (tiny_sizes_ == 0) return;
   for (std::size_t at = 0; at < size; ++at) {
-    const std::uint64_t here = fold(load_bytes(text.data() + at, size - at < 4 ? size - at : 4));
-    for (std::size_t gram = 1; gram <= 4 && at + gram <= size; ++gram) {
-      if ((short_sizes_ >> gram & 1U) != 0) probe(low_bytes(here, gram), gram, found);
+    const std::uint64_t here = fold(load_bytes(text.data() + at, size - at < 3 ? size - at : 3));
+    for (std::size_t gram = 1; gram <= 3 && at + gram <= size; ++gram) {
+      if ((tiny_sizes_ >> gram & 1U) != 0) probe(low_bytes(here, gram), gram, found);
     }
   }
 }
