@@ -2,7 +2,7 @@
 #include "engine/match/matcher.h"
 
 #include <bit>
-#include <memory>
+#include <new>
 #include <type_traits>
 #include <utility>
 
@@ -12,6 +12,11 @@ using program::Node;
 
 namespace {
 
+// Times of answers: of those that depend on the event's type alone the type, of others the event's number, which is larger.
+constexpr std::uint64_t kFirstEvent = 1U << 16U;
+std::uint64_t type_stamp(event::EventType type) { return event::index(type) + 1; }
+
+static_assert(event::kEventTypeMax < kFirstEvent);
 static_assert(std::is_trivially_destructible_v<event::Value>);  // cached values are made anew in their place
 const event::Value kNoValue;
 
@@ -26,6 +31,9 @@ Matcher::Matcher(const program::Program& program, const event::Context& context)
       hits_((index_.most_rules() + 63) / 64),
       hit_words_((hits_.size() + 63) / 64) {
   fired_.reserve(index_.most_rules());
+  events_ = kFirstEvent;
+  for (std::uint32_t p = 0; p < program.predicates.size(); ++p)
+    answers_[p].by_type = program::answer_by_type(program, program.predicates[p], event::EventType::kNone).has_value();
 }
 
 std::span<const std::uint32_t> Matcher::match(const event::Event& event, Matching matching) {
@@ -76,7 +84,7 @@ const event::Value& Matcher::value(std::uint32_t slot) {
   CachedValue& cached = values_[slot];
   if (cached.event != events_) {
     // In its place, not through a copy: a copy right after the getter's narrow stores would wait for them.
-    std::construct_at(&cached.value, event::extract(program_.slots[slot].use, *event_, context_, arena_));
+    new (&cached.value) event::Value(event::extract(program_.slots[slot].use, *event_, context_, arena_));
     cached.event = events_;
   }
   return cached.value;
@@ -105,13 +113,24 @@ bool Matcher::holds(std::uint32_t at) {
 
 bool Matcher::check(std::uint32_t index) {
   CachedAnswer& cached = answers_[index];
-  if (cached.event != events_) {
-    const program::Predicate& predicate = program_.predicates[index];
-    const auto* right = std::get_if<std::uint32_t>(&predicate.constants);
-    cached.answer = program::holds(predicate, value(predicate.slot), right == nullptr ? kNoValue : value(*right));
-    cached.event = events_;
+  const std::uint64_t now = cached.by_type ? type_stamp(event_->type) : events_;
+  if (cached.event != now) {
+    cached.answer = answer(index);
+    cached.event = now;
   }
   return cached.answer;
+}
+
+bool Matcher::answer(std::uint32_t index) {
+  const program::Predicate& predicate = program_.predicates[index];
+  const event::Value& left = value(predicate.slot);
+  // The commonest kinds without a detour; what they mean is program::holds' to say.
+  if (const auto* flag = std::get_if<bool>(&left.data)) {
+    const auto* wanted = std::get_if<std::vector<bool>>(&predicate.constants);
+    if (wanted != nullptr && wanted->size() == 1 && predicate.op == program::Op::kEqual) return *flag == wanted->front();
+  }
+  const auto* right = std::get_if<std::uint32_t>(&predicate.constants);
+  return program::holds(predicate, left, right == nullptr ? kNoValue : value(*right));
 }
 
 }  // namespace shrike::match

@@ -36,14 +36,16 @@ class Matcher {
   void find_candidates(const RuleIndex::Leaf& leaf);
   bool holds(std::uint32_t node);
   bool check(std::uint32_t predicate);
+  bool answer(std::uint32_t predicate);
 
   struct CachedValue {
     event::Value value;
     std::uint64_t event = 0;  // which event it belongs to
   };
   struct CachedAnswer {
-    std::uint64_t event = 0;
+    std::uint64_t event = 0;  // or type: see type_stamp
     bool answer = false;
+    bool by_type = false;  // depends on nothing else
   };
 
   const program::Program& program_;

@@ -133,7 +133,8 @@ double weight_of(std::string_view field, const Key& key) {
   if (field == "fd.typechar" || field == "fd.type" || field == "fd.l4proto" || field == "container.id" || field == "user.name" ||
       field == "evt.res")
     return 300;
-  if (field == "user.uid" || field == "fd.num") return 30;
+  if (field == "fd.num" || field == "evt.rawres") return 100;
+  if (field == "user.uid") return 30;
   if (field.starts_with("proc.a")) return 60;
   if (field.starts_with("proc.")) return 20;
   return 1;
