@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/match/matcher.h"
 
+#include <algorithm>
 #include <bit>
 #include <new>
 #include <type_traits>
@@ -32,6 +33,8 @@ Matcher::Matcher(const program::Program& program, const event::Context& context)
       hit_words_((hits_.size() + 63) / 64) {
   fired_.reserve(index_.most_rules());
   events_ = kFirstEvent;
+  for (std::size_t type = 0; type <= event::index(event::EventType::kOpenByHandleAt); ++type)
+    inputs_.push_back(QuietOpens::inputs(program, index_, static_cast<event::EventType>(type)));
   for (std::uint32_t p = 0; p < program.predicates.size(); ++p)
     answers_[p].by_type = program::answer_by_type(program, program.predicates[p], event::EventType::kNone).has_value();
 }
@@ -40,11 +43,15 @@ std::span<const std::uint32_t> Matcher::match(const event::Event& event, Matchin
   look_at(event);
   const std::uint32_t at = index_.first_step(event.type);
   if (at == RuleIndex::kNone) return fired_;
+  const auto seen = fingerprint(event);
+  if (seen && quiet_.knows(*seen)) return fired_;
   const RuleIndex::Step* step = &index_.step(at);
   while (step->predicate != RuleIndex::Step::kLeaf) step = &index_.step(step->next[check(step->predicate) ? 1 : 0]);
   const RuleIndex::Leaf& leaf = index_.leaf(*step);
-  if (leaf.rules.empty()) return fired_;
-  find_candidates(leaf);
+  if (!find_candidates(leaf)) {
+    if (seen) quiet_.remember(*seen);
+    return fired_;
+  }
   bool done = false;
   for (std::size_t upper = 0; upper < leaf.always_words.size(); ++upper) {
     for (std::uint64_t words = std::exchange(hit_words_[upper], 0) | leaf.always_words[upper]; words != 0; words &= words - 1) {
@@ -61,16 +68,30 @@ std::span<const std::uint32_t> Matcher::match(const event::Event& event, Matchin
   return fired_;
 }
 
-void Matcher::find_candidates(const RuleIndex::Leaf& leaf) {
+std::optional<QuietOpens::Fingerprint> Matcher::fingerprint(const event::Event& event) {
+  const auto* open = std::get_if<event::Open>(&event.payload);
+  if (open == nullptr || event::index(event.type) >= inputs_.size() || !event.names.empty()) return std::nullopt;
+  const QuietOpens::Inputs& inputs = inputs_[event::index(event.type)];
+  if (!inputs.usable) return std::nullopt;
+  QuietOpens::Fingerprint made = quiet_.fingerprint(inputs, *open);
+  for (const std::uint32_t slot : inputs.slots) quiet_.add(made, value(slot));
+  return made;
+}
+
+// Whether there are any.
+bool Matcher::find_candidates(const RuleIndex::Leaf& leaf) {
+  bool any = std::ranges::any_of(leaf.always_words, [](std::uint64_t word) { return word != 0; });
   for (const RuleIndex::Lookup& lookup : leaf.lookups) {
     const event::Value& found = value(lookup.slot);
     lookup.index.look(found, [&](std::uint32_t list) {
+      any = true;
       leaf.lists.each(list, [&](std::uint32_t position) {
         hits_[position / 64] |= 1ULL << (position % 64);
         hit_words_[position / 4096] |= 1ULL << (position / 64 % 64);
       });
     });
   }
+  return any;
 }
 
 void Matcher::look_at(const event::Event& event) {

@@ -6,12 +6,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "engine/base/arena.h"
 #include "engine/event/context.h"
 #include "engine/event/event.h"
+#include "engine/match/quiet_opens.h"
 #include "engine/match/rule_index.h"
 #include "engine/program/program.h"
 
@@ -33,7 +35,9 @@ class Matcher {
   const event::Value& value(std::uint32_t slot);
 
  private:
-  void find_candidates(const RuleIndex::Leaf& leaf);
+  // Nothing: it is not to be remembered.
+  std::optional<QuietOpens::Fingerprint> fingerprint(const event::Event& event);
+  bool find_candidates(const RuleIndex::Leaf& leaf);
   bool holds(std::uint32_t node);
   bool check(std::uint32_t predicate);
   bool answer(std::uint32_t predicate);
@@ -51,6 +55,8 @@ class Matcher {
   const program::Program& program_;
   const event::Context& context_;
   RuleIndex index_;
+  std::vector<QuietOpens::Inputs> inputs_;  // by type, of the kinds of opens
+  QuietOpens quiet_;
   const event::Event* event_ = nullptr;
   std::uint64_t events_ = 0;
   Arena arena_;

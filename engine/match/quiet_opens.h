@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// QuietOpens remembers opens that left no rule possible. Programs open the same files again and again; what the index looks at is
+// the same then, and need not be looked at a second time.
+//
+// What is kept is a fingerprint of all the index looks at: 64 bits in one of 32768 places, which another 15 bits choose. Its keys
+// are drawn when it is made, so that nobody can search for an open that passes as another one.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "engine/event/event.h"
+#include "engine/event/value.h"
+#include "engine/match/rule_index.h"
+#include "engine/program/program.h"
+
+namespace shrike::match {
+
+class QuietOpens {
+ public:
+  // What the index looks at for one type of events.
+  struct Inputs {
+    bool usable = false;               // all of it is of the open itself or in `slots`
+    bool result = false;               // the number of the file descriptor counts, not only whether there is one
+    std::uint32_t tree = 0;            // tells types apart that go different ways
+    std::vector<std::uint32_t> slots;  // beside the open: values of these
+  };
+  static Inputs inputs(const program::Program& program, const RuleIndex& index, event::EventType type);
+
+  struct Fingerprint {
+    std::uint64_t first = 0;
+    std::uint64_t second = 0;
+  };
+
+  QuietOpens();
+
+  // Of an open without further names. Values of Inputs::slots are to be added.
+  Fingerprint fingerprint(const Inputs& inputs, const event::Open& open) const;
+  void add(Fingerprint& fingerprint, const event::Value& value) const;
+
+  bool knows(const Fingerprint& of) const { return places_[of.first >> kShift] == (of.second | 1U); }
+  void remember(const Fingerprint& of) { places_[of.first >> kShift] = of.second | 1U; }
+
+ private:
+  static constexpr unsigned kShift = 64 - 15;
+  void add(Fingerprint& to, std::string_view text) const;
+  void add(Fingerprint& to, std::uint64_t a, std::uint64_t b) const {
+    to.first = mix_hash(to.first ^ a, b ^ keys_[0]);
+    to.second = mix_hash(to.second ^ b, a ^ keys_[1]);
+  }
+
+  std::uint64_t keys_[4];
+  std::vector<std::uint64_t> places_;
+};
+
+}  // namespace shrike::match
