@@ -130,13 +130,14 @@ double weight_of(std::string_view field, const Key& key) {
   if (field == "evt.is_open_read") return key.flag ? 1.8 : 0.4;
   if (field == "evt.is_open_write" || field == "evt.is_open_exec" || field == "evt.is_open_create" || field == "evt.failed")
     return key.flag ? 0.2 : 1.9;
-  if (field == "fd.typechar" || field == "fd.type" || field == "fd.l4proto" || field == "container.id" || field == "user.name" ||
-      field == "evt.res")
-    return 300;
+  if (field == "fd.typechar" || field == "fd.type" || field == "container.id" || field == "user.name" || field == "evt.res")
+    return 1000;
+  if (field == "fd.sockfamily" || field == "fd.l4proto") return 400;
   if (field == "fd.num" || field == "evt.rawres") return 100;
   if (field == "user.uid") return 30;
-  if (field.starts_with("proc.a")) return 60;
-  if (field.starts_with("proc.")) return 20;
+  if (key.kind == Key::Kind::kFlag && field.starts_with("proc.")) return key.flag ? 0.1 : 1.9;
+  if (field.starts_with("proc.a")) return 10;
+  if (field.starts_with("proc.")) return 2;
   return 1;
 }
 
