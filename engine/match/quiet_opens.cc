@@ -67,7 +67,7 @@ QuietOpens::Inputs QuietOpens::inputs(const program::Program& program, const Rul
   return inputs;
 }
 
-QuietOpens::QuietOpens() : places_(std::size_t{1} << (64 - kShift)) {
+QuietOpens::QuietOpens() : lines_(std::size_t{1} << (64 - kShift)) {
   std::random_device device;
   for (std::uint64_t& key : keys_) key = static_cast<std::uint64_t>(device()) << 32U | device();
 }
@@ -82,7 +82,7 @@ void QuietOpens::add(Fingerprint& to, std::string_view text) const {
 }
 
 QuietOpens::Fingerprint QuietOpens::fingerprint(const Inputs& inputs, const event::Open& open) const {
-  Fingerprint made{keys_[2], keys_[3]};
+  Fingerprint made{keys_[2], keys_[3], 0};
   const bool failed = open.ret < 0;
   const bool as_path = open.name == open.path;
   const std::uint64_t bits = (open.readable ? 1U : 0U) | (open.writable ? 2U : 0U) | (open.file.created ? 4U : 0U) |
@@ -97,6 +97,8 @@ QuietOpens::Fingerprint QuietOpens::fingerprint(const Inputs& inputs, const even
     if (!as_path) add(made, open.name);
     add(made, open.base);
   }
+  made.line = made.first >> kShift;
+  __builtin_prefetch(&lines_[made.line]);
   return made;
 }
 

@@ -32,6 +32,7 @@ class QuietOpens {
   struct Fingerprint {
     std::uint64_t first = 0;
     std::uint64_t second = 0;
+    std::uint64_t line = 0;  // chosen by the open alone, so that it is on its way while the rest is added
   };
 
   QuietOpens();
@@ -40,11 +41,15 @@ class QuietOpens {
   Fingerprint fingerprint(const Inputs& inputs, const event::Open& open) const;
   void add(Fingerprint& fingerprint, const event::Value& value) const;
 
-  bool knows(const Fingerprint& of) const { return places_[of.first >> kShift] == (of.second | 1U); }
-  void remember(const Fingerprint& of) { places_[of.first >> kShift] = of.second | 1U; }
+  bool knows(const Fingerprint& of) const { return lines_[of.line].places[of.first % kPlaces] == (of.second | 1U); }
+  void remember(const Fingerprint& of) { lines_[of.line].places[of.first % kPlaces] = of.second | 1U; }
 
  private:
-  static constexpr unsigned kShift = 64 - 15;
+  static constexpr unsigned kShift = 64 - 12;
+  static constexpr std::size_t kPlaces = 8;
+  struct alignas(64) Line {
+    std::uint64_t places[kPlaces] = {};  // 0: free
+  };
   void add(Fingerprint& to, std::string_view text) const;
   void add(Fingerprint& to, std::uint64_t a, std::uint64_t b) const {
     to.first = mix_hash(to.first ^ a, b ^ keys_[0]);
@@ -52,7 +57,7 @@ class QuietOpens {
   }
 
   std::uint64_t keys_[4];
-  std::vector<std::uint64_t> places_;
+  std::vector<Line> lines_;
 };
 
 }  // namespace shrike::match
