@@ -2,6 +2,7 @@
 #include "engine/event/field.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <fcntl.h>
@@ -83,6 +84,24 @@ Value evt_is_open_exec(const Extraction& x) {
   return Value(creates && (open->mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0);
 }
 
+// As param_text has them, but without the heap: rules ask for them often.
+Value open_flags(const Extraction& x, const Open& open) {
+  std::array<std::string_view, kOpenFlagNames> names;
+  std::size_t size = 0;
+  const std::size_t count = open_flag_names(open.flags, names);
+  for (std::size_t i = 0; i < count; ++i) size += names[i].size() + 1;
+  const std::span<char> joined = x.arena.bytes(size);
+  char* at = joined.data();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i != 0) *at++ = '|';
+    at = std::ranges::copy(names[i], at).out;
+  }
+  const std::string_view all(joined.data(), at);
+  if (!open.file.created && !open.file.upper_layer && !open.file.lower_layer) return all;
+  return x.arena.concat(all, open.file.created ? "|O_F_CREATED" : "", open.file.upper_layer ? "|FD_UPPER_LAYER" : "",
+                        open.file.lower_layer ? "|FD_LOWER_LAYER" : "");
+}
+
 Value evt_arg(const Extraction& x) {
   const std::span<const Param> params = event_types()[index(x.event.type)].params;
   const Param* param = nullptr;
@@ -93,6 +112,8 @@ Value evt_arg(const Extraction& x) {
     if (found != params.end()) param = &*found;
   }
   if (param == nullptr) return {};
+  const Open* open = open_of(x);
+  if (open != nullptr && param->name == "flags") return open_flags(x, *open);
   const auto value = param_text(x.event, x.context, *param);
   if (!value) return {};
   const std::string& shown = value->resolved.empty() ? value->raw : value->resolved;
@@ -236,7 +257,7 @@ std::string_view open_path(const Extraction& x, const Open& open) {
 
 Value fd_name(const Extraction& x) {
   if (const Open* open = open_of(x)) return also_named(x, open_path(x, *open), x.event.names);
-  if (const Connect* connect = connect_of(x)) return text(x, socket_name(*connect));
+  if (const Connect* connect = connect_of(x)) return socket_name(*connect, x.arena);
   return {};
 }
 

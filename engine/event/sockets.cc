@@ -1,13 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/event/sockets.h"
 
+#include <arpa/inet.h>
+#include <array>
+#include <charconv>
+#include <cstring>
 #include <netinet/in.h>
+#include <span>
 #include <sys/socket.h>
 
 namespace shrike::event {
 namespace {
 
 std::string end_text(const IpAddress& address, std::uint16_t port) { return to_text(address) + ':' + std::to_string(port); }
+
+// "1.2.3.4:80" in `room`.
+std::string_view print_end(const IpAddress& address, std::uint16_t port, std::span<char> room) {
+  inet_ntop(address.family == 6 ? AF_INET6 : AF_INET, address.bytes.data(), room.data(), static_cast<socklen_t>(room.size()));
+  char* at = room.data() + std::strlen(room.data());
+  *at++ = ':';
+  at = std::to_chars(at, room.data() + room.size(), port).ptr;
+  return {room.data(), at};
+}
 
 std::string unix_text(std::string_view path) {
   std::string text(path);
@@ -25,10 +39,21 @@ std::string remote_name(const Connect& connect) {
 }
 
 std::string socket_name(const Connect& connect) {
-  if (!is_ip(connect) || connect.server) return remote_name(connect);
+  Arena arena;
+  return std::string(socket_name(connect, arena));
+}
+
+std::string_view socket_name(const Connect& connect, Arena& arena) {
+  if (!is_ip(connect)) {
+    if (!connect.unix_path.starts_with('\0')) return connect.unix_path;
+    return arena.concat("@", connect.unix_path.substr(1));
+  }
+  std::array<char, INET6_ADDRSTRLEN + 6> server;
+  if (connect.server) return arena.concat(print_end(connect.local, connect.local_port, server));
   IpAddress local = connect.local;
   if (local.family == 0) local.family = connect.remote.family;  // not bound: all zeros
-  return end_text(local, connect.local_port) + "->" + end_text(connect.remote, connect.remote_port);
+  std::array<char, INET6_ADDRSTRLEN + 6> client;
+  return arena.concat(print_end(local, connect.local_port, client), "->", print_end(connect.remote, connect.remote_port, server));
 }
 
 std::string_view l4_protocol(const Connect& connect) {

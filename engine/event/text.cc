@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/event/text.h"
 
+#include <array>
 #include <cstring>
 #include <fcntl.h>
 #include <iterator>
@@ -140,19 +141,27 @@ bool is_plain(std::string_view path) {
 
 }  // namespace
 
-std::string open_flags_text(std::uint64_t flags) {
+std::size_t open_flag_names(std::uint64_t flags, std::span<std::string_view, kOpenFlagNames> names) {
   static constexpr Bit kFirst[] = {{kLargefile, "O_LARGEFILE"}, {O_DIRECTORY, "O_DIRECTORY"}, {O_DIRECT, "O_DIRECT"},
                                    {O_TRUNC, "O_TRUNC"},        {kSyncBit, "O_SYNC"},         {O_NONBLOCK, "O_NONBLOCK"},
                                    {O_EXCL, "O_EXCL"},          {O_DSYNC, "O_DSYNC"},         {O_APPEND, "O_APPEND"},
                                    {O_CREAT, "O_CREAT"}};
-  std::string text;
+  static_assert(std::size(kFirst) + 3 == kOpenFlagNames);
+  std::size_t count = 0;
   for (const Bit& bit : kFirst) {
-    if ((flags & bit.mask) != 0) join(text, bit.name, '|');
+    if ((flags & bit.mask) != 0) names[count++] = bit.name;
   }
   const std::uint64_t access = flags & O_ACCMODE;
-  join(text, access == O_RDWR ? "O_RDWR" : access == O_WRONLY ? "O_WRONLY" : access == O_RDONLY ? "O_RDONLY" : "O_NONE", '|');
-  if ((flags & O_CLOEXEC) != 0) join(text, "O_CLOEXEC", '|');
-  if ((flags & kTmpfileBit) != 0) join(text, "O_TMPFILE", '|');
+  names[count++] = access == O_RDWR ? "O_RDWR" : access == O_WRONLY ? "O_WRONLY" : access == O_RDONLY ? "O_RDONLY" : "O_NONE";
+  if ((flags & O_CLOEXEC) != 0) names[count++] = "O_CLOEXEC";
+  if ((flags & kTmpfileBit) != 0) names[count++] = "O_TMPFILE";
+  return count;
+}
+
+std::string open_flags_text(std::uint64_t flags) {
+  std::array<std::string_view, kOpenFlagNames> names;
+  std::string text;
+  for (std::size_t i = 0, count = open_flag_names(flags, names); i < count; ++i) join(text, names[i], '|');
   return text;
 }
 

@@ -2,7 +2,9 @@
 // Numbers of the kernel as rules and people spell them (rule-language.md 4.3).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -12,6 +14,9 @@ namespace shrike::event {
 
 // Open flags joined by '|' in Falco's order; "0" if none. Bits as in the x86 uapi fcntl.h.
 std::string open_flags_text(std::uint64_t flags);
+// Their names, one by one; how many.
+inline constexpr std::size_t kOpenFlagNames = 13;
+std::size_t open_flag_names(std::uint64_t flags, std::span<std::string_view, kOpenFlagNames> names);
 
 // S_I… names joined by '|'; "0" if none.
 std::string mode_text(std::uint32_t mode);

@@ -20,37 +20,37 @@ bool icontains(std::string_view text, std::string_view part) {
          part.empty();
 }
 
-// RE2 wants valid UTF-8: bad bytes count as one U+FFFD each (rule-language.md 2.3).
-std::string valid_utf8(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  std::size_t i = 0;
-  while (i < text.size()) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    std::size_t length = 0;
-    if (byte < 0x80) length = 1;
-    if (byte >= 0xc2 && byte <= 0xdf) length = 2;
-    if (byte >= 0xe0 && byte <= 0xef) length = 3;
-    if (byte >= 0xf0 && byte <= 0xf4) length = 4;
-    bool valid = length != 0 && i + length <= text.size();
-    for (std::size_t k = 1; valid && k < length; ++k) valid = (static_cast<unsigned char>(text[i + k]) & 0xc0U) == 0x80;
-    if (valid && length == 3) {
-      const auto second = static_cast<unsigned char>(text[i + 1]);
-      valid = !(byte == 0xe0 && second < 0xa0) && !(byte == 0xed && second > 0x9f);
-    }
-    if (valid && length == 4) {
-      const auto second = static_cast<unsigned char>(text[i + 1]);
-      valid = !(byte == 0xf0 && second < 0x90) && !(byte == 0xf4 && second > 0x8f);
-    }
-    if (valid) {
-      out.append(text.substr(i, length));
-      i += length;
-    } else {
-      out.append("\xef\xbf\xbd");
-      ++i;
-    }
+// Bytes of the valid UTF-8 character at the beginning; 0 if there is none.
+std::size_t character_size(std::string_view text) {
+  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = at(0);
+  if (first < 0x80) return 1;
+  std::size_t size = 0;
+  if (first >= 0xc2 && first <= 0xdf) size = 2;
+  if (first >= 0xe0 && first <= 0xef) size = 3;
+  if (first >= 0xf0 && first <= 0xf4) size = 4;
+  if (size == 0 || size > text.size()) return 0;
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((at(i) & 0xc0U) != 0x80) return 0;
   }
-  return out;
+  if ((first == 0xe0 && at(1) < 0xa0) || (first == 0xed && at(1) > 0x9f)) return 0;
+  if ((first == 0xf0 && at(1) < 0x90) || (first == 0xf4 && at(1) > 0x8f)) return 0;
+  return size;
+}
+
+// RE2 wants valid UTF-8: bad bytes count as one U+FFFD each (rule-language.md 2.3). `text` itself if it has none, else `mended`.
+std::string_view valid_utf8(std::string_view text, std::string& mended) {
+  std::size_t i = 0;
+  std::size_t size = 0;
+  while (i < text.size() && (size = character_size(text.substr(i))) != 0) i += size;
+  if (i == text.size()) return text;
+  mended.assign(text.substr(0, i));
+  while (i < text.size()) {
+    size = character_size(text.substr(i));
+    mended.append(size != 0 ? text.substr(i, size) : std::string_view("\xef\xbf\xbd"));
+    i += std::max<std::size_t>(size, 1);
+  }
+  return mended;
 }
 
 bool path_matches(const PathPattern& pattern, std::string_view path) {
@@ -216,9 +216,11 @@ bool holds_scalar(const Predicate& p, const Value& left, const Value& right) {
     bool operator()(const Regexes& regexes) const {
       const auto* text = std::get_if<std::string_view>(&left.data);
       if (text == nullptr) return false;
-      const std::string valid = valid_utf8(*text);
-      return quantified(p.quantifier, regexes.items.size(),
-                        [&](std::size_t i) { return re2::RE2::FullMatch(valid, *regexes.items[i]); });
+      std::string mended;
+      const std::string_view valid = valid_utf8(*text, mended);
+      return quantified(p.quantifier, regexes.items.size(), [&](std::size_t i) {
+        return re2::RE2::FullMatch(re2::StringPiece(valid.data(), valid.size()), *regexes.items[i]);
+      });
     }
     bool operator()(std::uint32_t) const { return !right.absent() && compare_values(p.op, left, right); }
   };
@@ -280,7 +282,15 @@ PathPattern parse_path_pattern(std::string_view text) {
 bool glob_match(std::string_view pattern, std::string_view text, bool ignore_case) {
   // fnmatch wants terminated strings; a NUL inside ends the text there for glibc, so such texts never match.
   if (text.find('\0') != std::string_view::npos) return false;
-  return fnmatch(std::string(pattern).c_str(), std::string(text).c_str(), ignore_case ? FNM_CASEFOLD : 0) == 0;
+  std::array<char, 16'384> room;  // paths and command lines fit; what does not goes to the heap
+  std::string large;
+  const std::size_t size = pattern.size() + text.size() + 2;
+  if (size > room.size()) large.resize(size);
+  char* const first = size > room.size() ? large.data() : room.data();
+  char* const second = std::ranges::copy(pattern, first).out + 1;
+  second[-1] = '\0';
+  *std::ranges::copy(text, second).out = '\0';
+  return fnmatch(first, second, ignore_case ? FNM_CASEFOLD : 0) == 0;
 }
 
 bool holds(const Predicate& predicate, const Value& left, const Value& right) {
