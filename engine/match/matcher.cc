@@ -74,7 +74,9 @@ std::optional<QuietOpens::Fingerprint> Matcher::fingerprint(const event::Event& 
   const QuietOpens::Inputs& inputs = inputs_[event::index(event.type)];
   if (!inputs.usable) return std::nullopt;
   QuietOpens::Fingerprint made = quiet_.fingerprint(inputs, *open);
-  for (const std::uint32_t slot : inputs.slots) quiet_.add(made, value(slot));
+  // Not through value(): most of these opens need nothing else.
+  for (const std::uint32_t slot : inputs.slots)
+    quiet_.add(made, event::extract(program_.slots[slot].use, event, context_, arena_));
   return made;
 }
 

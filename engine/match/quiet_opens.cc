@@ -72,37 +72,7 @@ QuietOpens::QuietOpens() : lines_(std::size_t{1} << (64 - kShift)) {
   for (std::uint64_t& key : keys_) key = static_cast<std::uint64_t>(device()) << 32U | device();
 }
 
-// Texts have no length in here, but for how far the last block is filled: whoever adds one says where it ends.
-void QuietOpens::add(Fingerprint& to, std::string_view text) const {
-  const char* at = text.data();
-  std::size_t left = text.size();
-  for (; left >= 16; left -= 16, at += 16) add(to, load_bytes(at, 8), load_bytes(at + 8, 8));
-  const std::size_t low = std::min<std::size_t>(left, 8);
-  add(to, load_bytes(at, low), load_bytes(at + low, left - low) | static_cast<std::uint64_t>(left) << 56U);
-}
-
-QuietOpens::Fingerprint QuietOpens::fingerprint(const Inputs& inputs, const event::Open& open) const {
-  Fingerprint made{keys_[2], keys_[3], 0};
-  const bool failed = open.ret < 0;
-  const bool as_path = open.name == open.path;
-  const std::uint64_t bits = (open.readable ? 1U : 0U) | (open.writable ? 2U : 0U) | (open.file.created ? 4U : 0U) |
-                             (as_path ? 8U : 0U) | (failed ? 16U : 0U) | (open.file.mode & S_IFMT) |
-                             static_cast<std::uint64_t>(open.mode) << 32U;
-  add(made, open.flags, bits);
-  add(made, failed || inputs.result ? static_cast<std::uint64_t>(open.ret) : 0,
-      inputs.tree | static_cast<std::uint64_t>(open.path.size()) << 32U);
-  add(made, open.path);
-  if (!as_path || !open.base.empty()) {
-    add(made, open.name.size(), open.base.size());
-    if (!as_path) add(made, open.name);
-    add(made, open.base);
-  }
-  made.line = made.first >> kShift;
-  __builtin_prefetch(&lines_[made.line]);
-  return made;
-}
-
-void QuietOpens::add(Fingerprint& to, const event::Value& value) const {
+void QuietOpens::add_value(Fingerprint& to, const event::Value& value) const {
   struct Visitor {
     const QuietOpens& quiet;
     Fingerprint& to;

@@ -9,6 +9,9 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
+#include <sys/stat.h>
+#include <variant>
 #include <vector>
 
 #include "engine/event/event.h"
@@ -39,7 +42,14 @@ class QuietOpens {
 
   // Of an open without further names. Values of Inputs::slots are to be added.
   Fingerprint fingerprint(const Inputs& inputs, const event::Open& open) const;
-  void add(Fingerprint& fingerprint, const event::Value& value) const;
+  void add(Fingerprint& fingerprint, const event::Value& value) const {
+    const auto* text = std::get_if<std::string_view>(&value.data);
+    if (text != nullptr && text->size() < 16 && value.also.count == 0) {
+      add(fingerprint, *text);
+    } else {
+      add_value(fingerprint, value);
+    }
+  }
 
   bool knows(const Fingerprint& of) const { return lines_[of.line].places[of.first % kPlaces] == (of.second | 1U); }
   void remember(const Fingerprint& of) { lines_[of.line].places[of.first % kPlaces] = of.second | 1U; }
@@ -51,6 +61,7 @@ class QuietOpens {
     std::uint64_t places[kPlaces] = {};  // 0: free
   };
   void add(Fingerprint& to, std::string_view text) const;
+  void add_value(Fingerprint& to, const event::Value& value) const;
   void add(Fingerprint& to, std::uint64_t a, std::uint64_t b) const {
     to.first = mix_hash(to.first ^ a, b ^ keys_[0]);
     to.second = mix_hash(to.second ^ b, a ^ keys_[1]);
@@ -59,5 +70,35 @@ class QuietOpens {
   std::uint64_t keys_[4];
   std::vector<Line> lines_;
 };
+
+// Texts have no length in here, but for how far the last block is filled: whoever adds one says where it ends.
+inline void QuietOpens::add(Fingerprint& to, std::string_view text) const {
+  const char* at = text.data();
+  std::size_t left = text.size();
+  for (; left >= 16; left -= 16, at += 16) add(to, load_bytes(at, 8), load_bytes(at + 8, 8));
+  const std::size_t low = left < 8 ? left : 8;
+  add(to, load_bytes(at, low), load_bytes(at + low, left - low) | static_cast<std::uint64_t>(left) << 56U);
+}
+
+inline QuietOpens::Fingerprint QuietOpens::fingerprint(const Inputs& inputs, const event::Open& open) const {
+  Fingerprint made{keys_[2], keys_[3], 0};
+  const bool failed = open.ret < 0;
+  const bool as_path = open.name == open.path;
+  const std::uint64_t bits = (open.readable ? 1U : 0U) | (open.writable ? 2U : 0U) | (open.file.created ? 4U : 0U) |
+                             (as_path ? 8U : 0U) | (failed ? 16U : 0U) | (open.file.mode & S_IFMT) |
+                             static_cast<std::uint64_t>(open.mode) << 32U;
+  add(made, open.flags, bits);
+  add(made, failed || inputs.result ? static_cast<std::uint64_t>(open.ret) : 0,
+      inputs.tree | static_cast<std::uint64_t>(open.path.size()) << 32U);
+  add(made, open.path);
+  if (!as_path || !open.base.empty()) {
+    add(made, open.name.size(), open.base.size());
+    if (!as_path) add(made, open.name);
+    add(made, open.base);
+  }
+  made.line = made.first >> kShift;
+  __builtin_prefetch(&lines_[made.line]);
+  return made;
+}
 
 }  // namespace shrike::match

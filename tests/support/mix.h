@@ -18,7 +18,7 @@ class Mix {
     std::size_t connects = 20'000;
     std::size_t opens = 200'000;
     std::size_t units = 400;         // compiled files, about 290 records each
-    std::size_t documents = 50'000;  // found and packed
+    std::size_t documents = 52'000;  // found and packed
     std::size_t scripts = 300;       // python, about 150 records each
     std::size_t commits = 600;       // git, about 60 records each
   };
