@@ -218,7 +218,8 @@ std::string_view absolute_path(std::string_view base, std::string_view name, Are
       path = slash == std::string_view::npos ? std::string_view() : path.substr(slash + 1);
       if (component.empty() || component == ".") continue;
       if (component == "..") {
-        while (size > 0 && out[--size] != '/') {
+        while (size > 0) {
+          if (out[--size] == '/') break;
         }
         continue;
       }

@@ -97,6 +97,7 @@ class RuleIndex::Builder {
     std::map<std::uint32_t, std::size_t> seen;
     for (const std::uint32_t rule : sample) count_checks(program_.rules[rule].root, seen);
     std::vector<std::pair<std::size_t, std::uint32_t>> tried;
+    tried.reserve(seen.size());
     for (const auto& [predicate, count] : seen) tried.emplace_back(count, predicate);
     std::ranges::sort(tried, std::greater<>());
     if (tried.size() > kTried) tried.resize(kTried);

@@ -47,7 +47,9 @@ class RuleIndex {
   explicit RuleIndex(const program::Program& program);
 
   // Where to begin for such an event; kNone: no rule can hold.
-  std::uint32_t first_step(event::EventType type) const { return first_step_[event::index(type)]; }
+  std::uint32_t first_step(event::EventType type) const {
+    return event::index(type) < first_step_.size() ? first_step_[event::index(type)] : kNone;
+  }
   const Step& step(std::uint32_t at) const { return steps_[at]; }
   const Leaf& leaf(const Step& step) const { return leaves_[step.next[0]]; }
 

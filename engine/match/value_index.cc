@@ -13,8 +13,7 @@ using program::Key;
 template <bool kEnds>
 void AffixIndex<kEnds>::add(std::string_view affix, std::uint32_t asker, Lists& lists) {
   if (affix.size() >= kFilterBytes) {
-    const std::uint64_t bit =
-        filter_bit(kEnds ? last_bytes(affix) >> (64 - 8 * kFilterBytes) : load_bytes(affix.data(), kFilterBytes));
+    const std::uint64_t bit = filter_bit(kEnds ? last_bytes(affix) >> (64 - 8 * kFilterBytes) : first_bytes(affix, kFilterBytes));
     filter_[bit / 64] |= 1ULL << (bit % 64);
   }
   std::uint64_t hash = 0;
@@ -22,7 +21,7 @@ void AffixIndex<kEnds>::add(std::string_view affix, std::uint32_t asker, Lists& 
   while (true) {
     const std::size_t length = std::min<std::size_t>(affix.size(), 8);
     *lengths = static_cast<std::uint16_t>(*lengths | 1U << length);
-    const std::uint64_t part = kEnds ? last_bytes(affix) >> (8 * (8 - length)) : load_bytes(affix.data(), length);
+    const std::uint64_t part = kEnds ? last_bytes(affix) >> (8 * (8 - length)) : first_bytes(affix, length);
     hash = mix_hash(hash ^ part, length);
     Node& node = nodes_.at(hash);
     if (affix.size() <= 8) {

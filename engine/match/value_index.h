@@ -45,6 +45,9 @@ inline std::uint64_t load_bytes(const char* at, std::size_t size) {
   return byte(0) | byte(size / 2) | byte(size - 1);
 }
 
+// The first bytes of a text.
+inline std::uint64_t first_bytes(std::string_view text, std::size_t size) { return load_bytes(text.begin(), size); }
+
 inline std::uint64_t low_bytes(std::uint64_t all, std::size_t size) { return size >= 8 ? all : all & ((1ULL << (8 * size)) - 1); }
 
 // Capital ASCII letters of eight bytes as small ones.
@@ -66,7 +69,7 @@ inline std::uint64_t hash_text(std::string_view text) {
 inline std::uint64_t last_bytes(std::string_view text) {
   const std::size_t size = text.size();
   if (size >= 8) return load_bytes(text.data() + size - 8, 8);
-  return size == 0 ? 0 : load_bytes(text.data(), size) << (8 * (8 - size));
+  return size == 0 ? 0 : first_bytes(text, size) << (8 * (8 - size));
 }
 
 // --- indexes
@@ -241,13 +244,12 @@ void AffixIndex<kEnds>::look(std::string_view text, Found found) const {
   std::uint16_t lengths = lengths_;
   if ((lengths & ((1U << kFilterBytes) - 1U)) == 0) {
     if (text.size() < kFilterBytes) return;
-    const std::uint64_t bit =
-        filter_bit(kEnds ? last_bytes(text) >> (64 - 8 * kFilterBytes) : load_bytes(text.data(), kFilterBytes));
+    const std::uint64_t bit = filter_bit(kEnds ? last_bytes(text) >> (64 - 8 * kFilterBytes) : first_bytes(text, kFilterBytes));
     if ((filter_[bit / 64] >> (bit % 64) & 1U) == 0) return;
   }
   while (lengths != 0) {
     const std::size_t size = text.size();
-    const std::uint64_t all = kEnds ? last_bytes(text) : load_bytes(text.data(), size);
+    const std::uint64_t all = kEnds ? last_bytes(text) : first_bytes(text, size);
     const auto usable = static_cast<std::uint16_t>(size >= 8 ? lengths : lengths & ((2U << size) - 1U));
     lengths = 0;
     for (unsigned left = usable; left != 0; left &= left - 1) {
