@@ -1,21 +1,99 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/match/matcher.h"
 
+#include <algorithm>
+#include <bit>
+#include <new>
+#include <type_traits>
+#include <utility>
+
 namespace shrike::match {
 
 using program::Node;
 
+namespace {
+
+// Times of answers: of those that depend on the event's type alone the type, of others the event's number, which is larger.
+constexpr std::uint64_t kFirstEvent = 1U << 16U;
+std::uint64_t type_stamp(event::EventType type) { return event::index(type) + 1; }
+
+static_assert(event::kEventTypeMax < kFirstEvent);
+static_assert(std::is_trivially_destructible_v<event::Value>);  // cached values are made anew in their place
+const event::Value kNoValue;
+
+}  // namespace
+
 Matcher::Matcher(const program::Program& program, const event::Context& context)
-    : program_(program), context_(context), values_(program.slots.size()), answers_(program.predicates.size()) {}
+    : program_(program),
+      context_(context),
+      index_(program),
+      values_(program.slots.size()),
+      answers_(program.predicates.size()),
+      hits_((index_.most_rules() + 63) / 64),
+      hit_words_((hits_.size() + 63) / 64) {
+  fired_.reserve(index_.most_rules());
+  events_ = kFirstEvent;
+  for (std::size_t type = 0; type <= event::index(event::EventType::kOpenByHandleAt); ++type)
+    inputs_.push_back(QuietOpens::inputs(program, index_, static_cast<event::EventType>(type)));
+  for (std::uint32_t p = 0; p < program.predicates.size(); ++p)
+    answers_[p].by_type = program::answer_by_type(program, program.predicates[p], event::EventType::kNone).has_value();
+}
 
 std::span<const std::uint32_t> Matcher::match(const event::Event& event, Matching matching) {
   look_at(event);
-  for (const std::uint32_t rule : program_.by_event[event::index(event.type)]) {
-    if (!holds(program_.rules[rule].root)) continue;
-    fired_.push_back(rule);
-    if (matching == Matching::kFirst) break;
+  const std::uint32_t at = index_.first_step(event.type);
+  if (at == RuleIndex::kNone) return fired_;
+  const auto seen = fingerprint(event);
+  if (seen && quiet_.knows(*seen)) return fired_;
+  const RuleIndex::Step* step = &index_.step(at);
+  while (step->predicate != RuleIndex::Step::kLeaf) step = &index_.step(step->next[check(step->predicate) ? 1 : 0]);
+  const RuleIndex::Leaf& leaf = index_.leaf(*step);
+  if (!find_candidates(leaf)) {
+    if (seen) quiet_.remember(*seen);
+    return fired_;
+  }
+  bool done = false;
+  for (std::size_t upper = 0; upper < leaf.always_words.size(); ++upper) {
+    for (std::uint64_t words = std::exchange(hit_words_[upper], 0) | leaf.always_words[upper]; words != 0; words &= words - 1) {
+      const std::size_t word = 64 * upper + static_cast<std::size_t>(std::countr_zero(words));
+      std::uint64_t bits = std::exchange(hits_[word], 0) | leaf.always[word];
+      for (; bits != 0 && !done; bits &= bits - 1) {
+        const std::uint32_t rule = leaf.rules[64 * word + static_cast<std::size_t>(std::countr_zero(bits))];
+        if (!holds(program_.rules[rule].root)) continue;
+        fired_.push_back(rule);
+        done = matching == Matching::kFirst;  // what is left of hits_ is still to be cleared
+      }
+    }
   }
   return fired_;
+}
+
+std::optional<QuietOpens::Fingerprint> Matcher::fingerprint(const event::Event& event) {
+  const auto* open = std::get_if<event::Open>(&event.payload);
+  if (open == nullptr || event::index(event.type) >= inputs_.size() || !event.names.empty()) return std::nullopt;
+  const QuietOpens::Inputs& inputs = inputs_[event::index(event.type)];
+  if (!inputs.usable) return std::nullopt;
+  QuietOpens::Fingerprint made = quiet_.fingerprint(inputs, *open);
+  // Not through value(): most of these opens need nothing else.
+  for (const std::uint32_t slot : inputs.slots)
+    quiet_.add(made, event::extract(program_.slots[slot].use, event, context_, arena_));
+  return made;
+}
+
+// Whether there are any.
+bool Matcher::find_candidates(const RuleIndex::Leaf& leaf) {
+  bool any = std::ranges::any_of(leaf.always_words, [](std::uint64_t word) { return word != 0; });
+  for (const RuleIndex::Lookup& lookup : leaf.lookups) {
+    const event::Value& found = value(lookup.slot);
+    lookup.index.look(found, [&](std::uint32_t list) {
+      any = true;
+      leaf.lists.each(list, [&](std::uint32_t position) {
+        hits_[position / 64] |= 1ULL << (position % 64);
+        hit_words_[position / 4096] |= 1ULL << (position / 64 % 64);
+      });
+    });
+  }
+  return any;
 }
 
 void Matcher::look_at(const event::Event& event) {
@@ -29,7 +107,12 @@ const event::Value& Matcher::value(std::uint32_t slot) {
   CachedValue& cached = values_[slot];
   if (cached.event != events_) {
     const program::Slot& asked = program_.slots[slot];
-    cached.value = asked.call ? evaluate(*asked.call) : event::extract(asked.use, *event_, context_, arena_);
+    if (asked.call) {
+      cached.value = evaluate(*asked.call);
+    } else {
+      // In its place, not through a copy: a copy right after the getter's narrow stores would wait for them.
+      new (&cached.value) event::Value(event::extract(asked.use, *event_, context_, arena_));
+    }
     cached.event = events_;
   }
   return cached.value;
@@ -75,13 +158,24 @@ bool Matcher::holds(std::uint32_t at) {
 
 bool Matcher::check(std::uint32_t index) {
   CachedAnswer& cached = answers_[index];
-  if (cached.event != events_) {
-    const program::Predicate& predicate = program_.predicates[index];
-    const auto* right = std::get_if<std::uint32_t>(&predicate.constants);
-    cached.answer = program::holds(predicate, value(predicate.slot), right == nullptr ? event::Value() : value(*right));
-    cached.event = events_;
+  const std::uint64_t now = cached.by_type ? type_stamp(event_->type) : events_;
+  if (cached.event != now) {
+    cached.answer = answer(index);
+    cached.event = now;
   }
   return cached.answer;
+}
+
+bool Matcher::answer(std::uint32_t index) {
+  const program::Predicate& predicate = program_.predicates[index];
+  const event::Value& left = value(predicate.slot);
+  // The commonest kinds without a detour; what they mean is program::holds' to say.
+  if (const auto* flag = std::get_if<bool>(&left.data)) {
+    const auto* wanted = std::get_if<std::vector<bool>>(&predicate.constants);
+    if (wanted != nullptr && wanted->size() == 1 && predicate.op == program::Op::kEqual) return *flag == wanted->front();
+  }
+  const auto* right = std::get_if<std::uint32_t>(&predicate.constants);
+  return program::holds(predicate, left, right == nullptr ? kNoValue : value(*right));
 }
 
 }  // namespace shrike::match

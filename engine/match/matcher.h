@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matcher asks a Program's rules about events. Rules are indexed by event type; each field is extracted and each predicate
+// Matcher asks a Program's rules about events: those that its index leaves possible. Each field is extracted and each predicate
 // evaluated at most once per event.
 //
 // One thread. The program must outlive the matcher.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "engine/base/arena.h"
 #include "engine/event/context.h"
 #include "engine/event/event.h"
+#include "engine/match/quiet_opens.h"
+#include "engine/match/rule_index.h"
 #include "engine/program/program.h"
 
 namespace shrike::match {
@@ -34,25 +37,35 @@ class Matcher {
  private:
   event::Value evaluate(const program::Call& call);
   std::span<const event::Value> arguments(const std::vector<program::CallArgument>& all);
+  // Nothing: it is not to be remembered.
+  std::optional<QuietOpens::Fingerprint> fingerprint(const event::Event& event);
+  bool find_candidates(const RuleIndex::Leaf& leaf);
   bool holds(std::uint32_t node);
   bool check(std::uint32_t predicate);
+  bool answer(std::uint32_t predicate);
 
   struct CachedValue {
     event::Value value;
     std::uint64_t event = 0;  // which event it belongs to
   };
   struct CachedAnswer {
-    std::uint64_t event = 0;
+    std::uint64_t event = 0;  // or type: see type_stamp
     bool answer = false;
+    bool by_type = false;  // depends on nothing else
   };
 
   const program::Program& program_;
   const event::Context& context_;
+  RuleIndex index_;
+  std::vector<QuietOpens::Inputs> inputs_;  // by type, of the kinds of opens
+  QuietOpens quiet_;
   const event::Event* event_ = nullptr;
   std::uint64_t events_ = 0;
   Arena arena_;
   std::vector<CachedValue> values_;
   std::vector<CachedAnswer> answers_;
+  std::vector<std::uint64_t> hits_;       // a bit per position of the leaf at hand; zero between events
+  std::vector<std::uint64_t> hit_words_;  // a bit per word of hits_ that is not zero
   std::vector<std::uint32_t> fired_;
 };
 
