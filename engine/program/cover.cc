@@ -253,7 +253,8 @@ std::optional<Keys> Keys::of(const Predicate& p) {
 std::optional<bool> answer_by_type(const Program& program, const Predicate& predicate, event::EventType type) {
   const event::Field* field = program.slots[predicate.slot].use.field;
   if (field == nullptr || std::holds_alternative<std::uint32_t>(predicate.constants)) return std::nullopt;
-  return field->name == "evt.type" ? std::optional(holds(predicate, event::name(type))) : std::nullopt;
+  if (field->name != "evt.type") return std::nullopt;
+  return holds(predicate, type == event::EventType::kNone ? event::Value() : event::Value(event::name(type)));
 }
 
 Coverer::Coverer(const Program& program)
