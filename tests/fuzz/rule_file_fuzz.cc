@@ -38,7 +38,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   lang::Diagnostics diagnostics;
   lang::read_rule_file(file, set, diagnostics);
   if (!diagnostics.has_errors()) {
-    const compile::Options options{.suggested_output = true, .plan = compile::PlanOptions{event::Tier::kFull, compile::HostMode::kEnforce}};
+    const compile::Options options{.suggested_output = true,
+                                   .plan = compile::PlanOptions{event::Tier::kFull, compile::HostMode::kEnforce}};
     compile::Compiled compiled = compile::compile_rules(set, options, diagnostics);
     if (!diagnostics.has_errors()) {
       (void)compiled.program.dump();
