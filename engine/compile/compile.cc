@@ -235,9 +235,10 @@ bool add_output(ProgramBuilder& builder, const lang::Rule& rule, const Options& 
 std::optional<program::Rule> compile_rule(ProgramBuilder& builder, const ExpandedSet& expanded, const ExpandedRule& rule,
                                           const Options& options, Findings& findings, lang::Diagnostics& diagnostics) {
   program::Rule out;
+  // The output first, as upstream: of several problems the first one counts.
+  const bool has_output = add_output(builder, *rule.rule, options, out, diagnostics);
   const auto root = add_condition(builder, expanded, rule, out, findings);
-  if (!root) return std::nullopt;
-  if (!add_output(builder, *rule.rule, options, out, diagnostics)) return std::nullopt;
+  if (!root || !has_output) return std::nullopt;
   out.name = rule.rule->name;
   if (options.normal_forms) out.condition = lang::dump(*rule.condition);
   out.priority = static_cast<std::uint8_t>(rule.rule->priority);

@@ -59,6 +59,10 @@ bool ItemReader::text(const YamlNode& node, std::string_view what, std::string& 
 bool ItemReader::source_text(const YamlNode& node, std::string_view what, SourceText& out) {
   std::string value;
   if (!text(node, what, value)) return false;
+  if (value.size() > kMaxTextBytes) {
+    return fail(kBadYaml, node, quoted(what) + " is longer than " + std::to_string(kMaxTextBytes >> 20U) + " MiB",
+                "many constants go into a list");
+  }
   out = SourceText(std::move(value), file_, node.offset);
   return true;
 }

@@ -26,6 +26,7 @@ inline constexpr std::string_view kEngineVersion = "0.63.0";
 inline constexpr std::string_view kContainerPluginVersion = "0.4.0";
 
 inline constexpr std::size_t kMaxFileBytes = 64U << 20U;  // a larger rule file is refused before it is parsed
+inline constexpr std::size_t kMaxTextBytes = 1U << 20U;   // a condition or an output as it is written, lists and macros as names
 
 // 0 the most severe. Output spelling: Emergency Alert Critical Error Warning Notice Informational Debug.
 enum class Priority : std::uint8_t { kEmergency, kAlert, kCritical, kError, kWarning, kNotice, kInformational, kDebug };

@@ -72,6 +72,20 @@ std::optional<YamlError> check_text(std::string_view text) {
   return std::nullopt;
 }
 
+// Is the quoted scalar that begins at `at` closed?
+bool is_closed(std::string_view text, std::size_t at) {
+  const char quote = text[at];
+  for (std::size_t i = at + 1; i < text.size(); ++i) {
+    const bool doubled = quote == '\'' && text.substr(i, 2) == "''";
+    if (doubled || (quote == '"' && text[i] == '\\')) {
+      ++i;
+    } else if (text[i] == quote) {
+      return true;
+    }
+  }
+  return false;
+}
+
 class TreeBuilder final : public YAML::EventHandler {
  public:
   // Without `piece` the tree is kept.
@@ -87,10 +101,17 @@ class TreeBuilder final : public YAML::EventHandler {
     started_ = mark.pos;
   }
   void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { place(make(YamlNode::Kind::kNull, mark, anchor)); }
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    YamlNode& node = make(YamlNode::Kind::kNull, mark, anchor);
+    // Of a key without a value yaml-cpp names the place where it gave up, a line further down.
+    const bool is_value = !open_.empty() && open_.back()->kind == YamlNode::Kind::kMap && open_.back()->children.size() % 2 == 1;
+    if (is_value) node.offset = open_.back()->children.back()->offset;
+    place(node);
+  }
   void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, const std::string& value) override {
     YamlNode& node = make(YamlNode::Kind::kScalar, mark, anchor);
     node.scalar = value;
+    last_scalar_ = node.offset;
     place(node);
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
@@ -105,6 +126,12 @@ class TreeBuilder final : public YAML::EventHandler {
     check_keys(map);
     merge(map);
     close();
+  }
+
+  // yaml-cpp takes the end of the file for the closing quote: a file that was cut off would pass.
+  void check_end() const {
+    if (last_scalar_ >= text_.size() || (text_[last_scalar_] != '"' && text_[last_scalar_] != '\'')) return;
+    if (!is_closed(text_, last_scalar_)) throw Refusal({true, "not valid YAML: the quote is not closed", {}, last_scalar_});
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -236,8 +263,9 @@ class TreeBuilder final : public YAML::EventHandler {
   std::size_t base_;
   YamlTree& tree_;  // while pieces are handed out, what is still needed of the document
   const std::function<void(const YamlPiece&)>& piece_;
-  std::size_t counted_ = 0;     // nodes of the file
-  std::optional<int> started_;  // where the last document did
+  std::size_t counted_ = 0;      // nodes of the file
+  std::size_t last_scalar_ = 0;  // where it begins
+  std::optional<int> started_;   // where the last document did
   std::vector<YamlNode*> open_;
   std::unordered_map<YAML::anchor_t, YamlNode*> anchors_;
 };
@@ -265,6 +293,7 @@ std::optional<YamlError> build(const SourceFile& file, YamlTree& tree, const std
     TreeBuilder builder(file.text, base, tree, piece);
     while (parser.HandleNextDocument(builder)) {
     }
+    builder.check_end();
   } catch (const Refusal& refusal) {
     return refusal.error();
   } catch (const YAML::Exception& error) {

@@ -60,6 +60,9 @@ constexpr Row kRows[] = {
     {"a text", "---\nhello\n", "!ERR_YAML_VALIDATE"},
     {"an item that is a text", "- hello\n", "!ERR_YAML_VALIDATE"},
     {"broken YAML", "- a: [b\n", "!ERR_YAML_PARSE"},
+    {"a quote that is not closed", "- list: l\n  items: [a]\n- list: \"m \\\"\n", "!ERR_YAML_PARSE"},  // yaml-cpp takes it
+    {"a single one", "- list: l\n  items: [a]\n- list: 'it''s\n", "!ERR_YAML_PARSE"},
+    {"a file cut off in its last text", "- list: l\n  items:\n  - 'a", "!ERR_YAML_PARSE"},
     {"a comma after an item", "- list: l\n,\n", "!ERR_YAML_PARSE"},  // yaml-cpp finds empty documents there, for ever
     {"documents that end", "---\n...\n---\n...\n", ""},
     {"a key twice", "- list: a\n  items: []\n  items: []\n", "!ERR_YAML_VALIDATE"},
