@@ -85,7 +85,7 @@ Value evt_is_open_exec(const Extraction& x) {
 
 Value evt_is_open_create(const Extraction& x) {
   const Open* open = open_of(x);
-  const bool made = open != nullptr && is_open_family(x.event.type);
+  const bool made = open != nullptr && (is_open_family(x.event.type) || x.event.type == EventType::kCreat);
   // O_TMPFILE has no name that could have been there before.
   return Value(made && (open->file.created || (open->ret >= 0 && (open->flags & (O_TMPFILE & ~O_DIRECTORY)) != 0)));
 }
@@ -620,7 +620,7 @@ constexpr Field kFields[] = {
     {"evt.is_open_read", kBool, kNone, 0, kKernel, "open, openat, openat2 or open_by_handle_at with read access", GET(Value(opens_for(x, false)))},
     {"evt.is_open_write", kBool, kNone, 0, kKernel, "open, openat, openat2 or open_by_handle_at with write access; not creat", GET(Value(opens_for(x, true)))},
     {"evt.is_open_exec", kBool, kNone, 0, kKernel, "a file is created with an execute bit", evt_is_open_exec},
-    {"evt.is_open_create", kBool, kNone, 0, kKernel, "the open made the file", evt_is_open_create},
+    {"evt.is_open_create", kBool, kNone, 0, kKernel, "the open, or creat, made the file", evt_is_open_create},
     {"evt.is_io", kBool, kNone, 0, kKernel, "the call reads or writes an fd: sends", GET(Value(is_send(x)))},
     {"evt.is_io_read", kBool, kNone, 0, kKernel, "the call reads from an fd: none that is captured", GET(Value(false))},
     {"evt.is_io_write", kBool, kNone, 0, kKernel, "the call writes to an fd: sends", GET(Value(is_send(x)))},
