@@ -30,7 +30,7 @@ std::string in_quotes(std::string_view text) { return '"' + std::string(text) + 
 // Takes what the parser finds in one flat object. It does not say where: each token is sought behind the last one.
 class FlatObject {
  public:
-  explicit FlatObject(std::string_view text) : text_(text) {}
+  explicit FlatObject(std::string_view text) : text_(text) { members_.reserve(kMembers); }
 
   std::expected<std::vector<Member>, Flaw> read() {
     if (const std::size_t first = token(); first == text_.size() || text_[first] != '{')
@@ -76,7 +76,9 @@ class FlatObject {
   bool key(const std::string& name) {
     const std::size_t start = take_string();
     if (!bytes_) {
-      members_.push_back({name, start, {}});
+      Member& added = members_.emplace_back();
+      added.key = name;
+      added.offset = start;
       return true;
     }
     if (decoded_) return wrong("more than \"base64\" in a value", *bytes_, kFlat);
@@ -126,6 +128,8 @@ class FlatObject {
   }
 
  private:
+  static constexpr std::size_t kMembers = 24;  // an event seldom has more
+
   enum class Place : std::uint8_t { kBefore, kEvent, kList, kBehind };
   static constexpr std::string_view kBehind = "something behind the object";
   static constexpr std::string_view kOneALine = "one event a line";
@@ -137,8 +141,20 @@ class FlatObject {
   }
   bool not_base64(std::size_t offset) { return wrong("not base64", offset, "RFC 4648, with padding"); }
 
+  static bool is_between(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == ',' || c == ':'; }
+
+  bool is_escaped(std::size_t at) const {
+    const std::size_t before = at;
+    while (text_[at - 1] == '\\') --at;  // a string starts with a quote
+    return (before - at) % 2 != 0;
+  }
+
   // Where the next token starts.
-  std::size_t token() const { return std::min(text_.find_first_not_of(" \t\r\n,:", behind_), text_.size()); }
+  std::size_t token() const {
+    std::size_t at = behind_;
+    while (at < text_.size() && is_between(text_[at])) ++at;
+    return at;
+  }
   // Each goes behind the token and returns where it starts; the parser has found it to be a valid one.
   std::size_t take(std::size_t size) {
     const std::size_t start = token();
@@ -147,27 +163,28 @@ class FlatObject {
   }
   std::size_t take_string() {
     const std::size_t start = take(1);
-    while (text_[behind_] != '"') behind_ += text_[behind_] == '\\' ? 2 : 1;
-    ++behind_;
+    std::size_t end = text_.find('"', behind_);
+    while (is_escaped(end)) end = text_.find('"', end + 1);
+    behind_ = end + 1;
     return start;
   }
   std::size_t take_literal() {
-    const std::size_t start = token();
-    behind_ = std::min(text_.find_first_of(" \t\r\n,]}", start), text_.size());
+    const std::size_t start = take(0);
+    while (behind_ < text_.size() && !is_between(text_[behind_]) && text_[behind_] != ']' && text_[behind_] != '}') ++behind_;
     return start;
   }
 
-  bool literal(Given::Data data) {
+  template <class Data>
+  bool literal(Data data) {
     const std::size_t start = take_literal();
-    return bytes_ ? not_base64(start) : put(start, std::move(data));
+    return bytes_ ? not_base64(start) : put(start, data);
   }
-  bool put(std::size_t start, Given::Data data) {
+  template <class Data>
+  bool put(std::size_t start, Data&& data) {
     Given& value = members_.back().value;
-    if (place_ == Place::kList) {
-      std::get<Given::List>(value.data).push_back({std::move(data), start});
-    } else {
-      value = {std::move(data), start};
-    }
+    Given& to = place_ == Place::kList ? std::get<Given::List>(value.data).emplace_back() : value;
+    to.data = std::forward<Data>(data);
+    to.offset = start;
     return true;
   }
 
