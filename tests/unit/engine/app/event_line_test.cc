@@ -47,7 +47,7 @@ TEST(EventLine, Values) {
       {R"("proc.pid": 9223372036854775807)", "proc.pid", "9223372036854775807"},
       {R"("proc.nthreads": 18446744073709551615)", "proc.nthreads", "18446744073709551615"},
       {R"("user.uid": 4294967295)", "user.uid", "4294967295"},
-      {R"("evt.rawarg.domain": 255)", "evt.rawarg.domain", "255"},
+      {R"("evt.rawarg.queuepct": 255)", "evt.rawarg.queuepct", "255"},
       {R"("evt.arg.data": {"base64": "AEF+f//DqQ=="})", "evt.arg.data", ".A~...."},
       {R"("evt.rawarg.data": {"base64": "AEE="})", "evt.rawarg.data", std::string("\0A", 2)},
       {R"("evt.buffer": {"base64": "AEE="})", "evt.buffer", std::string("\0A", 2)},
@@ -95,7 +95,7 @@ TEST(EventLine, WrongValues) {
        R"(error 36: "proc.pid" lies between -9223372036854775808 and 9223372036854775807)"},
       {R"("user.uid": -1)", "", R"(error 36: "user.uid" lies between 0 and 4294967295)"},
       {R"("user.uid": 4294967296)", "", R"(error 36: "user.uid" lies between 0 and 4294967295)"},
-      {R"("evt.rawarg.domain": 256)", "", R"(error 45: "evt.rawarg.domain" lies between 0 and 255)"},
+      {R"("evt.rawarg.queuepct": 256)", "", R"(error 47: "evt.rawarg.queuepct" lies between 0 and 255)"},
       {R"("user.uid": 1e400)", "", "error 36: a number beyond 64 bits"},
       {R"("proc.fdusage": -18446744073709551616)", "", "error 40: a number beyond 64 bits"},
       {R"("user.uid": 18446744073709551616)", "", "error 36: a number beyond 64 bits"},
@@ -121,7 +121,7 @@ TEST(EventLine, WrongValues) {
       {R"("proc.name": {"base64": {}})", "", "error 48: not base64"},
       {R"("proc.name": {"base64": ["QQ=="]})", "", "error 48: not base64"},
       {R"("proc.aname": [["a"]])", "", "error 39: an array inside an array"},
-      {R"("proc.aname": ["\\", "a\"b,", {"base64": "QQ=="}, true])", "", R"(error 68: "proc.aname" is a string)"},
+      {R"("proc.aname": ["\\", "a\"b,", {"base64": "QQ=="}, true])", "", R"(error 74: "proc.aname" is a string)"},
   };
   for (const Row& row : rows) EXPECT_EQ(value_of(row.member, "proc.name"), row.text) << row.member;
 }

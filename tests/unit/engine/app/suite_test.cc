@@ -239,8 +239,8 @@ TEST_F(SuiteTest, MistakesHaveTheirPlace) {
               ElementsAre("4:23 unknown event type \"opennat\" | did you mean openat?"));
   EXPECT_THAT(errors("rules: []\ncases:\n  - name: a\n    event: {evt.type: open, proc.nthreads: \"5\", proc.name: {a: b}}\n    "
                      "alerts: []\n"),
-              ElementsAre("4:55 a map inside an event | fields lie side by side: {proc.name: cat}; bytes are {base64: …}",
-                          "4:39 \"proc.nthreads\" is a number | a whole number without quotes: 0, 1000"));
+              ElementsAre("4:60 a map inside an event | fields lie side by side: {proc.name: cat}; bytes are {base64: …}",
+                          "4:44 \"proc.nthreads\" is a number | a whole number without quotes: 0, 1000"));
   EXPECT_THAT(errors("rules: []\ncases:\n  - nam: a\n    event: {evt.type: open}\n"),
               ElementsAre("3:5 unknown key \"nam\" in a case | did you mean name?", "3:5 a case without a \"name\"",
                           "3:5 a case that expects nothing | write: alerts: [] if there should be none"));

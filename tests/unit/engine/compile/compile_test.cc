@@ -413,13 +413,5 @@ TEST(Compile, ErrorsOfOneRuleAndOfAllAreBounded) {
   EXPECT_EQ(text.find("more than 1000 errors", text.find("more than 1000 errors") + 1), std::string::npos);
 }
 
-// The error is the last of many remarks that skip-if-unknown-filter forgives: it must not be among those not shown.
-TEST(Compile, ForgivenProblemsHideNoError) {
-  std::string condition = "evt.type = open";
-  for (int i = 0; i < 100; ++i) condition += " or proc.nosuch" + std::to_string(i) + " = x";
-  std::string rule = test::one_rule(condition + " or proc.pid = abc") + "  skip-if-unknown-filter: true\n";
-  EXPECT_NE(test::diagnose_text(rule).find("error: \"abc\" is not a valid number"), std::string::npos);
-}
-
 }  // namespace
 }  // namespace shrike::compile

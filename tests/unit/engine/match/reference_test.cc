@@ -153,7 +153,7 @@ TEST(ReferenceRows, EventsWithoutType) {
            {"not evt.type = execve", true},
            {"not evt.type in (open, openat)", true},
            {"evt.type exists", false},
-           {"syscall.type = execve", false},
+           {"syscall.type exists", false},
            {"proc.name = x", true},
            {"proc.name = y", false},
            {"not evt.type = open and proc.name = x", true},
