@@ -5,8 +5,7 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <limits>
+#include <nlohmann/json.hpp>
 #include <span>
 #include <utility>
 
@@ -20,241 +19,192 @@ using event::Field;
 using event::FieldUse;
 using event::Type;
 using event::Value;
+using nlohmann::json;
 
 std::unexpected<Flaw> flaw(std::string message, std::size_t offset, std::string hint = {}) {
   return std::unexpected(Flaw{std::move(message), std::move(hint), offset});
 }
 
-std::string quoted(std::string_view text) { return '"' + std::string(text) + '"'; }
+std::string in_quotes(std::string_view text) { return '"' + std::string(text) + '"'; }
 
-void append_utf8(std::string& out, std::uint32_t c) {
-  const auto byte = [&](std::uint32_t bits) { out += static_cast<char>(bits); };
-  if (c < 0x80) return byte(c);
-  if (c < 0x800) {
-    byte(0xc0U | c >> 6U);
-  } else {
-    if (c < 0x10000) {
-      byte(0xe0U | c >> 12U);
-    } else {
-      byte(0xf0U | c >> 18U);
-      byte(0x80U | (c >> 12U & 0x3fU));
-    }
-    byte(0x80U | (c >> 6U & 0x3fU));
-  }
-  byte(0x80U | (c & 0x3fU));
-}
-
-// Reads one flat object. Nothing recurses: an array holds plain values.
-class JsonReader {
+// Takes what the parser finds in one flat object. It does not say where: each token is sought behind the last one.
+class FlatObject {
  public:
-  explicit JsonReader(std::string_view text) : text_(text) {}
+  explicit FlatObject(std::string_view text) : text_(text) { members_.reserve(kMembers); }
 
-  std::expected<std::vector<Member>, Flaw> object() {
-    std::vector<Member> members;
-    skip();
-    if (!take('{')) return wrong("an object", R"(one event a line: {"evt.type": "openat", "fd.name": "/etc/shadow"})");
-    skip();
-    if (!take('}')) {
-      do {
-        skip();
-        Member member;
-        member.offset = at_;
-        member.key = TRY(string());
-        skip();
-        if (!take(':')) return wrong("a colon behind the key");
-        skip();
-        member.value = TRY(value(kInObject));
-        members.push_back(std::move(member));
-        skip();
-      } while (take(','));
-      if (!take('}')) return wrong("a comma or the closing brace");
+  std::expected<std::vector<Member>, Flaw> read() {
+    if (const std::size_t first = token(); first == text_.size() || text_[first] != '{')
+      return flaw("not valid JSON: there should be an object", first,
+                  R"(one event a line: {"evt.type": "openat", "fd.name": "/etc/shadow"})");
+    if (!json::sax_parse(text_.begin(), text_.end(), this)) return std::unexpected(std::move(flaw_));
+    // The parser takes a zero byte for the end.
+    if (token() != text_.size()) return flaw(std::string(kBehind), token(), std::string(kOneALine));
+    TRY(check_keys());
+    return std::move(members_);
+  }
+
+  // --- what the parser calls; false ends it
+
+  bool null() { return literal(std::monostate{}); }
+  bool boolean(bool flag) { return literal(flag); }
+  bool number_integer(std::int64_t number) { return literal(number); }
+  bool number_unsigned(std::uint64_t number) { return literal(number); }
+  bool number_float(double number, const std::string& text) {
+    // An integer that is too large comes as a double.
+    return text.find_first_of(".eE") == std::string::npos ? wrong("a number beyond 64 bits", token()) : literal(number);
+  }
+  bool string(const std::string& text) {
+    const std::size_t start = take_string();
+    if (!bytes_) return put(start, text);
+    auto decoded = decode_base64(text);
+    if (!decoded) return not_base64(start);
+    decoded_ = Given::Bytes{*std::move(decoded)};
+    return true;
+  }
+  bool binary(const json::binary_t& /*bytes*/) { return false; }  // not in JSON
+
+  bool start_object(std::size_t /*members*/) {
+    const std::size_t start = take(1);
+    if (place_ == Place::kBefore) {
+      place_ = Place::kEvent;
+      return true;
     }
-    skip();
-    if (at_ != text_.size()) return flaw("something behind the object", at_, "one event a line");
-    TRY(check_keys(members));
-    return members;
+    if (bytes_) return not_base64(start);
+    bytes_ = start;
+    return true;
+  }
+  bool key(const std::string& name) {
+    const std::size_t start = take_string();
+    if (!bytes_) {
+      Member& added = members_.emplace_back();
+      added.key = name;
+      added.offset = start;
+      return true;
+    }
+    if (decoded_) return wrong("more than \"base64\" in a value", *bytes_, kFlat);
+    return name == "base64" || wrong("an object inside the event", start, kFlat);
+  }
+  bool end_object() {
+    take(1);
+    if (!bytes_) {
+      place_ = Place::kBehind;
+      return true;
+    }
+    const std::size_t start = *std::exchange(bytes_, std::nullopt);
+    if (!decoded_) return wrong("an object inside the event", start, kFlat);
+    return put(start, *std::exchange(decoded_, std::nullopt));
+  }
+  bool start_array(std::size_t /*items*/) {
+    const std::size_t start = take(1);
+    if (bytes_) return not_base64(start);
+    if (place_ == Place::kList)
+      return wrong("an array inside an array", start, "a field's values are strings, numbers and booleans");
+    place_ = Place::kList;
+    members_.back().value = {Given::List{}, start};
+    return true;
+  }
+  bool end_array() {
+    take(1);
+    place_ = Place::kEvent;
+    return true;
+  }
+
+  // `read` bytes, the last one being wrong.
+  bool parse_error(std::size_t read, const std::string& /*token*/, const json::exception& error) {
+    static constexpr int kNumberOverflow = 406;
+    if (error.id == kNumberOverflow) return wrong("a number beyond 64 bits", token());
+    const std::size_t end = std::min(read, text_.size());
+    for (std::size_t at = behind_; at < end;) {
+      const std::size_t size = lang::utf8_size(text_, at);
+      if (size == 0) return wrong("not valid UTF-8", at, R"(write bytes as {"base64": "…"})");
+      at += size;
+    }
+    if (place_ == Place::kBehind) return wrong(kBehind, token(), kOneALine);
+    // … syntax error while parsing value - invalid literal; last read: 'nux'
+    std::string_view what = error.what();
+    if (const std::size_t dash = what.find(" - "); dash != std::string_view::npos) what.remove_prefix(dash + 3);
+    what = what.substr(0, what.find("; last read: '"));
+    return wrong("not valid JSON: " + std::string(what), read > text_.size() ? text_.size() : read - 1);
   }
 
  private:
-  enum Depth : std::uint8_t { kInObject, kInArray };
+  static constexpr std::size_t kMembers = 24;  // an event seldom has more
 
-  void skip() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\r' || text_[at_] == '\n')) ++at_;
+  enum class Place : std::uint8_t { kBefore, kEvent, kList, kBehind };
+  static constexpr std::string_view kBehind = "something behind the object";
+  static constexpr std::string_view kOneALine = "one event a line";
+  static constexpr std::string_view kFlat = R"(fields lie side by side: {"proc.name": "cat"}; bytes are {"base64": "…"})";
+
+  bool wrong(std::string_view message, std::size_t offset, std::string_view hint = {}) {
+    flaw_ = {std::string(message), std::string(hint), offset};
+    return false;
   }
-  bool take(char c) {
-    if (at_ >= text_.size() || text_[at_] != c) return false;
-    ++at_;
+  bool not_base64(std::size_t offset) { return wrong("not base64", offset, "RFC 4648, with padding"); }
+
+  static bool is_between(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == ',' || c == ':'; }
+
+  bool is_escaped(std::size_t at) const {
+    const std::size_t before = at;
+    while (text_[at - 1] == '\\') --at;  // a string starts with a quote
+    return (before - at) % 2 != 0;
+  }
+
+  // Where the next token starts.
+  std::size_t token() const {
+    std::size_t at = behind_;
+    while (at < text_.size() && is_between(text_[at])) ++at;
+    return at;
+  }
+  // Each goes behind the token and returns where it starts; the parser has found it to be a valid one.
+  std::size_t take(std::size_t size) {
+    const std::size_t start = token();
+    behind_ = start + size;
+    return start;
+  }
+  std::size_t take_string() {
+    const std::size_t start = take(1);
+    std::size_t end = text_.find('"', behind_);
+    while (is_escaped(end)) end = text_.find('"', end + 1);
+    behind_ = end + 1;
+    return start;
+  }
+  std::size_t take_literal() {
+    const std::size_t start = take(0);
+    while (behind_ < text_.size() && !is_between(text_[behind_]) && text_[behind_] != ']' && text_[behind_] != '}') ++behind_;
+    return start;
+  }
+
+  template <class Data>
+  bool literal(Data data) {
+    const std::size_t start = take_literal();
+    return bytes_ ? not_base64(start) : put(start, data);
+  }
+  template <class Data>
+  bool put(std::size_t start, Data&& data) {
+    Given& value = members_.back().value;
+    Given& to = place_ == Place::kList ? std::get<Given::List>(value.data).emplace_back() : value;
+    to.data = std::forward<Data>(data);
+    to.offset = start;
     return true;
   }
-  bool take(std::string_view word) {
-    if (!text_.substr(at_).starts_with(word)) return false;
-    at_ += word.size();
-    return true;
-  }
 
-  std::unexpected<Flaw> wrong(std::string_view expected, std::string hint = {}) const {
-    if (at_ >= text_.size())
-      return flaw("not valid JSON: it ends where there should be " + std::string(expected), at_, std::move(hint));
-    return flaw("not valid JSON: there should be " + std::string(expected), at_, std::move(hint));
-  }
-
-  static std::expected<void, Flaw> check_keys(const std::vector<Member>& members) {
+  std::expected<void, Flaw> check_keys() const {
     std::vector<const Member*> sorted;
-    sorted.reserve(members.size());
-    for (const Member& member : members) sorted.push_back(&member);
+    sorted.reserve(members_.size());
+    for (const Member& member : members_) sorted.push_back(&member);
     std::ranges::sort(sorted, {}, [](const Member* m) { return std::pair(std::string_view(m->key), m->offset); });
     const auto twice = std::ranges::adjacent_find(sorted, {}, &Member::key);
     if (twice == sorted.end()) return {};
-    return flaw("key " + quoted((*twice)->key) + " stands twice", (*std::next(twice))->offset, "keep one of the two");
-  }
-
-  std::expected<Given, Flaw> value(Depth depth) {
-    Given given;
-    given.offset = at_;
-    const char c = at_ < text_.size() ? text_[at_] : '\0';
-    if (c == '"') {
-      given.data = TRY(string());
-    } else if (c == '[' && depth == kInObject) {
-      given.data = TRY(array());
-    } else if (c == '{') {
-      given.data = TRY(bytes());
-    } else if (c == '[') {
-      return flaw("an array inside an array", at_, "a field's values are strings, numbers and booleans");
-    } else if (c == '-' || (c >= '0' && c <= '9')) {
-      TRY(number(given));
-    } else if (take("true")) {
-      given.data = true;
-    } else if (take("false")) {
-      given.data = false;
-    } else if (!take("null")) {
-      return wrong("a value");
-    }
-    return given;
-  }
-
-  std::expected<Given::List, Flaw> array() {
-    Given::List items;
-    take('[');
-    skip();
-    if (take(']')) return items;
-    do {
-      skip();
-      items.push_back(TRY(value(kInArray)));
-      skip();
-    } while (take(','));
-    if (!take(']')) return wrong("a comma or the closing bracket");
-    return items;
-  }
-
-  std::expected<Given::Bytes, Flaw> bytes() {
-    static constexpr std::string_view kHint = R"(fields lie side by side: {"proc.name": "cat"}; bytes are {"base64": "…"})";
-    const std::size_t start = at_;
-    take('{');
-    skip();
-    const std::size_t key = at_;
-    if (TRY(string()) != "base64") return flaw("an object inside the event", key, std::string(kHint));
-    skip();
-    if (!take(':')) return wrong("a colon behind the key");
-    skip();
-    const std::size_t text = at_;
-    auto decoded = decode_base64(TRY(string()));
-    if (!decoded) return flaw("not base64", text, "RFC 4648, with padding");
-    skip();
-    if (!take('}')) return flaw("more than \"base64\" in a value", start, std::string(kHint));
-    return Given::Bytes{*std::move(decoded)};
-  }
-
-  std::expected<void, Flaw> number(Given& given) {
-    const std::size_t start = at_;
-    const auto digits = [&] {
-      const std::size_t first = at_;
-      while (at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9') ++at_;
-      return at_ - first;
-    };
-    const bool negative = take('-');
-    const bool zero = at_ < text_.size() && text_[at_] == '0';
-    const std::size_t whole = digits();
-    if (whole == 0 || (zero && whole > 1)) return flaw("not valid JSON: not a number", start, "decimal, without leading zeros");
-    bool fraction = false;
-    if (take('.')) {
-      fraction = true;
-      if (digits() == 0) return wrong("a digit");
-    }
-    if (take('e') || take('E')) {
-      fraction = true;
-      if (!take('+')) take('-');
-      if (digits() == 0) return wrong("a digit");
-    }
-    const char* first = text_.data() + start;
-    const char* last = text_.data() + at_;
-    const auto read = [&](auto number) {
-      const bool fits = std::from_chars(first, last, number).ec == std::errc();
-      if (fits) given.data = number;
-      return fits;
-    };
-    const bool fits = fraction ? read(double{}) : negative ? read(std::int64_t{}) : read(std::uint64_t{});
-    if (!fits) return flaw("a number beyond 64 bits", start);
-    return {};
-  }
-
-  std::expected<std::uint32_t, Flaw> four_hex() {
-    std::uint32_t unit = 0;
-    if (text_.size() - at_ < 4) return wrong("four hexadecimal digits");
-    const auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + at_ + 4, unit, 16);
-    if (error != std::errc() || end != text_.data() + at_ + 4) return wrong("four hexadecimal digits");
-    at_ += 4;
-    return unit;
-  }
-
-  std::expected<void, Flaw> escape(std::string& out) {
-    const std::size_t start = at_ - 1;
-    static constexpr std::string_view kLetters = "\"\\/bfnrt";
-    static constexpr std::string_view kMeanings = "\"\\/\b\f\n\r\t";
-    if (at_ < text_.size()) {
-      if (const std::size_t letter = kLetters.find(text_[at_]); letter != std::string_view::npos) {
-        out += kMeanings[letter];
-        ++at_;
-        return {};
-      }
-    }
-    if (!take('u')) return flaw("not valid JSON: no such escape", start, R"(\" \\ \/ \b \f \n \r \t \u0000)");
-    std::uint32_t c = TRY(four_hex());
-    if (c >= 0xd800 && c < 0xdc00 && take("\\u")) {
-      const std::uint32_t low = TRY(four_hex());
-      if (low < 0xdc00 || low > 0xdfff) return flaw("not valid JSON: half a surrogate pair", start);
-      c = 0x10000 + ((c - 0xd800) << 10U) + (low - 0xdc00);
-    }
-    if (c >= 0xd800 && c < 0xe000) return flaw("not valid JSON: half a surrogate pair", start);
-    append_utf8(out, c);
-    return {};
-  }
-
-  std::expected<std::string, Flaw> string() {
-    if (!take('"')) return wrong("a string");
-    std::string out;
-    while (at_ < text_.size()) {
-      const char c = text_[at_];
-      if (c == '"') {
-        ++at_;
-        return out;
-      }
-      if (static_cast<unsigned char>(c) < 0x20)
-        return flaw("not valid JSON: a control character in a string", at_, R"(write \n, \t, \u0001)");
-      if (c == '\\') {
-        ++at_;
-        TRY(escape(out));
-        continue;
-      }
-      const std::size_t size = lang::utf8_size(text_, at_);
-      if (size == 0) return flaw("not valid UTF-8", at_, R"(write bytes as {"base64": "…"})");
-      out.append(text_, at_, size);
-      at_ += size;
-    }
-    return wrong("the closing quote");
+    return flaw("key " + in_quotes((*twice)->key) + " stands twice", (*std::next(twice))->offset, "keep one of the two");
   }
 
   std::string_view text_;
-  std::size_t at_ = 0;
+  std::size_t behind_ = 0;  // the last token
+  Place place_ = Place::kBefore;
+  std::optional<std::size_t> bytes_;     // inside {"base64": …}: where that starts
+  std::optional<Given::Bytes> decoded_;  // what it held
+  std::vector<Member> members_;
+  Flaw flaw_;
 };
 
 // --- types
@@ -271,9 +221,8 @@ std::string_view article(Type type) {
     case Type::kTime:
     case Type::kDuration:
     case Type::kDouble:
-      return "a number";
     case Type::kPort:
-      return "a port";
+      return "a number";
     case Type::kBool:
       return "a boolean";
     case Type::kIp:
@@ -291,11 +240,10 @@ std::string_view example(Type type) {
     case Type::kUint:
     case Type::kTime:
     case Type::kDuration:
+    case Type::kPort:
       return "a whole number without quotes: 0, 1000";
     case Type::kDouble:
       return "a number without quotes: 0.5, 12";
-    case Type::kPort:
-      return "0 to 65535, without quotes";
     case Type::kBool:
       return "true or false, without quotes";
     case Type::kIp:
@@ -307,7 +255,7 @@ std::string_view example(Type type) {
 }
 
 std::unexpected<Flaw> wrong_type(const FieldUse& use, const Given& given) {
-  return flaw(quoted(use.text()) + " is " + std::string(article(use.field->type)), given.offset,
+  return flaw(in_quotes(use.text()) + " is " + std::string(article(use.field->type)), given.offset,
               std::string(example(use.field->type)));
 }
 
@@ -330,19 +278,22 @@ std::expected<Value, Flaw> typed(const FieldUse& use, const Given& given) {
   const auto* text = std::get_if<std::string>(&given.data);
   switch (use.field->type) {
     case Type::kInt:
-      if (signed_number != nullptr) return Value(*signed_number);
-      if (unsigned_number == nullptr) break;
-      if (*unsigned_number > std::uint64_t{std::numeric_limits<std::int64_t>::max()})
-        return flaw(quoted(use.text()) + " is a signed number: at most 9223372036854775807", given.offset);
-      return Value(static_cast<std::int64_t>(*unsigned_number));
     case Type::kUint:
     case Type::kTime:
     case Type::kDuration:
-      if (unsigned_number != nullptr) return Value(*unsigned_number);
+    case Type::kPort: {
+      const Field& field = *use.field;
+      const auto checked = [&](auto number) -> std::expected<Value, Flaw> {
+        if (std::cmp_less(number, field.min()) || std::cmp_greater(number, field.max()))
+          return flaw(
+              in_quotes(use.text()) + " lies between " + std::to_string(field.min()) + " and " + std::to_string(field.max()),
+              given.offset);
+        return field.type == Type::kInt ? Value(static_cast<std::int64_t>(number)) : Value(static_cast<std::uint64_t>(number));
+      };
+      if (signed_number != nullptr) return checked(*signed_number);
+      if (unsigned_number != nullptr) return checked(*unsigned_number);
       break;
-    case Type::kPort:
-      if (unsigned_number != nullptr && *unsigned_number <= 0xffff) return Value(*unsigned_number);
-      break;
+    }
     case Type::kBool:
       if (const auto* flag = std::get_if<bool>(&given.data)) return Value(*flag);
       break;
@@ -350,7 +301,7 @@ std::expected<Value, Flaw> typed(const FieldUse& use, const Given& given) {
     case Type::kNet:
       if (text == nullptr) break;
       if (const auto address = parse_address(*text)) return Value(*address);
-      return flaw(quoted(*text) + " is no address", given.offset, std::string(example(use.field->type)));
+      return flaw(in_quotes(*text) + " is no address", given.offset, std::string(example(use.field->type)));
     case Type::kDouble:
       if (const auto* number = std::get_if<double>(&given.data)) return Value(*number);
       if (unsigned_number != nullptr) return Value(static_cast<double>(*unsigned_number));
@@ -374,7 +325,7 @@ std::expected<void, Flaw> set(event::RecordedEvent& event, const FieldUse& use, 
   const auto* list = std::get_if<Given::List>(&given.data);
   if (!is_list(use)) {
     if (list != nullptr)
-      return flaw(quoted(use.text()) + " has one value, no array", given.offset, std::string(example(use.field->type)));
+      return flaw(in_quotes(use.text()) + " has one value, no array", given.offset, std::string(example(use.field->type)));
     event.set(use, TRY(typed(use, given)));
     return {};
   }
@@ -394,6 +345,7 @@ std::string near_field(std::string_view name) {
 }
 
 std::expected<void, Flaw> set_type(event::RecordedEvent& event, const Given& given) {
+  if (std::holds_alternative<std::monostate>(given.data)) return {};
   const auto* name = std::get_if<std::string>(&given.data);
   if (name == nullptr) return flaw("\"evt.type\" is a string", given.offset, "the name of a system call: \"openat\"");
   const auto type = event::find_event_type(*name);
@@ -401,7 +353,7 @@ std::expected<void, Flaw> set_type(event::RecordedEvent& event, const Given& giv
     std::vector<std::string_view> names;
     for (const event::EventTypeInfo& info : event::event_types()) names.push_back(info.name);
     const std::string_view near = lang::nearest(*name, names);
-    return flaw("unknown event type " + quoted(*name), given.offset,
+    return flaw("unknown event type " + in_quotes(*name), given.offset,
                 near.empty() ? "" : "did you mean " + std::string(near) + "?");
   }
   event.set_type(*type);
@@ -410,7 +362,7 @@ std::expected<void, Flaw> set_type(event::RecordedEvent& event, const Given& giv
 
 std::expected<std::uint64_t, Flaw> natural(std::string_view key, const Given& given, std::string hint) {
   const auto* number = std::get_if<std::uint64_t>(&given.data);
-  if (number == nullptr) return flaw(quoted(key) + " is a number", given.offset, std::move(hint));
+  if (number == nullptr) return flaw(in_quotes(key) + " is a number", given.offset, std::move(hint));
   return *number;
 }
 
@@ -442,7 +394,7 @@ std::optional<std::string> decode_base64(std::string_view text) {
   return out;
 }
 
-std::expected<std::vector<Member>, Flaw> parse_flat_json(std::string_view line) { return JsonReader(line).object(); }
+std::expected<std::vector<Member>, Flaw> parse_flat_json(std::string_view line) { return FlatObject(line).read(); }
 
 std::expected<FieldUse, Flaw> field_of_key(std::string_view key, std::size_t offset) {
   std::string_view name = key;
@@ -457,11 +409,9 @@ std::expected<FieldUse, Flaw> field_of_key(std::string_view key, std::size_t off
 }
 
 std::expected<void, Flaw> fill(event::RecordedEvent& event, const std::vector<Member>& members) {
-  bool has_type = false;
   for (const auto& [key, offset, value] : members) {
     if (key == "evt.type") {
       TRY(set_type(event, value));
-      has_type = true;
     } else if (std::holds_alternative<std::monostate>(value.data)) {
       TRY(field_of_key(key, offset));
     } else if (key == "evt.time") {
@@ -470,11 +420,10 @@ std::expected<void, Flaw> fill(event::RecordedEvent& event, const std::vector<Me
       event.set_number(TRY(natural(key, value, "")));
     } else {
       const FieldUse use = TRY(field_of_key(key, offset));
-      if (event.has(use)) return flaw(quoted(key) + " stands there in another spelling", offset, "keep one of the two");
+      if (event.has(use)) return flaw(in_quotes(key) + " stands there in another spelling", offset, "keep one of the two");
       TRY(set(event, use, value));
     }
   }
-  if (!has_type) return flaw("an event without \"evt.type\"", 0, R"(rules are asked by it: {"evt.type": "openat", …})");
   return {};
 }
 

@@ -31,7 +31,8 @@ struct Given {
     std::string text;
   };
   using List = std::vector<Given>;
-  std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Bytes, List> data;
+  using Data = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Bytes, List>;
+  Data data;
   std::size_t offset = 0;  // where it starts
 };
 
@@ -48,8 +49,8 @@ std::expected<std::vector<Member>, Flaw> parse_flat_json(std::string_view line);
 // The bytes of standard base64, padded; nothing if it is none.
 std::optional<std::string> decode_base64(std::string_view text);
 
-// Fills `event` with the members; errors name the member at fault. `evt.type` is needed and must be a known one; `evt.time` is a
-// number, epoch ns; a null leaves its field absent.
+// Fills `event` with the members; errors name the member at fault. `evt.type` must be a known one, if it is there; `evt.time` is
+// a number, epoch ns; a null leaves its field absent.
 std::expected<void, Flaw> fill(event::RecordedEvent& event, const std::vector<Member>& members);
 
 // The field of a key as rules spell it: `evt.arg.flags`, `proc.aname[2]`, `proc.env[HOME]`.

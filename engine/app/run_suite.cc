@@ -159,7 +159,7 @@ void SuiteRunner::explain(const std::string& name, const SuiteCase& one, CaseRes
     event::RecordedEvent event;
     if (!fill(event, members)) continue;
     const event::EventType type = event.event().type;
-    if (!rule->events.test(event::index(type)))
+    if (type != event::EventType::kNone && !rule->events.test(event::index(type)))
       note(quoted(name) + " is not asked about " + std::string(event::name(type)) + " events");
   }
 }

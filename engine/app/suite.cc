@@ -166,8 +166,7 @@ class Reader {
     event::RecordedEvent scratch;
     if (auto filled = fill(scratch, members); !filled) {
       Flaw& flaw = filled.error();
-      // Of what is missing: where the event begins.
-      error(flaw.offset == 0 ? node.offset : flaw.offset, std::move(flaw.message), std::move(flaw.hint));
+      error(flaw.offset, std::move(flaw.message), std::move(flaw.hint));
     }
   }
 

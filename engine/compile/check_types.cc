@@ -63,7 +63,7 @@ bool is_within(const TypedOperand& operand) {
 // Does the operator exist for the type?
 bool supports(const TypedOperand& operand, Operator op) {
   const Type type = operand.type;
-  if (is_within(operand)) return op == Operator::kEqual;
+  if (is_within(operand)) return op == Operator::kEqual || op == Operator::kExists;
   if (operand.list) return op == Operator::kExists || op == Operator::kIn || op == Operator::kIntersects;
   if (type == Type::kOpaque) return op == Operator::kExists;
   if (op == Operator::kExists || op == Operator::kEqual || op == Operator::kNotEqual || op == Operator::kIn ||

@@ -107,6 +107,9 @@ Value evt_arg(const Extraction& x) {
   return shown.empty() ? Value("<NA>") : Value(shown);
 }
 
+// Of files' events without a type (kNone) absent.
+Value type_name(const Extraction& x) { return x.event.type == EventType::kNone ? Value() : Value(name(x.event.type)); }
+
 // How far the event is from the time in brackets, in ms, rounded up.
 Value evt_around(const Extraction& x) {
   const std::uint64_t at = *x.argument.index;
@@ -573,8 +576,8 @@ constexpr std::uint8_t kEnds = kBothEnds | kCondition;
 constexpr Field kFields[] = {
     // events
     {"evt.num", kUint, kNone, 0, kEngine, "running number of the event, from 1", GET(natural(x.event.number))},
-    {"evt.type", kString, kNone, 0, kKernel, "name of the system call", GET(name(x.event.type))},
-    {"syscall.type", kString, kNone, 0, kKernel, "as evt.type", GET(name(x.event.type))},
+    {"evt.type", kString, kNone, 0, kKernel, "name of the system call", type_name},
+    {"syscall.type", kString, kNone, 0, kKernel, "as evt.type", type_name},
     {"evt.type.is", kUint, kEventType, 0, kKernel, "1 if the event is of the type behind the last dot, else 0", GET(natural(x.argument.index == index(x.event.type) ? 1 : 0)), 32},
     {"evt.dir", kString, kNone, kDeprecated, kEngine, "always <", GET("<")},
     {"evt.category", kString, kNone, 0, kKernel, "process, file, net, ipc, or unknown", evt_category},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/event/field.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -194,6 +195,12 @@ Result<FieldUse> resolve_field(std::string_view name, const std::optional<std::s
   return use;
 }
 
+std::string dotted(std::string_view bytes) {
+  std::string text(bytes);
+  std::ranges::replace_if(text, [](char c) { return c < ' ' || c > '~'; }, '.');
+  return text;
+}
+
 std::string field_text(const FieldUse& use, const Value& value) {
   const Field& field = *use.field;
   const auto* number = std::get_if<std::uint64_t>(&value.data);
@@ -208,13 +215,7 @@ std::string field_text(const FieldUse& use, const Value& value) {
     std::snprintf(text.data(), text.size(), "%09lu", static_cast<unsigned long>(bits));
     return text.data();
   }
-  if (field.type == kBuffer) {
-    std::string shown = to_text(value);
-    for (char& c : shown) {
-      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '.';
-    }
-    return shown;
-  }
+  if (field.type == kBuffer) return dotted(to_text(value));
   if (const auto* list = std::get_if<ValueList>(&value.data); list != nullptr && field.has(kList)) {
     std::string all = "(";
     for (const Value& item : *list) all += (all.size() == 1 ? "" : ",") + to_text(item);

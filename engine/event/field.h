@@ -68,7 +68,7 @@ enum FieldFlag : std::uint8_t {
   kBothEnds = 1U << 4U,     // as kExistential, but != needs both to differ (fd.ip, fd.net, fd.port)
   kDeprecated = 1U << 5U,
   kList = 1U << 6U,    // its value is a list, compared as a whole: `in` wants every item, `intersects` one (fd.types)
-  kWithin = 1U << 7U,  // `=` is its only operator and holds up to the constant (evt.around)
+  kWithin = 1U << 7U,  // `=` is its only operator besides `exists` and holds up to the constant (evt.around)
 };
 
 // Does `shrike fields` list it?
@@ -141,6 +141,9 @@ inline Value extract(const FieldUse& use, const Event& event, const Context& con
   }
   return use.field->get == nullptr ? Value() : use.field->get({event, context, arena, use.argument});
 }
+
+// Bytes as text: those that are no printable ASCII as dots.
+std::string dotted(std::string_view bytes);
 
 // Text as an alert prints it: values of some fields have a spelling of their own (IP sets, times, buffers).
 std::string field_text(const FieldUse& use, const Value& value);

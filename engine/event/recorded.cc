@@ -14,6 +14,11 @@ bool same(const Argument& a, const Argument& b) {
 
 bool is_exec(EventType type) { return type == EventType::kExecve || type == EventType::kExecveat; }
 
+// A parameter of bytes as text: evt.arg.data. Conditions too see it with dots.
+bool is_bytes(const FieldUse& use) {
+  return use.field->argument == ArgumentKind::kParameter && find_param(use.argument.text) == ParamKind::kBytes;
+}
+
 // `of` and what stands in it: one value, or the items of a list; each once.
 void collect(const Value* of, std::vector<Value>& into) {
   const auto add = [&](const Value& value) {
@@ -49,7 +54,9 @@ Value RecordedEvent::copy(const Value& value) {
 }
 
 void RecordedEvent::set(const FieldUse& use, const Value& value) {
-  const Value& kept = entries_.emplace_back(use.field, use.argument, copy(value)).value;
+  Value& kept = entries_.emplace_back(use.field, use.argument, copy(value)).value;
+  if (const auto* bytes = std::get_if<std::string_view>(&kept.data); bytes != nullptr && is_bytes(use))
+    kept = texts_.concat(dotted(*bytes));
   if (use.field->name != "fd.names") return;
   std::vector<Value> names;
   collect(&kept, names);

@@ -26,7 +26,7 @@ class RecordedEvent {
   void set_number(std::uint64_t number) { number_ = number; }
 
   // The field's value, of the field's type; texts and lists are copied. Of fields without index that may have several values
-  // (kExistential, kBothEnds) it is a list.
+  // (kExistential, kBothEnds) it is a list. Parameters of bytes (evt.arg.data) become dotted(), as their texts are.
   void set(const FieldUse& use, const Value& value);
   bool has(const FieldUse& use) const { return find(*use.field, use.argument) != nullptr; }
 

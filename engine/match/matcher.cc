@@ -41,6 +41,13 @@ Matcher::Matcher(const program::Program& program, const event::Context& context)
 
 std::span<const std::uint32_t> Matcher::match(const event::Event& event, Matching matching) {
   look_at(event);
+  if (event.type == event::EventType::kNone) [[unlikely]] {
+    for (const std::uint32_t rule : program_.by_event[event::index(event.type)]) {
+      if (matching == Matching::kFirst && !fired_.empty()) break;
+      if (holds(program_.rules[rule].root)) fired_.push_back(rule);
+    }
+    return fired_;
+  }
   const std::uint32_t at = index_.first_step(event.type);
   if (at == RuleIndex::kNone) return fired_;
   const auto seen = fingerprint(event);

@@ -208,7 +208,7 @@ RuleIndex::RuleIndex(const program::Program& program) : program_(program), first
   };
   std::vector<Group> groups;
   std::unordered_multimap<std::uint64_t, std::size_t> known;
-  for (std::size_t t = 0; t < program.by_event.size(); ++t) {
+  for (std::size_t t = 1; t < program.by_event.size(); ++t) {  // Matcher asks rules of events without a type one by one
     const std::vector<std::uint32_t>& rules = program.by_event[t];
     if (rules.empty()) continue;
     const auto type = static_cast<EventType>(t);

@@ -60,6 +60,7 @@ void Program::index_rules() {
   by_event.assign(event::event_types().size(), {});
   for (std::uint32_t r = 0; r < rules.size(); ++r) {
     if (!is_asked(rules[r])) continue;
+    by_event[event::index(event::EventType::kNone)].push_back(r);
     for (std::size_t type = 1; type < by_event.size(); ++type) {
       if (rules[r].events.test(type)) by_event[type].push_back(r);
     }

@@ -86,7 +86,8 @@ struct Program {
   std::vector<std::uint32_t> children;
   std::vector<Rule> rules;  // in order of first definition; disabled and inactive ones too
   std::vector<std::vector<std::uint32_t>>
-      by_event;  // event type → rules to ask, in order; only enabled ones that are not inactive, nor decided in the kernel
+      by_event;  // event type → rules to ask, in order; only enabled ones that are not inactive, nor decided in the kernel; of
+                 // events without a type (kNone; files have them) all of these
 
   // Rebuilds by_event from the rules.
   void index_rules();

@@ -67,17 +67,17 @@ class Cli(unittest.TestCase):
     def test_an_alert_is_what_the_daemon_would_print(self):
         rules = [rule(condition="evt.type = openat and fd.name = /etc/shadow", output="%proc.name read %fd.name (uid=%user.uid dev=%fd.dev %proc.aname)",
                       tags=["b", "a"])]
-        events = [{"evt.type": "openat", "evt.time": TIME, "fd.name": "/etc/shadow", "proc.name": "cat\n", "user.uid": 2**64 - 1, "fd.dev": 2049,
+        events = [{"evt.type": "openat", "evt.time": TIME, "fd.name": "/etc/shadow", "proc.name": "cat\n", "user.uid": 2**32 - 1, "fd.dev": 2049,
                    "proc.aname": ["bash", "sshd"], "container.id": "c1"}]
         [alert] = self.alerts(rules, events)
         self.assertRegex(alert.pop("id"), "^018bcfe5-6800-7[0-9a-f]{3}-")
         suggested = " container_id=c1 container_name=<NA> container_image_repository=<NA> container_image_tag=<NA> k8s_pod_name=<NA> k8s_ns_name=<NA>"
-        output = "22:13:20.000000001: Warning cat\n read /etc/shadow (uid=18446744073709551615 dev=801 bash sshd)" + suggested
+        output = "22:13:20.000000001: Warning cat\n read /etc/shadow (uid=4294967295 dev=801 bash sshd)" + suggested
         self.assertEqual(alert, {
             "hostname": "n1", "output": output, "priority": "Warning", "rule": "R", "source": "syscall", "tags": ["a", "b"],
             "time": "2023-11-14T22:13:20.000000001Z", "verdict": "alert",
             "output_fields": {**dict.fromkeys(SUGGESTED), "container.id": "c1", "evt.time": TIME, "fd.dev": "801", "fd.name": "/etc/shadow",
-                              "proc.aname": "bash sshd", "proc.name": "cat\n", "user.uid": 2**64 - 1}})
+                              "proc.aname": "bash sshd", "proc.name": "cat\n", "user.uid": 2**32 - 1}})
         self.assertEqual(list(alert), sorted(alert), "keys in alphabetical order")
         self.assertEqual(list(alert["output_fields"]), sorted(alert["output_fields"]))
         done = self.replay(rules, events)
@@ -99,6 +99,8 @@ class Cli(unittest.TestCase):
                  {"fd.types": ["file", "ipv4"], "proc.fdusage": 0.5}),
                 ("%evt.rawtime.ns", {"evt.rawtime.ns": 7}, "000000007", {"evt.rawtime.ns": "000000007"}),
                 ("%join(\":\",(toupper(proc.name),fd.name))", {"proc.name": "a", "fd.name": "b"}, "A:b", {"proc.name": "a", "fd.name": "b"}),
+                ("%proc.nthreads", {"proc.nthreads": 2**64 - 1}, str(2**64 - 1), {"proc.nthreads": 2**64 - 1}),
+                ("%evt.arg.data", {"evt.arg.data": "a\u00e9\n"}, "a...", {"evt.arg.data": "a..."}),
                 ("%evt.failed %proc.pid", {"evt.failed": True, "proc.pid": -1}, "true -1", {"evt.failed": True, "proc.pid": -1})):
             with self.subTest(template):
                 alert, line = self.configured("append_output: []", [rule(output=template)], [{"evt.type": "openat", **event}])
@@ -115,6 +117,13 @@ class Cli(unittest.TestCase):
         self.assertEqual([alert["rule"] for alert in self.alerts(rules, events)], ["A"])
         self.assertEqual([alert["rule"] for alert in self.alerts(rules, events, "--matching", "all")], ["A", "B"])
         self.assertEqual([alert["rule"] for alert in self.alerts(rules, events, "--config", self.file("c.yaml", "rule_matching: all"))], ["A", "B"])
+
+    def test_an_event_without_a_type(self):
+        rules = [rule("Typed"), rule("Other", "evt.type != openat"), rule("Not", "not evt.type in (openat, open)"), rule("Any", "proc.name = x"),
+                 rule("Off", "proc.name = x", enabled=False)]
+        alerts = self.alerts(rules, [{"proc.name": "x"}, {"evt.type": None}], "--matching", "all")
+        self.assertEqual([alert["rule"] for alert in alerts], ["Not", "Any", "Not"])
+        self.assertEqual([alert["rule"] for alert in self.alerts(rules, [{"proc.name": "x"}])], ["Not"])
 
     def test_block_and_kill_rules_alert(self):
         rules = [rule(action, "evt.type in (execve, execveat) and proc.exepath = /tmp/x", action=action) for action in ("block", "kill")]
@@ -196,7 +205,7 @@ class Cli(unittest.TestCase):
 
     def test_buffers(self):
         rules = [rule(output="%evt.buffer")]
-        for content, dots, base64 in (("GET\n\x01", "GET..", "R0VUCgE="), ("ab", "ab", "YWI="), ("abc", "abc", "YWJj")):
+        for content, dots, base64 in (("GET\n\x01", "GET..", "R0VUCgE="), ("ab", "ab", "YWI="), ("abc", "abc", "YWJj"), ({"base64": "w6l+fw=="}, "..~.", "w6l+fw==")):
             events = [{"evt.type": "openat", "evt.buffer": content}]
             alert, _ = self.configured("append_output: []", rules, events)
             self.assertEqual(alert["output_fields"]["evt.buffer"], dots)

@@ -19,7 +19,7 @@ constexpr const char* kRules = R"(
 - rule: Reads
   desc: d
   condition: evt.type in (open, openat) and fd.name startswith /etc/
-  output: read %fd.name user=%user.uid flag=%evt.failed names=%fd.names c=%container.name
+  output: read %fd.name threads=%proc.nthreads flag=%evt.failed names=%fd.names c=%container.name
   priority: NOTICE
 - rule: Reads shadow
   desc: d
@@ -55,6 +55,11 @@ constexpr const char* kRules = R"(
   desc: d
   condition: evt.type = execve and proc.exepath startswith /tmp/
   output: starts
+  priority: WARNING
+- rule: Typeless
+  desc: d
+  condition: not evt.type in (open, openat, execve) and proc.exe = x
+  output: typeless %evt.type %proc.exe
   priority: WARNING
 )";
 
@@ -103,10 +108,10 @@ class SuiteTest : public testing::Test {
 TEST_F(SuiteTest, WhatFitsPasses) {
   const auto results = run(R"(
   - name: typed values
-    event: {evt.type: openat, fd.name: /etc/a, user.uid: 18446744073709551615, evt.failed: false, fd.names: [/b, /c]}
+    event: {evt.type: openat, fd.name: /etc/a, proc.nthreads: 18446744073709551615, evt.failed: false, fd.names: [/b, /c]}
     alerts:
       - rule: Reads
-        output_fields: {fd.name: /etc/a, user.uid: 18446744073709551615, evt.failed: false, fd.names: [/b, /c], container.name: null}
+        output_fields: {fd.name: /etc/a, proc.nthreads: 18446744073709551615, evt.failed: false, fd.names: [/b, /c], container.name: null}
   - name: two events, in any order
     events:
       - {evt.type: openat, evt.time: 5, fd.name: /etc/a}
@@ -121,16 +126,19 @@ TEST_F(SuiteTest, WhatFitsPasses) {
   - name: quotes make text
     event: {evt.type: openat, fd.name: "/etc/1", proc.name: 5, proc.exe: "true"}
     alerts: [{rule: Reads}]
+  - name: without a type
+    events: [{fd.name: /etc/a}, {evt.type: null, proc.exe: x}]
+    alerts: [{rule: Typeless, output_fields: {proc.exe: x, evt.type: null}}]
 )");
   EXPECT_THAT(results, testing::Each("")) << testing::PrintToString(results);
-  EXPECT_EQ(results.size(), 5U);
+  EXPECT_EQ(results.size(), 6U);
 }
 
 TEST_F(SuiteTest, WhatDoesNotFitIsShown) {
   EXPECT_THAT(run(R"(
   - name: differs
-    event: {evt.type: openat, fd.name: "/etc/a\nb", user.uid: 5}
-    alerts: [{rule: Reads, verdict: block, output_fields: {fd.name: /etc/b, user.uid: 6, container.name: x, no.field: 1, evt.failed: null}}]
+    event: {evt.type: openat, fd.name: "/etc/a\nb", proc.nthreads: 5}
+    alerts: [{rule: Reads, verdict: block, output_fields: {fd.name: /etc/b, proc.nthreads: 6, container.name: x, no.field: 1, evt.failed: null}}]
   - name: missing and unexpected
     event: {evt.type: openat, fd.name: /etc/a}
     alerts: [{rule: "Starts"}]
@@ -139,6 +147,9 @@ TEST_F(SuiteTest, WhatDoesNotFitIsShown) {
     alerts: [{rule: Reads}]
   - name: masked
     event: {evt.type: openat, fd.name: /etc/shadow}
+    alerts: [{rule: Reads shadow}]
+  - name: without a type
+    event: {fd.name: /etc/shadow}
     alerts: [{rule: Reads shadow}]
   - name: disabled
     event: {evt.type: execve, proc.name: "off"}
@@ -149,23 +160,24 @@ TEST_F(SuiteTest, WhatDoesNotFitIsShown) {
     + verdict: "alert"
     - fd.name: "/etc/b"
     + fd.name: "/etc/a\nb"
-    - user.uid: 6
-    + user.uid: 5
+    - proc.nthreads: 6
+    + proc.nthreads: 5
     - container.name: "x"
     + container.name: null
     - no.field: "1"
     + no.field: nothing: the rule's output has no such field
 )",
                                    R"(  missing alert: Starts
-  unexpected alert: Reads: read /etc/a user=<NA> flag=<NA> names=<NA> c=<NA>
+  unexpected alert: Reads: read /etc/a threads=<NA> flag=<NA> names=<NA> c=<NA>
   note: "Starts" is not asked about openat events
 )",
-                                   R"(  unexpected alert: Reads: read /etc/a user=<NA> flag=<NA> names=<NA> c=<NA>
+                                   R"(  unexpected alert: Reads: read /etc/a threads=<NA> flag=<NA> names=<NA> c=<NA>
 )",
                                    R"(  missing alert: Reads shadow
-  unexpected alert: Reads: read /etc/shadow user=<NA> flag=<NA> names=<NA> c=<NA>
+  unexpected alert: Reads: read /etc/shadow threads=<NA> flag=<NA> names=<NA> c=<NA>
   note: "Reads shadow" holds, but an earlier rule alerts in its stead: matching is first (`matching: all` asks every rule)
 )",
+                                   "  missing alert: Reads shadow\n",
                                    R"(  missing alert: Off
   note: "Off" is disabled
 )"));
@@ -225,12 +237,10 @@ TEST_F(SuiteTest, MistakesHaveTheirPlace) {
                           "1:1 a suite without \"rules\" | write: rules: [../execution.yaml]; relative to this file"));
   EXPECT_THAT(errors("rules: []\ncases:\n  - name: a\n    event: {evt.type: opennat}\n    alerts: []\n"),
               ElementsAre("4:23 unknown event type \"opennat\" | did you mean openat?"));
-  EXPECT_THAT(errors("rules: []\ncases:\n  - name: a\n    events:\n      - {proc.name: x}\n    alerts: []\n"),
-              ElementsAre("5:9 an event without \"evt.type\" | rules are asked by it: {\"evt.type\": \"openat\", …}"));
-  EXPECT_THAT(
-      errors("rules: []\ncases:\n  - name: a\n    event: {evt.type: open, user.uid: \"5\", proc.name: {a: b}}\n    alerts: []\n"),
-      ElementsAre("4:55 a map inside an event | fields lie side by side: {proc.name: cat}; bytes are {base64: …}",
-                  "4:39 \"user.uid\" is a number | a whole number without quotes: 0, 1000"));
+  EXPECT_THAT(errors("rules: []\ncases:\n  - name: a\n    event: {evt.type: open, proc.nthreads: \"5\", proc.name: {a: b}}\n    "
+                     "alerts: []\n"),
+              ElementsAre("4:60 a map inside an event | fields lie side by side: {proc.name: cat}; bytes are {base64: …}",
+                          "4:44 \"proc.nthreads\" is a number | a whole number without quotes: 0, 1000"));
   EXPECT_THAT(errors("rules: []\ncases:\n  - nam: a\n    event: {evt.type: open}\n"),
               ElementsAre("3:5 unknown key \"nam\" in a case | did you mean name?", "3:5 a case without a \"name\"",
                           "3:5 a case that expects nothing | write: alerts: [] if there should be none"));

@@ -45,11 +45,11 @@ event::FieldUse use_of(const std::string& text) {
   return use.value_or(event::FieldUse{});
 }
 
-// An execve that is told by fields.
+// An event that is told by fields.
 class ToldEvent {
  public:
-  explicit ToldEvent(const std::vector<Told>& told) {
-    event_.set_type(event::EventType::kExecve);
+  explicit ToldEvent(const std::vector<Told>& told, event::EventType type = event::EventType::kExecve) {
+    event_.set_type(type);
     event_.set_number(1);
     for (const Told& one : told) event_.set(use_of(one.field), one.value);
   }
@@ -129,6 +129,51 @@ TEST(ReferenceRows, EventsToldByField) {
            {104, {}, "getopt((\"-v\", \"-o\", \"out\", \"f\"), \"vo:\")[o] = out", true},
        }) {
     EXPECT_EQ(ToldEvent(row.event).fires(row.condition), row.want) << row.number << ": " << row.condition;
+  }
+}
+
+// Would catch: doubles looked up by the keys of integers.
+TEST(ReferenceRows, DoublesAreComparedWithIntegers) {
+  for (const auto& [usage, condition, want] : std::vector<std::tuple<double, const char*, bool>>{
+           {50, "proc.fdusage = 50", true},
+           {50, "proc.fdusage in (49, 50)", true},
+           {50.5, "proc.fdusage in (50, 51)", false},
+           {50.5, "proc.fdusage != 50 and proc.fdusage > 50", true},
+           // What a double can't tell from its neighbour.
+           {9007199254740992.0, "proc.fdusage = 9007199254740993", true},
+       }) {
+    EXPECT_EQ(ToldEvent({{"proc.fdusage", Value(usage)}}).fires(condition), want) << usage << ' ' << condition;
+  }
+}
+
+TEST(ReferenceRows, EventsWithoutType) {
+  for (const auto& [condition, want] : std::vector<std::pair<const char*, bool>>{
+           {"evt.type = execve", false},
+           {"evt.type != execve", false},
+           {"not evt.type = execve", true},
+           {"not evt.type in (open, openat)", true},
+           {"evt.type exists", false},
+           {"syscall.type exists", false},
+           {"proc.name = x", true},
+           {"proc.name = y", false},
+           {"not evt.type = open and proc.name = x", true},
+           {"evt.type = open or proc.name = x", true},
+       }) {
+    EXPECT_EQ(ToldEvent({{"proc.name", "x"}}, event::EventType::kNone).fires(condition), want) << condition;
+  }
+}
+
+// Would catch: an answer that is the type's kept for the event without one, or the reverse.
+TEST(ReferenceRows, EventsWithoutTypeBetweenOthers) {
+  const test::World world;
+  const program::Program program = test::compile_text(test::one_rule("not evt.type = execve"));
+  Matcher matcher(program, world.context);
+  event::RecordedEvent recorded;
+  for (const auto& [type, want] : {std::pair(event::EventType::kExecve, 0U), std::pair(event::EventType::kNone, 1U),
+                                   std::pair(event::EventType::kExecve, 0U), std::pair(event::EventType::kOpen, 1U),
+                                   std::pair(event::EventType::kNone, 1U)}) {
+    recorded.set_type(type);
+    EXPECT_EQ(matcher.match(recorded.event(), Matching::kFirst).size(), want) << event::name(type);
   }
 }
 
