@@ -297,10 +297,15 @@ bool wants_open_result(const Program& program, const Fields& fields, const progr
   if (Folder(program, Given::kFailedOpen).fold(rule.root) != false) return true;
   if (find_field(fields, rule, [](const event::FieldUse& use) { return is_told_at_exit(use.field->name); }) != nullptr)
     return true;
+  const auto told = [&](std::uint32_t slot) {
+    const auto& [use, call] = program.slots[slot];
+    return call || is_told_at_exit(use.field->name) || use.field->name == "fd.num";
+  };
   return compares_fd_number(program, rule.root) ||
          std::ranges::any_of(rule.output_fields, [&](const program::OutputField& output) {
-           const std::string_view name = program.slots[output.slot].use.field->name;
-           return is_told_at_exit(name) || name == "fd.num";
+           if (output.format.empty()) return told(output.slot);
+           return std::ranges::any_of(output.format,
+                                      [&](const program::OutputPart& part) { return part.slot && told(*part.slot); });
          });
 }
 

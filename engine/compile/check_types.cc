@@ -269,6 +269,8 @@ std::expected<std::shared_ptr<const re2::RE2>, Problem> parse_regex(const Litera
   return regex;
 }
 
+std::size_t size_of(const re2::RE2& regex) { return static_cast<std::size_t>(std::max(regex.ProgramSize(), 0)); }
+
 // Would a plain operator do?
 std::optional<std::string> simpler_than(std::string_view regex) {
   std::string_view core = regex;
@@ -361,9 +363,12 @@ std::expected<program::Constants, Problem> parse_constants(const TypedOperand& f
   }
   if (op == Operator::kRegex) {
     program::Regexes regexes;
+    std::size_t size = 0;
     for (const Literal* literal : all) {
       auto regex = parse_regex(*literal);
       if (!regex) return std::unexpected(std::move(regex).error());
+      size += size_of(**regex);
+      if (size > kMaxRegexSize) return problem("the regexes of this check are too large", literal->span, "repeat less: {1,1000}");
       regexes.items.push_back(*std::move(regex));
     }
     return program::Constants(std::move(regexes));
@@ -416,15 +421,16 @@ bool names_transform(std::string_view text) {
 // Constants that look as if something else was meant.
 void remark_on(const std::vector<const Literal*>& all, Operator op, std::vector<Remark>& remarks) {
   for (const Literal* literal : all) {
+    if (remarks.size() == kMaxProblems) return;
     if (names_field(literal->text)) {
       remarks.push_back({"compares with the text \"" + literal->text + "\", which is also a field",
                          "to compare with the field write val(" + literal->text + ")", literal->span});
     }
-    if (names_transform(literal->text)) {
+    if (remarks.size() < kMaxProblems && names_transform(literal->text)) {
       remarks.push_back({"compares with the text \"" + literal->text + "\", which reads like a transformer",
                          "to compare with what it yields write it without quotes", literal->span});
     }
-    if (op != Operator::kRegex) continue;
+    if (op != Operator::kRegex || remarks.size() == kMaxProblems) continue;
     if (const auto simpler = simpler_than(literal->text))
       remarks.push_back({"this regex needs no regex", "write: " + *simpler, literal->span});
   }
@@ -654,6 +660,9 @@ std::expected<CheckedCompare, Problem> check_types(const lang::Compare& compare)
     auto constants = parse_constants(checked.left, compare.op, all);
     if (!constants) return std::unexpected(std::move(constants).error());
     predicate.constants = *std::move(constants);
+    if (const auto* regexes = std::get_if<program::Regexes>(&predicate.constants)) {
+      for (const auto& regex : regexes->items) checked.regex_size += size_of(*regex);
+    }
     remark_on(all, compare.op, checked.remarks);
   }
   return checked;

@@ -51,8 +51,15 @@ struct CheckedCompare {
   TypedOperand left;
   std::optional<TypedOperand> right;  // val() or a transformer
   program::Predicate predicate;       // its slots are not set yet
-  std::vector<Remark> remarks;
+  std::vector<Remark> remarks;        // at most kMaxProblems
+  std::size_t regex_size = 0;         // within kMaxRegexSize
 };
+
+// Of one rule are looked for: each names its place, which takes a walk through the text.
+inline constexpr std::size_t kMaxProblems = 50;
+
+// What RE2 makes of the regexes of a check, and of a set of rules, in instructions: a few bytes may stand for thousands.
+inline constexpr std::size_t kMaxRegexSize = 2'000'000;
 
 std::expected<CheckedCompare, Problem> check_types(const lang::Compare& compare);
 

@@ -16,7 +16,9 @@ namespace {
 
 constexpr std::size_t kManyEvents = 100;  // above it a rule counts as unrestricted (rule-language.md 1.11)
 
-constexpr std::size_t kMaxProblems = 50;  // of one rule that are shown: each names its place, which takes a walk through the text
+// Of the last of kMaxProblems findings of a kind.
+constexpr std::string_view kLastShown = "; further ones of this rule are not shown";
+
 constexpr std::size_t kMaxErrors = 1000;  // of a set; then nobody reads on
 
 // rule-language.md 5.4: what Falco's default `append_output` adds to rules of the syscall source.
@@ -44,8 +46,8 @@ lang::Diagnostic at_rule(const lang::Rule& rule, std::string code, std::string m
 
 lang::Diagnostic at_output(const lang::Rule& rule, lang::Severity severity, std::string code, std::size_t offset,
                            std::string message, std::string hint) {
-  return {severity,  std::move(code),         std::move(message), std::move(hint), rule.output.position(offset),
-          rule.name, rule.output.line(offset)};
+  auto [position, line] = rule.output.place(offset);
+  return {severity, std::move(code), std::move(message), std::move(hint), std::move(position), rule.name, std::move(line)};
 }
 
 // Where findings on conditions go. What is wrong with a macro is said once, not for each rule that uses it.
@@ -91,8 +93,8 @@ class FieldWarnings {
       field(*name, source);
       const bool legacy = name->name.starts_with("ka.") || name->name.starts_with("jevt.");
       if (legacy && names_na(compare)) {
-        findings_.warn(set_, source, name->span, "LOAD_UNSAFE_NA_CHECK", "comparing " + name->name + " with <NA> is unsafe",
-                       "write: " + name->name + " exists");
+        warn(source, name->span, "LOAD_UNSAFE_NA_CHECK", "comparing " + name->name + " with <NA> is unsafe",
+             "write: " + name->name + " exists");
       }
     } else {
       transform(std::get<lang::Transform>(compare.left), source);
@@ -120,16 +122,19 @@ class FieldWarnings {
 
   void field(const lang::FieldRef& name, std::uint32_t source) {
     if (!is_deprecated(name.name)) return;
-    findings_.warn(set_, source, name.span, "LOAD_DEPRECATED_ITEM", "field " + name.name + " is deprecated", "leave it out");
+    warn(source, name.span, "LOAD_DEPRECATED_ITEM", "field " + name.name + " is deprecated", "leave it out");
+  }
+
+  void warn(std::uint32_t source, const lang::Span& span, std::string code, std::string message, std::string hint) {
+    if (warnings_ == kMaxProblems) return;
+    if (++warnings_ == kMaxProblems) message += kLastShown;
+    findings_.warn(set_, source, span, std::move(code), std::move(message), std::move(hint));
   }
 
   const ExpandedSet& set_;
   Findings& findings_;
+  std::size_t warnings_ = 0;
 };
-
-std::string not_shown(std::size_t problems) {
-  return problems == kMaxProblems ? "" : "; " + std::to_string(problems - kMaxProblems) + " more of this rule are not shown";
-}
 
 // The rule's condition, or nothing: then it is left out and `findings` says why.
 std::optional<std::uint32_t> add_condition(ProgramBuilder& builder, const ExpandedSet& expanded, const ExpandedRule& rule,
@@ -137,9 +142,8 @@ std::optional<std::uint32_t> add_condition(ProgramBuilder& builder, const Expand
   FieldWarnings(expanded, findings).visit(*rule.condition);
   std::vector<ProgramBuilder::LocatedRemark> remarks;
   auto root = builder.add_condition(*rule.condition, out.condition_fields, remarks);
-  for (std::size_t i = 0; i < std::min(remarks.size(), kMaxProblems); ++i) {
-    auto& [remark, source] = remarks[i];
-    if (i + 1 == kMaxProblems) remark.message += not_shown(remarks.size());
+  if (remarks.size() == kMaxProblems) remarks.back().remark.message += kLastShown;
+  for (auto& [remark, source] : remarks) {
     findings.warn(expanded, source, remark.span, "LOAD_COMPILE_CONDITION", std::move(remark.message), std::move(remark.hint));
   }
   if (root) return *root;
@@ -151,9 +155,8 @@ std::optional<std::uint32_t> add_condition(ProgramBuilder& builder, const Expand
                   first.message + "; the rule is skipped (skip-if-unknown-filter)", first.hint);
     return std::nullopt;
   }
-  for (std::size_t i = 0; i < std::min(problems.size(), kMaxProblems); ++i) {
-    auto& [problem, source] = problems[i];
-    if (i + 1 == kMaxProblems) problem.message += not_shown(problems.size());
+  if (problems.size() == kMaxProblems) problems.back().problem.message += kLastShown;
+  for (auto& [problem, source] : problems) {
     findings.add(diagnose(expanded, source, problem.span.begin, "LOAD_ERR_COMPILE_CONDITION", std::move(problem.message),
                           std::move(problem.hint)));
   }

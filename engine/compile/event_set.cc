@@ -38,10 +38,12 @@ Truth of_event_number(const lang::Compare& compare) {
   if (compare.modifier != lang::Modifier::kNone) return Truth::kUnknown;
   const auto all = constants(compare);
   if (compare.op == Operator::kExists) return Truth::kTrue;
+  // As far as it matters here.
   const auto number = [](const lang::Literal& literal) {
-    long long value = 1;
-    std::from_chars(literal.text.data(), literal.text.data() + literal.text.size(), value);
-    return value;
+    const char* first = literal.text.data() + (literal.text.starts_with('+') ? 1 : 0);
+    long long value = 2;
+    const auto error = std::from_chars(first, literal.text.data() + literal.text.size(), value).ec;
+    return error == std::errc() ? value : 2;  // out of range: large
   };
   if (compare.op == Operator::kIn || compare.op == Operator::kIntersects) {
     for (const lang::Literal* literal : all) {

@@ -29,7 +29,7 @@ class ListTexts {
  public:
   explicit ListTexts(const std::vector<lang::List>& lists) : lists_(lists), resolved_(lists.size()), used_(lists.size()) {
     for (std::size_t i = 0; i < lists.size(); ++i) by_name_.emplace(lists[i].name, i);
-    for (std::size_t i = 0; i < lists.size(); ++i) resolve(i, 0);
+    for (std::size_t i = 0; i < lists.size(); ++i) resolve(i);
   }
 
   std::optional<std::size_t> find(std::string_view name) const {
@@ -43,7 +43,10 @@ class ListTexts {
   // What the list costs to write out, known before it is done; at least its bytes, capped just above the bound.
   std::size_t cost(std::size_t list) const { return resolved_[list].cost; }
 
-  // Adds the items, joined by ", ". Call only if cost() is within the bound.
+  // How many lists stand in one another, this one among them.
+  std::size_t depth(std::size_t list) const { return resolved_[list].depth; }
+
+  // Adds the items, joined by ", ". Call only if cost() and depth() are within their bounds.
   void add(std::size_t list, std::string& out) const {
     bool first = true;
     add_items(list, first, out);
@@ -55,28 +58,42 @@ class ListTexts {
     State state = State::kNew;
     std::vector<std::optional<std::size_t>> inner;  // per item, the list it stands for
     std::size_t cost = 0;
+    std::size_t depth = 1;
   };
 
-  void resolve(std::size_t index, std::size_t depth) {
-    Resolved& list = resolved_[index];
-    if (list.state != Resolved::State::kNew) return;
-    list.state = Resolved::State::kOpen;
-    list.inner.resize(lists_[index].items.size());
-    for (std::size_t i = 0; i < list.inner.size(); ++i) {
-      const std::string& item = lists_[index].items[i];
+  // Without recursion: a file may chain hundreds of thousands.
+  void resolve(std::size_t root) {
+    std::vector<std::pair<std::size_t, std::size_t>> open;  // a list and its next item
+    const auto enter = [&](std::size_t index) {
+      resolved_[index].state = Resolved::State::kOpen;
+      resolved_[index].inner.resize(lists_[index].items.size());
+      open.emplace_back(index, 0);
+    };
+    if (resolved_[root].state == Resolved::State::kNew) enter(root);
+    while (!open.empty()) {
+      const auto [index, at] = open.back();
+      Resolved& list = resolved_[index];
+      if (at == list.inner.size()) {
+        list.state = Resolved::State::kDone;
+        open.pop_back();
+        continue;
+      }
+      const std::string& item = lists_[index].items[at];
       const auto inner = find(item);
+      if (inner && resolved_[*inner].state == Resolved::State::kNew) {
+        enter(*inner);  // and then this item again
+        continue;
+      }
+      ++open.back().second;
       std::size_t cost = item.size() + 4;
-      if (inner && depth < lang::kMaxDepth) {
-        resolve(*inner, depth + 1);
-        if (resolved_[*inner].state == Resolved::State::kDone) {
-          list.inner[i] = inner;
-          used_[*inner] = true;
-          cost = resolved_[*inner].cost + 1;  // an empty list costs the visit
-        }
+      if (inner && resolved_[*inner].state == Resolved::State::kDone) {
+        list.inner[at] = inner;
+        used_[*inner] = true;
+        cost = resolved_[*inner].cost + 1;  // an empty list costs the visit
+        list.depth = std::max(list.depth, resolved_[*inner].depth + 1);
       }
       list.cost = std::min(list.cost + cost, kMaxExpandedBytes + 1);
     }
-    list.state = Resolved::State::kDone;
   }
 
   void add_items(std::size_t list, bool& first, std::string& out) const {
@@ -103,7 +120,7 @@ class TextExpander {
  public:
   TextExpander(ListTexts& lists, std::string_view original) : lists_(lists), original_(original) {}
 
-  // False if the result would be too large; then failed_at() is the list at fault.
+  // False if the result would be too large; then failed_at() is the list at fault, and failure() what is wrong with it.
   bool run() {
     while (at_ < original_.size()) {
       const char c = original_[at_];
@@ -121,6 +138,7 @@ class TextExpander {
   std::string take_text() { return std::move(out_); }
   std::vector<ExpandedText::Segment> take_segments() { return std::move(segments_); }
   std::size_t failed_at() const { return at_; }
+  std::string take_failure() { return std::move(failure_); }
 
  private:
   std::size_t quoted_size() const {
@@ -147,7 +165,14 @@ class TextExpander {
       return true;
     }
     lists_.mark_used(*list);
-    if (out_.size() + lists_.cost(*list) > kMaxExpandedBytes) return false;
+    if (lists_.depth(*list) > lang::kMaxDepth) {
+      failure_ = "lists nest deeper than " + std::to_string(lang::kMaxDepth) + " levels here";
+      return false;
+    }
+    if (out_.size() + lists_.cost(*list) > kMaxExpandedBytes) {
+      failure_ = "the lists of this condition are larger than " + std::to_string(kMaxExpandedBytes >> 20U) + " MiB";
+      return false;
+    }
     const std::size_t before = out_.size();
     segments_.push_back({before, at_, true});
     copying_ = false;
@@ -159,13 +184,18 @@ class TextExpander {
 
   // An empty list takes a neighbouring comma with it: the left one if there is one, else the right one.
   void drop_comma() {
-    std::size_t left = out_.size();
-    while (left > 0 && is_blank(out_[left - 1])) --left;
-    if (left > 0 && out_[left - 1] == ',') {
-      out_.resize(left - 1);
-      while (!segments_.empty() && segments_.back().start > out_.size()) segments_.pop_back();
-      return;
-    }
+    const auto skip_blanks = [&](std::size_t end) {
+      while (end > 0 && is_blank(out_[end - 1])) --end;
+      return end;
+    };
+    std::size_t left = skip_blanks(out_.size());
+    const bool comma = left > 0 && out_[left - 1] == ',';
+    if (comma) left = skip_blanks(left - 1);
+    // Of blanks one stays: the next empty list does not walk them again.
+    if (left < out_.size() && is_blank(out_[left])) ++left;
+    out_.resize(left);
+    while (!segments_.empty() && segments_.back().start > out_.size()) segments_.pop_back();
+    if (comma) return;
     std::size_t right = at_;
     while (right < original_.size() && is_blank(original_[right])) ++right;
     if (right < original_.size() && original_[right] == ',') at_ = right + 1;
@@ -177,6 +207,7 @@ class TextExpander {
   std::string out_;
   std::vector<ExpandedText::Segment> segments_;
   bool copying_ = false;  // the last segment is a copy and goes on
+  std::string failure_;
 };
 
 // --- trees
@@ -241,6 +272,7 @@ class Expander {
       if (!out_.rules.empty()) use(out_, out_.rules.back());
       out_.rules.clear();
       out_.texts.erase(out_.texts.begin() + static_cast<std::ptrdiff_t>(set_.macros.size()), out_.texts.end());
+      reports_of_.resize(set_.macros.size());
     }
     warn_unused();
     return std::move(out_);
@@ -256,11 +288,19 @@ class Expander {
   };
 
   void report(std::uint32_t source, std::size_t offset, std::string_view code, std::string message, std::string hint = {}) {
-    // Nobody reads on after so many, and each walks its file once.
-    constexpr std::size_t kMaxReports = 1000;
-    if (++reports_ <= kMaxReports)
-      diagnostics_.add(diagnose(out_, source, offset, std::string(code), std::move(message), std::move(hint)));
+    if (!reports(source)) return;
+    if (++reports_of_[source] == kMaxReportsOfText) {
+      message += "; of one condition no more than " + std::to_string(kMaxReportsOfText) + " errors are shown";
+    } else if (++reports_; reports_ == kMaxReports) {
+      message += "; no more than " + std::to_string(kMaxReports) + " errors are shown";
+    }
+    diagnostics_.add(diagnose(out_, source, offset, std::string(code), std::move(message), std::move(hint)));
   }
+
+  // Nobody reads on after so many, and each walks its text once. Is another one shown?
+  static constexpr std::size_t kMaxReports = 1000;
+  static constexpr std::size_t kMaxReportsOfText = 50;
+  bool reports(std::uint32_t source) const { return reports_ < kMaxReports && reports_of_[source] < kMaxReportsOfText; }
 
   // The text of a rule or macro with its lists in, added to the set; its tree, or null after a report.
   ExprPtr parse_item(const std::string& name, const lang::SourceText& original) {
@@ -271,9 +311,9 @@ class Expander {
     auto segments = fits ? expander.take_segments() : std::vector<ExpandedText::Segment>{{0, 0, false}};
     total_bytes_ += text.size();
     out_.texts.emplace_back(name, original, std::move(text), std::move(segments));
+    reports_of_.push_back(0);
     if (!fits) {
-      report(source, expander.failed_at(), kSyntax,
-             "the lists of this condition are larger than " + std::to_string(kMaxExpandedBytes >> 20U) + " MiB");
+      report(source, expander.failed_at(), kSyntax, expander.take_failure());
       return nullptr;
     }
     if (total_bytes_ > kMaxSetBytes) {
@@ -305,6 +345,7 @@ class Expander {
   }
 
   void report_undefined(const Expr& expr, const std::string& name) {
+    if (!reports(expr.source)) return;
     std::vector<std::string_view> names;
     constexpr std::size_t kMostNames = 10'000;  // the search for a near name is a courtesy
     for (std::size_t i = 0; i < std::min(set_.macros.size(), kMostNames); ++i) names.push_back(set_.macros[i].name);
@@ -443,6 +484,7 @@ class Expander {
   std::size_t total_nodes_ = 0;
   bool too_large_ = false;
   std::size_t reports_ = 0;
+  std::vector<std::size_t> reports_of_;  // of each text
 };
 
 }  // namespace
@@ -458,7 +500,7 @@ std::size_t ExpandedText::original_offset(std::size_t offset) const {
 }
 
 lang::Position ExpandedText::position(std::size_t offset) const { return original_.position(original_offset(offset)); }
-std::string ExpandedText::line(std::size_t offset) const { return original_.line(original_offset(offset)); }
+lang::SourceText::Place ExpandedText::place(std::size_t offset) const { return original_.place(original_offset(offset)); }
 
 ExpandedSet expand(const lang::RuleSet& set, lang::Diagnostics& diagnostics) { return Expander(set, diagnostics).run({}); }
 
@@ -470,8 +512,9 @@ void expand_each(const lang::RuleSet& set, lang::Diagnostics& diagnostics,
 lang::Diagnostic diagnose(const ExpandedSet& set, std::uint32_t source, std::size_t offset, std::string code, std::string message,
                           std::string hint) {
   const ExpandedText& text = set.texts.at(source);
+  auto [position, line] = text.place(offset);
   return {lang::Severity::kError, std::move(code), std::move(message), std::move(hint),
-          text.position(offset),  text.item(),     text.line(offset)};
+          std::move(position),    text.item(),     std::move(line)};
 }
 
 }  // namespace shrike::compile

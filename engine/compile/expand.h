@@ -40,8 +40,8 @@ class ExpandedText {
   const std::string& item() const { return item_; }  // name of the rule or macro
   // Byte `offset` of text() in the file; inside an expanded list, the place of its name.
   lang::Position position(std::size_t offset) const;
-  // The file's line at that position.
-  std::string line(std::size_t offset) const;
+  // With the file's line.
+  lang::SourceText::Place place(std::size_t offset) const;
 
  private:
   std::size_t original_offset(std::size_t offset) const;

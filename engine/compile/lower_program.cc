@@ -2,6 +2,7 @@
 #include "engine/compile/lower_program.h"
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 namespace shrike::compile {
@@ -20,12 +21,13 @@ std::size_t name_size(std::string_view text) {
 }
 
 // The longest prefix of `text` that is a field, with its bracket argument if it takes one. Size 0: none.
+constexpr std::size_t kMaxName = 255;  // no field has a longer one
 struct FieldToken {
   event::FieldUse use;
   std::size_t size = 0;
 };
 FieldToken longest_field(std::string_view text) {
-  for (std::size_t size = name_size(text); size > 0; --size) {
+  for (std::size_t size = std::min(name_size(text), kMaxName); size > 0; --size) {
     const std::string_view name = text.substr(0, size);
     if (const auto bracket = lang::parse_bracket(text.substr(size))) {
       if (auto use = event::resolve_field(name, bracket->argument)) return {*std::move(use), size + bracket->size};
@@ -140,16 +142,23 @@ std::uint32_t ProgramBuilder::lower(const lang::Expr& expr, std::uint32_t source
           [&](const lang::Or& n) { return group(Node::Kind::kOr, n.operands); },
           [&](const lang::Not& n) { return node(Node::Kind::kNot, {lower(*n.operand, n.operand->source)}); },
           [&](const lang::MacroRef& n) {
+            if (problems_.size() == kMaxProblems) return 0U;
             problems_.push_back({{Problem::Kind::kOther, "undefined macro \"" + n.name + '"', {}, expr.span}, source});
             return 0U;
           },
           [&](const lang::Compare& compare) {
+            if (problems_.size() == kMaxProblems) return 0U;
             auto checked = check_types(compare);
+            if (checked && (regex_size_ += checked->regex_size) > kMaxRegexSize)
+              checked = std::unexpected(
+                  Problem{Problem::Kind::kOther, "the regexes of the rules up to here are too large", {}, expr.span});
             if (!checked) {
               problems_.push_back({std::move(checked).error(), source});
               return 0U;
             }
-            for (Remark& remark : checked->remarks) remarks_->push_back({std::move(remark), source});
+            for (Remark& remark : checked->remarks) {
+              if (remarks_->size() < kMaxProblems) remarks_->push_back({std::move(remark), source});
+            }
             const auto note = [&](const event::FieldUse& use) { fields_->push_back(use.text()); };
             each_field(checked->left, note);
             if (checked->right) each_field(*checked->right, note);
@@ -218,13 +227,14 @@ std::expected<ProgramBuilder::Token, Problem> ProgramBuilder::token(std::string_
 
 std::expected<ProgramBuilder::Output, Problem> ProgramBuilder::add_output(std::string_view text) {
   Output output;
+  std::unordered_set<std::string> keys;  // of output.fields
   std::string literal;
   const auto flush = [&] {
     if (!literal.empty()) output.parts.push_back({std::exchange(literal, {}), std::nullopt, 0});
   };
   const auto note = [&](const event::FieldUse& use) {
     std::string key = use.text();
-    if (std::ranges::find(output.fields, key, &program::OutputField::key) != output.fields.end()) return;
+    if (!keys.insert(key).second) return;
     output.fields.push_back({std::move(key), slot(shown(use))});
   };
   std::size_t i = text.starts_with('*') ? 1 : 0;

@@ -26,8 +26,8 @@ class ProgramBuilder {
     std::uint32_t source = 0;
   };
 
-  // Adds a macro-free tree; returns its root, or every check that is wrong in it. `fields` gets the names of the condition's
-  // fields.
+  // Adds a macro-free tree; returns its root, or the first kMaxProblems checks that are wrong in it; as many remarks are kept.
+  // `fields` gets the names of the condition's fields.
   std::expected<std::uint32_t, std::vector<Located>> add_condition(const lang::Expr& expr, std::vector<std::string>& fields,
                                                                    std::vector<LocatedRemark>& remarks);
 
@@ -55,6 +55,7 @@ class ProgramBuilder {
   program::Program program_;
   std::map<std::string, std::uint32_t> slots_;
   std::map<std::string, std::uint32_t> predicates_;
+  std::size_t regex_size_ = 0;
   // of the condition being added
   std::vector<Located> problems_;
   std::vector<LocatedRemark>* remarks_ = nullptr;

@@ -60,6 +60,11 @@ bool is_field(const std::string& text) {
   return field == nullptr || event::resolve_field(field->name, field->argument).has_value();
 }
 
+bool too_many(ItemReader& reader, const YamlNode& node) {
+  return reader.fail(kBadYaml, node, "a rule with more than " + std::to_string(kMaxExceptions) + " exceptions",
+                     "one exception holds any number of values");
+}
+
 // A scalar or a sequence of them.
 bool read_scalar_or_list(ItemReader& reader, const YamlNode& node, std::string_view what, bool& list,
                          std::vector<std::string>& out) {
@@ -231,6 +236,7 @@ bool read_exceptions(ItemReader& reader, const YamlNode& node, std::vector<Excep
     if (std::ranges::find(out, draft.name, &ExceptionDraft::name) != out.end()) {
       reader.warn("LOAD_EXCEPTION_NAME_NOT_UNIQUE", *element, "a second exception of the name " + quoted(draft.name));
     }
+    if (out.size() == kMaxExceptions) return too_many(reader, *element);
     out.push_back(draft);
   }
   return true;
@@ -251,6 +257,7 @@ bool append_exceptions(ItemReader& reader, const std::vector<ExceptionDraft>& dr
       reader.warn("LOAD_APPEND_NO_VALUES", *draft.node, "exception " + quoted(draft.name) + " is appended without values");
     }
     if (known == exceptions.end()) {
+      if (exceptions.size() == kMaxExceptions) return too_many(reader, *draft.node);
       if (draft.fields == nullptr || no_values)
         return reader.fail(kBadRule, *draft.node, "new exception " + quoted(draft.name) + " needs fields and values");
       if (!define_exception(reader, draft, known_source, exceptions)) return false;

@@ -9,7 +9,6 @@ namespace shrike::lang {
 namespace {
 
 constexpr std::size_t kMaxBytesRead = 4 * kMaxFileBytes;  // of one file, aliases counted each time
-constexpr std::size_t kMaxWarnings = 1000;                // of one file; each carries its line
 
 std::string quoted(std::string_view text) { return '"' + std::string(text) + '"'; }
 
@@ -30,8 +29,8 @@ bool ItemReader::fail(std::string_view code, const YamlNode& at, std::string mes
 }
 
 void ItemReader::warn(std::string_view code, const YamlNode& at, std::string message, std::string hint) {
-  if (++warnings_ > kMaxWarnings) return;
-  if (warnings_ == kMaxWarnings) message += "; further warnings of this file are not shown";
+  if (!warns()) return;
+  if (++warnings_ == kMaxWarnings) message += "; further warnings of this file are not shown";
   diagnostics_.add(diagnostic(Severity::kWarning, code, at, std::move(message), std::move(hint)));
 }
 
@@ -113,6 +112,7 @@ bool ItemReader::texts(const YamlNode& node, std::string_view what, std::vector<
 }
 
 void warn_unknown_key(ItemReader& reader, const YamlNode& key, const std::vector<std::string_view>& known) {
+  if (!reader.warns()) return;
   const std::string_view near = nearest(key.scalar, known);
   reader.warn("LOAD_UNKNOWN_KEY", key, "unknown key " + quoted(key.scalar) + ", ignored",
               near.empty() ? "" : "did you mean " + std::string(near) + '?');

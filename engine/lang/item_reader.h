@@ -31,8 +31,7 @@ class ItemReader {
   void begin_item(std::string name) { item_ = std::move(name); }
 
   bool fail(std::string_view code, const YamlNode& at, std::string message, std::string hint = {});
-  // An error of the rule set as a whole that is to be shown here; its message comes later.
-  Diagnostic diagnostic(const YamlNode& at) const { return diagnostic(Severity::kError, kBadRule, at, {}, {}); }
+  bool warns() const { return warnings_ < kMaxWarnings; }  // else a warning is not kept
   void warn(std::string_view code, const YamlNode& at, std::string message, std::string hint = {});
 
   // `what` names the value in messages: the key it belongs to.
@@ -48,6 +47,8 @@ class ItemReader {
   bool charge(const YamlNode& node);
 
  private:
+  static constexpr std::size_t kMaxWarnings = 1000;  // of one file; each carries its line
+
   Diagnostic diagnostic(Severity severity, std::string_view code, const YamlNode& at, std::string message,
                         std::string hint) const;
 

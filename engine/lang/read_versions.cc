@@ -100,7 +100,8 @@ bool read_plugin_versions(ItemReader& reader, const YamlNode& item) {
   for (const YamlNode* entry : value.children) {
     PluginRequirement requirement;
     if (!read_requirement(reader, *entry, requirement)) return false;
-    requirement.at = reader.diagnostic(*entry);
+    requirement.file = reader.file();
+    requirement.offset = entry->offset;
     reader.set().plugins.push_back(std::move(requirement));
   }
   return true;
@@ -108,10 +109,13 @@ bool read_plugin_versions(ItemReader& reader, const YamlNode& item) {
 
 // The one plugin we stand for is `container`: the first alternative of that name decides.
 void check_plugins(const RuleSet& set, Diagnostics& diagnostics) {
+  constexpr std::size_t kMaxShown = 50;  // nobody reads on after so many
+  std::size_t shown = 0;
   for (const PluginRequirement& requirement : set.plugins) {
     std::string all;
     for (const PluginVersion& one : requirement.alternatives) all += (all.empty() ? "" : ", ") + one.name + ' ' + one.version;
-    Diagnostic found = requirement.at;
+    Diagnostic found;
+    found.code = kBadRule;
     const auto container = std::ranges::find(requirement.alternatives, "container", &PluginVersion::name);
     if (container == requirement.alternatives.end()) {
       found.message = "plugin requirement not satisfied, must load one of: " + all;
@@ -122,7 +126,10 @@ void check_plugins(const RuleSet& set, Diagnostics& diagnostics) {
       found.message = "plugin container " + container->version + " is required, this engine stands for " +
                       std::string(kContainerPluginVersion);
     }
+    found.position = position_at(*requirement.file, requirement.offset);
+    found.line = shown_line(*requirement.file, found.position.line);
     diagnostics.add(std::move(found));
+    if (++shown == kMaxShown) return;
   }
 }
 

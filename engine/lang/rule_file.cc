@@ -38,6 +38,10 @@ bool read_item(ItemReader& reader, const YamlNode& item) {
   for (const Kind& kind : kKinds) {
     const YamlNode* name = item.find(kind.name);
     if (name == nullptr) continue;
+    if (name->scalar.size() > kMaxNameBytes) {
+      return reader.fail(kBadYaml, *name,
+                         '"' + std::string(kind.name) + "\" is longer than " + std::to_string(kMaxNameBytes) + " bytes");
+    }
     reader.begin_item(name->scalar);
     return kind.read(reader, item);
   }

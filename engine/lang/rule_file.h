@@ -25,6 +25,8 @@ namespace shrike::lang {
 inline constexpr std::string_view kEngineVersion = "0.63.0";
 inline constexpr std::string_view kContainerPluginVersion = "0.4.0";
 
+inline constexpr std::size_t kMaxNameBytes = 4096;        // of a rule, macro or list: each diagnostic carries it
+inline constexpr std::size_t kMaxExceptions = 1000;       // of a rule
 inline constexpr std::size_t kMaxFileBytes = 64U << 20U;  // a larger rule file is refused before it is parsed
 inline constexpr std::size_t kMaxTextBytes = 1U << 20U;   // a condition or an output as it is written, lists and macros as names
 
@@ -111,7 +113,8 @@ struct PluginVersion {
 // One entry of required_plugin_versions: any of them will do.
 struct PluginRequirement {
   std::vector<PluginVersion> alternatives;
-  Diagnostic at;  // where it stands, for check_plugins
+  std::shared_ptr<const SourceFile> file;
+  std::size_t offset = 0;  // of the entry
 };
 
 // Everything read so far; in order of first definition.

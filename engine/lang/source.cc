@@ -124,6 +124,17 @@ class Alignment {
     return false;
   }
 
+  // Over letters that stand for themselves: most of a text, which may be of megabytes.
+  void skip_plain() {
+    const std::size_t most = std::min(file_.size() - at_, target_ - done_);
+    std::size_t size = 0;
+    while (size < most && file_[at_ + size] == value_[done_ + size] && file_[at_ + size] > ' ' && file_[at_ + size] != '\\' &&
+           file_[at_ + size] != '"' && file_[at_ + size] != '\'')
+      ++size;
+    at_ += size;
+    done_ += size;
+  }
+
   bool flow_step() {
     if (at_fold()) return fold();
     const char c = file_char(at_);
@@ -135,6 +146,8 @@ class Alignment {
 
   std::optional<std::size_t> flow() {
     while (!done()) {
+      skip_plain();
+      if (done()) break;
       if (at_ >= file_.size() || !flow_step()) return std::nullopt;
     }
     return at_;
@@ -173,6 +186,8 @@ class Alignment {
     const std::size_t indent = spaces - more;
     at_ += indent;
     while (!done()) {
+      skip_plain();
+      if (done()) break;
       if (at_ >= file_.size()) return std::nullopt;
       if (!is_break(at_)) {
         if (!match(file_.substr(at_, 1), 1)) return std::nullopt;
@@ -259,17 +274,15 @@ std::size_t SourceText::file_offset(const Piece& piece, std::size_t offset) cons
   return Alignment(piece.file->text, piece.node_offset, scalar, inside).run().value_or(piece.node_offset);
 }
 
-Position SourceText::position(std::size_t offset) const {
+SourceText::Place SourceText::place(std::size_t offset) const {
   const Piece* piece = piece_at(offset);
   if (piece == nullptr || !piece->file) return {};
-  return position_at(*piece->file, file_offset(*piece, offset));
+  Position position = position_at(*piece->file, file_offset(*piece, offset));
+  std::string line = shown_line(*piece->file, position.line);
+  return {std::move(position), std::move(line)};
 }
 
-std::string SourceText::line(std::size_t offset) const {
-  const Piece* piece = piece_at(offset);
-  if (piece == nullptr || !piece->file) return {};
-  return shown_line(*piece->file, position_at(*piece->file, file_offset(*piece, offset)).line);
-}
+Position SourceText::position(std::size_t offset) const { return place(offset).position; }
 
 const std::vector<std::uint32_t>& SourceFile::line_starts() const {
   if (known_line_starts.empty()) {

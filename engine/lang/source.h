@@ -59,8 +59,12 @@ class SourceText {
   // The position in the file of byte `offset` of value(). Follows plain, quoted, literal and folded scalars; where the
   // alignment fails it falls back to the start of the node.
   Position position(std::size_t offset) const;
-  // The file's line at that position, for Diagnostic::line; empty if it is longer than kMaxShownLine.
-  std::string line(std::size_t offset) const;
+  // The position and the file's line at it, as Diagnostic has them.
+  struct Place {
+    Position position;
+    std::string line;  // empty if it is longer than kMaxShownLine
+  };
+  Place place(std::size_t offset) const;
 
  private:
   struct Piece {

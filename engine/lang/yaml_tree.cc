@@ -111,6 +111,9 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, const std::string& value) override {
     YamlNode& node = make(YamlNode::Kind::kScalar, mark, anchor);
     node.scalar = value;
+    // Without quotes an empty text has no place of its own.
+    if (value.empty() && (node.offset == text_.size() || !std::string_view("\"'|>").contains(text_[node.offset])))
+      node.offset = offset_of(mark);
     last_scalar_ = node.offset;
     place(node);
   }
@@ -156,8 +159,9 @@ class TreeBuilder final : public YAML::EventHandler {
   std::size_t skip_properties(std::size_t at) const {
     const auto blank = [&](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
     while (at < text_.size() && (text_[at] == '&' || text_[at] == '!')) {
-      std::size_t next = at;
-      while (next < text_.size() && !blank(text_[next])) ++next;
+      // `&a[]`, `!t"x"`: what follows may stand right behind. A verbatim tag, !<…>, has other letters.
+      std::size_t next = text_.substr(at).starts_with("!<") ? std::min(text_.find('>', at), text_.size() - 1) + 1 : at;
+      while (next < text_.size() && !blank(text_[next]) && !std::string_view("[]{},").contains(text_[next])) ++next;
       while (next < text_.size() && (blank(text_[next]) || text_[next] == '#')) {
         if (text_[next] == '#') {
           while (next < text_.size() && text_[next] != '\n') ++next;
@@ -251,6 +255,9 @@ class TreeBuilder final : public YAML::EventHandler {
     for (std::size_t i = 0; i + 1 < map.children.size(); i += 2) {
       if (map.children[i]->kind != YamlNode::Kind::kScalar)
         refuse("the key of a mapping is no text", {}, map.children[i]->offset);
+      // Each alias of a key is read, sorted and quoted at its full length.
+      if (map.children[i]->scalar.size() > kMaxYamlKey)
+        refuse("the key of a mapping is longer than " + std::to_string(kMaxYamlKey) + " bytes", {}, map.children[i]->offset);
       keys.push_back(map.children[i]);
     }
     std::ranges::sort(keys, {}, [](const YamlNode* key) { return std::pair(std::string_view(key->scalar), key->offset); });

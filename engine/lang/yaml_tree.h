@@ -19,6 +19,7 @@ namespace shrike::lang {
 
 inline constexpr std::size_t kMaxYamlDepth = 64;         // a rule file needs 8
 inline constexpr std::size_t kMaxYamlNodes = 4'000'000;  // of one file, and of what its aliases stand for
+inline constexpr std::size_t kMaxYamlKey = 1024;         // bytes; what YAML lets a plain key have, for aliases and `? …` too
 
 struct YamlNode {
   enum class Kind { kNull, kScalar, kSequence, kMap };

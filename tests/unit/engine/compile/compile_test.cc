@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Types, event sets, outputs, availability: what compile says of a rule.
 #include "engine/compile/compile.h"
+#include "engine/compile/lower_program.h"
 
 #include <gtest/gtest.h>
 
@@ -50,6 +51,10 @@ TEST(EventSet, RowsOfTheReference) {  // rule-language.md 7.6, and what 3.2 says
            {0, "evt.num >= 0", "ALL"},
            {0, "evt.num >= 1", "ALL"},
            {0, "evt.num = 1", "ALL"},
+           {0, "evt.num < +5", "ALL"},
+           {0, "not evt.num >= +5", "ALL"},
+           {0, "evt.num < +1", "none"},
+           {0, "evt.num < 18446744073709551615", "ALL"},
            {0, "not evt.num > 0 and evt.type = open", "none"},
            {0, "not (evt.type = open or evt.type = openat) and evt.type in (open, connect)", "connect"},
            {0, "tolower(evt.type) = open", "ALL"},
@@ -401,7 +406,7 @@ TEST(Compile, ErrorsOfOneRuleAndOfAllAreBounded) {
   std::string condition = "evt.type = nosuch";
   for (int i = 0; i < 2000; ++i) condition += " or proc.nosuch" + std::to_string(i) + " = x";
   std::string text = test::diagnose_text(test::one_rule(condition));
-  EXPECT_NE(text.find("; 1951 more of this rule are not shown"), std::string::npos) << text.substr(0, 2000);
+  EXPECT_NE(text.find("; further ones of this rule are not shown"), std::string::npos) << text.substr(0, 2000);
   EXPECT_EQ(text.find("proc.nosuch50\""), std::string::npos);
   std::string rules;
   for (int i = 0; i < 40; ++i) {
@@ -411,6 +416,54 @@ TEST(Compile, ErrorsOfOneRuleAndOfAllAreBounded) {
   text = test::diagnose_text(rules);
   EXPECT_NE(text.find("more than 1000 errors"), std::string::npos);
   EXPECT_EQ(text.find("more than 1000 errors", text.find("more than 1000 errors") + 1), std::string::npos);
+}
+
+// Ten bytes of a regex make a program of thousands of instructions.
+TEST(Compile, RegexesOfASetAreBounded) {
+  const auto rules = [](int each, int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i) {
+      std::string rule = test::one_rule("proc.name regex anyof (.{1000}" + std::to_string(i));
+      for (int k = 1; k < each; ++k) rule.insert(rule.find("\n", rule.find("anyof")), ", .{1000}" + std::to_string(i * 1000 + k));
+      rule.insert(rule.find("\n", rule.find("anyof")), ")");
+      text += rule.replace(rule.find("rule: R") + 6, 1, "R" + std::to_string(i));
+    }
+    return test::diagnose_text(text);
+  };
+  EXPECT_EQ(rules(20, 1).find("error"), std::string::npos);
+  EXPECT_NE(rules(1000, 1).find("the regexes of this check are too large"), std::string::npos);
+  EXPECT_NE(rules(50, 20).find("the regexes of the rules up to here are too large"), std::string::npos);
+}
+
+// Looked for by name: each token among all before it, each name among all its beginnings.
+TEST(Compile, LargeOutputsAreCheap) {
+  std::string output = "*";
+  for (int i = 0; i < 20'000; ++i) output += " %proc.aname[" + std::to_string(i) + ']';
+  ProgramBuilder builder;
+  EXPECT_EQ(builder.add_output(output)->fields.size(), 20'000U);
+  EXPECT_FALSE(builder.add_output('%' + std::string(1'000'000, 'a')).has_value());
+}
+
+TEST(Compile, WarningsOfOneRuleAreBounded) {
+  std::string condition = "evt.type = open";
+  for (int i = 0; i < 1000; ++i) condition += " and evt.dir = <";
+  const std::string text = test::diagnose_text(test::one_rule(condition));
+  std::size_t found = 0;
+  for (std::size_t at = text.find("deprecated"); at != std::string::npos; at = text.find("deprecated", at + 1)) ++found;
+  EXPECT_EQ(found, 50U);
+}
+
+// An entry with a text for its value has no slot; slot 0 is here a transformer, which has no field.
+TEST(Compile, FormatsOfAppendedFieldsSayWhatIsWanted) {
+  for (const auto& [format, wanted] : {std::pair{"%proc.name", false}, {"%proc.name %fd.num", true}}) {
+    Options options;
+    options.append_output.push_back({.extra_formats = {{"key", format}}});
+    program::Program program =
+        test::compile_text(test::one_rule("evt.type = open and fd.num >= 0 and len(\"abc\") = 3", "o"), options);
+    ASSERT_EQ(program.rules.size(), 1U);
+    assess(program, {});
+    EXPECT_EQ(program.rules[0].wants_open_result, wanted) << format;
+  }
 }
 
 }  // namespace

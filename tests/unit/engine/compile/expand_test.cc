@@ -220,6 +220,42 @@ TEST(Expand, DepthIsBounded) {
 
 // Each macro is first defined before the one it uses, and gets its real text in reverse: the walk goes through all of them at
 // once.
+// Either way round: neither overflows the stack, and none is cut off without a word.
+TEST(Expand, LongChainsOfListsAreBounded) {
+  const auto chain = [](int size, bool inner_first) {
+    std::string lists;
+    for (int i = 0; i < size; ++i) {
+      const int at = inner_first ? size - 1 - i : i;
+      lists += list("l" + std::to_string(at), at + 1 == size ? "last" : "l" + std::to_string(at + 1));
+    }
+    return expanded(lists + rule("proc.name in (l0)")).outcome();
+  };
+  for (const bool inner_first : {false, true}) {
+    EXPECT_EQ(chain(1000, inner_first), "proc.name in (last)");
+    EXPECT_EQ(chain(1001, inner_first), "! lists nest deeper than 1000 levels here");
+  }
+  EXPECT_EQ(chain(150'000, true), "! lists nest deeper than 1000 levels here");
+}
+
+// Each of them walked the blanks before it, or the names of all macros.
+TEST(Expand, EmptyListsAndUndefinedMacrosAreCheap) {
+  std::string empty;
+  for (int i = 0; i < 100'000; ++i) empty += "e ";
+  EXPECT_EQ(expanded(list("e", "") + rule("proc.name in (" + std::string(500'000, ' ') + empty + ")")).outcome(),
+            "proc.name in ()");
+  EXPECT_EQ(expanded(list("e", "") + rule("proc.name in (a , e, b, e ) and not(proc.name in ( e , e))")).outcome(),
+            "(proc.name in (a, b) and not proc.name in ())");
+  std::string condition = "zz";
+  std::string macros;
+  for (int i = 0; i < 10'000; ++i) {
+    macros += macro("macro_name_" + std::to_string(i), "evt.num=0");
+    condition += " or macro_mame_" + std::to_string(i);
+  }
+  const Expanded all = expanded(macros + rule(condition));
+  EXPECT_EQ(all.diagnostics.error_count(), 50U);
+  EXPECT_NE(all.outcome().find("; of one condition no more than 50 errors are shown"), std::string::npos);
+}
+
 TEST(Expand, LongChainsOfMacrosAreBounded) {
   std::string yaml;
   for (int i = 0; i < 20'000; ++i) yaml += macro("m" + std::to_string(i), "a.b = c");

@@ -478,6 +478,39 @@ TEST(RuleFile, WarningsAreBounded) {
   EXPECT_NE(loaded.diagnostics.all().back().message.find("not shown"), std::string::npos);
 }
 
+// What would be copied, compared or walked once for each of many.
+TEST(RuleFile, LargeNamesKeysAndExceptionsAreRefused) {
+  const auto error_of = [](const std::string& text) {
+    const Loaded loaded = load(text);
+    return loaded.diagnostics.all().empty() ? std::string() : loaded.diagnostics.all().back().message;
+  };
+  EXPECT_EQ(error_of("- list: " + std::string(4096, 'x') + "\n  items: []\n"), "");
+  EXPECT_EQ(error_of("- list: " + std::string(4097, 'x') + "\n  items: []\n"), "\"list\" is longer than 4096 bytes");
+  EXPECT_EQ(error_of("- &a " + std::string(1025, 'x') + "\n- {list: a, items: [], *a : x}\n"),
+            "the key of a mapping is longer than 1024 bytes");
+  EXPECT_EQ(error_of("- {list: a, items: [], ? " + std::string(1025, 'x') + "\n: x}\n"),
+            "the key of a mapping is longer than 1024 bytes");
+  std::string rule = "- rule: R\n  desc: d\n  condition: evt.type = open\n  output: o\n  priority: INFO\n  exceptions:\n";
+  std::string append;
+  for (int i = 0; i < 1000; ++i) rule += "    - {name: e" + std::to_string(i) + ", fields: proc.name, values: [a]}\n";
+  EXPECT_EQ(error_of(rule), "");
+  EXPECT_EQ(error_of(rule + "    - {name: e, fields: proc.name}\n"), "a rule with more than 1000 exceptions");
+  EXPECT_EQ(error_of(rule + "- rule: R\n  exceptions: [{name: e, fields: proc.name, values: [a]}]\n"
+                            "  override: {exceptions: append}\n"),
+            "a rule with more than 1000 exceptions");
+}
+
+// The nodes of a line of anchors each looked for their own start to the end of the line.
+TEST(RuleFile, NodesStandRightBehindTheirAnchorsAndTags) {
+  const std::string text = "- {list: &a[], items: []}\n";
+  EXPECT_EQ(load(text).diagnostics.all().back().position, (Position{"r.yaml", 1, 12}));
+  const Loaded empty = load("- rule: !t\n  priority: x\n");
+  EXPECT_EQ(empty.diagnostics.all().back().position, (Position{"r.yaml", 1, 9}));
+  std::string many = "- {list: l, items: [!a";
+  for (int i = 0; i < 300'000; ++i) many += ",!a";
+  EXPECT_FALSE(load(many + "]}\n").diagnostics.has_errors());
+}
+
 TEST(RuleFile, ReadingStopsAtTheFirstError) {
   Loaded loaded = load("- list: a\n  items: []\n- list: b\n- list: c\n  items: []\n- list: d\n");
   EXPECT_EQ(loaded.codes(), "!ERR_YAML_VALIDATE");

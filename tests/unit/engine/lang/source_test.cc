@@ -64,7 +64,7 @@ TEST(SourceText, PositionsFollowScalars) {
     ASSERT_NE(offset, std::string::npos) << row.name;
     EXPECT_EQ(text.position(offset), position_at(*file, place))
         << row.name << ": " << text.position(offset).line << ':' << text.position(offset).column;
-    EXPECT_EQ(text.line(offset), line_at(*file, position_at(*file, place).line)) << row.name;
+    EXPECT_EQ(text.place(offset).line, line_at(*file, position_at(*file, place).line)) << row.name;
   }
 }
 
