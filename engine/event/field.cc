@@ -216,12 +216,7 @@ std::string field_text(const FieldUse& use, const Value& value) {
     return text.data();
   }
   if (field.type == kBuffer) return dotted(to_text(value));
-  if (const auto* list = std::get_if<ValueList>(&value.data); list != nullptr && field.has(kList)) {
-    std::string all = "(";
-    for (const Value& item : *list) all += (all.size() == 1 ? "" : ",") + to_text(item);
-    return all + ')';
-  }
-  return to_text(value);
+  return field.has(kList) ? list_text(value) : to_text(value);
 }
 
 }  // namespace shrike::event

@@ -100,10 +100,10 @@ std::string_view exe_flags_text(Arena& arena, std::uint64_t flags) {
   return text.view();
 }
 
-// Each argument and what ends it.
-std::string_view arguments_text(Arena& arena, const Image& image, char end) {
+// Each argument and the NUL that ends it.
+std::string_view arguments_text(Arena& arena, const Image& image) {
   ArenaText text(arena);
-  for (const std::string_view argument : image.arguments()) text.add(argument).add({&end, 1});
+  for (const std::string_view argument : image.arguments()) text.add(argument).add({"\0", 1});
   return text.view();
 }
 
@@ -134,7 +134,7 @@ std::optional<ParamText> exec_param(const Asked& asked) {
   if (process == nullptr) return std::nullopt;
   const Image& image = *process->image;
   if (name == "exe") return ParamText{image.exe(), {}};
-  if (name == "args") return ParamText{arguments_text(asked.arena, image, '.'), {}};
+  if (name == "args") return ParamText{printable(asked.arena, arguments_text(asked.arena, image)), {}};
   if (name == "cwd") return ParamText{image.cwd(), {}};
   if (name == "comm") return ParamText{image.comm(), {}};
   if (name == "vpgid") return ParamText{asked.decimal(process->vpgid), {}};
@@ -225,7 +225,7 @@ Value exec_value(const Event& event, Arena& arena, std::string_view name) {
   if (event.process == nullptr) return {};
   const Image& image = *event.process->image;
   if (name == "exe") return image.exe();
-  if (name == "args") return arguments_text(arena, image, '\0');
+  if (name == "args") return arguments_text(arena, image);
   if (name == "cwd") return image.cwd();
   if (name == "comm") return image.comm();
   if (name == "vpgid") return integer(event.process->vpgid);
@@ -248,13 +248,13 @@ Value paths_value(const Event& event, const Paths& paths, Arena& arena, std::str
   return is_exec(event.type) ? exec_value(event, arena, name) : Value();
 }
 
-Value ptrace_value(const Ptrace& ptrace, Arena& arena, std::string_view name) {
+Value ptrace_value(const Ptrace& ptrace, std::string_view name) {
   if (name == "res") return integer(ptrace.ret);
   if (name == "request") return natural(ptrace.request);
   if (name == "pid") return integer(ptrace.pid);
-  // A union upstream: it is there, and can't be compared.
-  if (name == "addr") return hex_text(arena, ptrace.addr);
-  if (name == "data") return hex_text(arena, ptrace.data);
+  // A union upstream. evt.rawarg.data is bytes, as read has it: no check of bytes but `exists` holds for a number.
+  if (name == "addr") return natural(ptrace.addr);
+  if (name == "data") return natural(ptrace.data);
   return {};
 }
 
@@ -285,7 +285,7 @@ Value param_value(const Event& event, Arena& arena, const Param& param) {
   if (const auto* open = std::get_if<Open>(&event.payload)) return open_value(*open, param.name);
   if (const auto* connect = std::get_if<Connect>(&event.payload)) return connect_value(*connect, arena, param.name);
   if (const auto* paths = std::get_if<Paths>(&event.payload)) return paths_value(event, *paths, arena, param.name);
-  if (const auto* ptrace = std::get_if<Ptrace>(&event.payload)) return ptrace_value(*ptrace, arena, param.name);
+  if (const auto* ptrace = std::get_if<Ptrace>(&event.payload)) return ptrace_value(*ptrace, param.name);
   if (std::holds_alternative<ProcessChange>(event.payload)) return exec_value(event, arena, param.name);
   return {};
 }

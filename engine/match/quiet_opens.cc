@@ -40,7 +40,7 @@ QuietOpens::Inputs QuietOpens::inputs(const program::Program& program, const Rul
   Inputs inputs;
   const std::uint32_t first = index.first_step(type);
   if (first == RuleIndex::kNone) return inputs;
-  inputs.tree = first;
+  inputs.type = static_cast<std::uint32_t>(event::index(type));
   inputs.usable = true;
   const auto take = [&](std::uint32_t slot, const program::Predicate* predicate) {
     const event::Field* field = program.slots[slot].use.field;
@@ -59,6 +59,7 @@ QuietOpens::Inputs QuietOpens::inputs(const program::Program& program, const Rul
     if (step.predicate != RuleIndex::Step::kLeaf) {
       const program::Predicate& predicate = program.predicates[step.predicate];
       take(predicate.slot, &predicate);
+      if (const auto* right = std::get_if<std::uint32_t>(&predicate.constants)) take(*right, nullptr);
       steps.insert(steps.end(), step.next.begin(), step.next.end());
     } else {
       for (const RuleIndex::Lookup& lookup : index.leaf(step).lookups) take(lookup.slot, nullptr);

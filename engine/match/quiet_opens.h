@@ -27,7 +27,7 @@ class QuietOpens {
   struct Inputs {
     bool usable = false;               // all of it is of the open itself or in `slots`
     bool result = false;               // the number of the file descriptor counts, not only whether there is one
-    std::uint32_t tree = 0;            // tells types apart that go different ways
+    std::uint32_t type = 0;            // of the event: evt.is_open_write is false of a creat
     std::vector<std::uint32_t> slots;  // beside the open: values of these
   };
   static Inputs inputs(const program::Program& program, const RuleIndex& index, event::EventType type);
@@ -89,7 +89,7 @@ inline QuietOpens::Fingerprint QuietOpens::fingerprint(const Inputs& inputs, con
                              static_cast<std::uint64_t>(open.mode) << 32U;
   add(made, open.flags, bits);
   add(made, failed || inputs.result ? static_cast<std::uint64_t>(open.ret) : 0,
-      inputs.tree | static_cast<std::uint64_t>(open.path.size()) << 32U);
+      inputs.type | static_cast<std::uint64_t>(open.path.size()) << 32U);
   add(made, open.path);
   if (!as_path || !open.base.empty()) {
     add(made, open.name.size(), open.base.size());

@@ -302,7 +302,7 @@ const std::optional<Keys>& Coverer::keys(std::uint32_t predicate) {
     known.looked = true;
     const Predicate& p = program_.predicates[predicate];
     const event::Field* field = program_.slots[p.slot].use.field;
-    // Not of a transformed value (null), nor of doubles: the index finds integers as they are.
+    // Not looked up: transformed values (null), and doubles, which equal numbers of other types.
     if (field != nullptr && field->type != event::Type::kDouble) known.keys = Keys::of(p);
     known.odds = 0;
     if (known.keys) {

@@ -25,7 +25,7 @@ struct Key {
     kPiece,    // has it somewhere, be it in other ASCII case
     kRegex,    // as kPiece, or has a byte above 0x7f: RE2 folds more than ASCII
     kPath,     // pmatch: begins with these components, however many slashes lie between them; the text is absolute and plain
-    kNumber,   // a number, or text of an address: equals
+    kNumber,   // equals the number
     kFlag,     // is true, or is false
     kAddress,  // is the address
     kNetwork,  // lies in the network

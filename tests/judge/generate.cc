@@ -245,7 +245,7 @@ void Generator::event(event::RecordedEvent& event, std::uint64_t number) {
       case Type::kPort:
         return Value(this->number(field));
       case Type::kDouble:
-        return Value(static_cast<double>(this->number(field) % 1000) / 2);
+        return Value(static_cast<double>(dice_.below(60)) / 2);
       case Type::kBool:
         return Value(dice_.chance(50));
       case Type::kIp:
@@ -332,7 +332,7 @@ std::string Generator::literal_text(std::string_view op) {
 std::string Generator::literal(Type type, const Subject* subject, std::string_view op) {
   if (is_number(type)) {
     if (subject == nullptr) return std::to_string(dice_.below(2) == 0 ? dice_.of(texts_).size() : dice_.below(9));
-    if (type == Type::kDouble) return std::to_string(dice_.below(500));
+    if (type == Type::kDouble) return std::to_string(dice_.below(30));
     static const std::vector<std::string> kServices{"https", "ssh", "http", "\"\""};
     const bool order = op.starts_with('<') || op.starts_with('>');
     if (type == Type::kPort && !order && dice_.chance(30)) return dice_.of(kServices);

@@ -61,9 +61,9 @@ void expect_covered(const Coverage& coverage) {
     }
   };
   using enum lang::Operator;
-  expect_operators({kString, kInt, kUint, kBool, kTime, kDuration, kPort, kIp, kNet, kBuffer},
+  expect_operators({kString, kInt, kUint, kDouble, kBool, kTime, kDuration, kPort, kIp, kNet, kBuffer},
                    {kExists, kEqual, kNotEqual, kIn, kIntersects});
-  expect_operators({kInt, kUint, kTime, kDuration, kPort}, {kLess, kLessEqual, kGreater, kGreaterEqual});
+  expect_operators({kInt, kUint, kDouble, kTime, kDuration, kPort}, {kLess, kLessEqual, kGreater, kGreaterEqual});
   expect_operators({kString}, {kContains, kIcontains, kStartswith, kEndswith, kGlob, kIglob, kRegex, kPmatch});
   expect_operators({kBuffer}, {kContains, kBcontains, kStartswith, kBstartswith, kEndswith});
   for (const auto modifier : {lang::Modifier::kNone, lang::Modifier::kOneof, lang::Modifier::kAnyof, lang::Modifier::kAllof}) {

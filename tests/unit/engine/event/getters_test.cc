@@ -197,6 +197,8 @@ TEST_F(Getters, RawAndTextParametersOfExec) {
          {"evt.arg[99]", kAbsent}});
   event.creds.uid = 0;
   check(world_, event, {{"evt.arg.uid", "root"}});
+  // Bytes, of which text shows what can be printed (rule-language.md 4.3).
+  check(world_, world_.exec(world_.process(51, "echo", {"echo", "a\nb"})), {{"evt.arg.args", "a.b."}});
 }
 
 TEST_F(Getters, Opens) {
@@ -284,6 +286,7 @@ TEST_F(Getters, Sockets) {
          {"fd.rproto", "https"},
          {"fd.proto", "41000 443"},
          {"fd.uid", "505"},
+         {"fd.connected", "false"},
          {"fd.containername", "host:10.1.1.1:41000->1.2.3.4:443"},
          {"fd.containerdirectory", kAbsent},
          {"evt.arg.fd", "<4t>10.1.1.1:41000->1.2.3.4:443"},
@@ -296,6 +299,8 @@ TEST_F(Getters, Sockets) {
          {"evt.is_io_write", "true"},
          {"evt.is_io_read", "false"},
          {"evt.io_dir", "write"},
+         {"fd.connected", kAbsent},
+         {"fd.name_changed", kAbsent},
          {"evt.is_syslog", "false"}});
   auto& connect = std::get<Connect>(event.payload);
   connect = Connect();

@@ -169,6 +169,17 @@ TEST(Semantics, Opens) {
         world.open(cat, "/a", O_WRONLY | O_CREAT | O_TRUNC), world);
 }
 
+TEST(Semantics, WhatPtraceWasGivenIsThereAndCantBeCompared) {
+  World world;
+  event::Event poke = world.exec(world.process(7, "gdb", {"gdb"}));
+  poke.type = event::EventType::kPtrace;
+  poke.payload = event::Ptrace{.ret = 0, .request = 4, .addr = 0x7f00, .data = 0x7f, .pid = 9};
+  check({{"there", "evt.rawarg.data exists and evt.rawarg.addr exists", true},
+         {"no bytes", "evt.rawarg.data contains 7", false},
+         {"nor others", "evt.rawarg.data != x", false}},
+        poke, world);
+}
+
 TEST(Semantics, AncestorsAreAsTheyWereWhenTheyForked) {
   World world;
   event::Process& nginx = world.process(100, "nginx", {"nginx", "-g"}, nullptr, "/usr/sbin/nginx");
