@@ -2,9 +2,9 @@
 // Arena is the memory of one event: what a field getter has to build lives here until reset().
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstring>
 #include <memory_resource>
 #include <span>
 #include <string_view>
@@ -28,8 +28,7 @@ class Arena {
     const std::size_t size = (std::string_view(parts).size() + ... + std::size_t{0});
     const std::span<char> out = bytes(size);
     char* at = out.data();
-    ((std::memcpy(at, std::string_view(parts).data(), std::string_view(parts).size()), at += std::string_view(parts).size()),
-     ...);
+    ((at = std::ranges::copy(std::string_view(parts), at).out), ...);  // memcpy would want no null, not even of an empty text
     return {out.data(), size};
   }
 

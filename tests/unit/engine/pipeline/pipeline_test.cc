@@ -3,6 +3,7 @@
 #include "engine/pipeline/pipeline.h"
 
 #include <cerrno>
+#include <cstring>
 #include <gtest/gtest.h>
 
 #include "tests/support/wire.h"
