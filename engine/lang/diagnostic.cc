@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kMaxColumns = 160;     // of a line that is shown
 constexpr std::size_t kMaxWordBytes = 64;    // a longer word has no nearest candidate
+constexpr std::size_t kMaxLines = 1000;      // kept: thousands of findings may stand on one line of 64 KiB
 constexpr std::string_view kEllipsis = "…";  // where a line is cut
 
 // Bytes of the character at `at`; a byte that starts none counts as one.
@@ -97,6 +98,7 @@ std::string format(const Diagnostic& diagnostic) {
 
 void Diagnostics::add(Diagnostic diagnostic) {
   if (diagnostic.severity == Severity::kError) ++errors_;
+  if (all_.size() >= kMaxLines) diagnostic.line = {};
   all_.push_back(std::move(diagnostic));
 }
 

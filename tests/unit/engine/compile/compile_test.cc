@@ -456,10 +456,10 @@ TEST(Compile, WarningsOfOneRuleAreBounded) {
 // An entry with a text for its value has no slot; slot 0 is here a transformer, which has no field.
 TEST(Compile, FormatsOfAppendedFieldsSayWhatIsWanted) {
   for (const auto& [format, wanted] : {std::pair{"%proc.name", false}, {"%proc.name %fd.num", true}}) {
-    Options options;
+    Options options{.suggested_output = false};
     options.append_output.push_back({.extra_formats = {{"key", format}}});
     program::Program program =
-        test::compile_text(test::one_rule("evt.type = open and fd.num >= 0 and len(\"abc\") = 3", "o"), options);
+        test::compile_text(test::one_rule("len(\"abc\") = 3 and evt.type = open and fd.num >= 0", "o"), options);
     ASSERT_EQ(program.rules.size(), 1U);
     assess(program, {});
     EXPECT_EQ(program.rules[0].wants_open_result, wanted) << format;

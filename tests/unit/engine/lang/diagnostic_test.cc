@@ -69,5 +69,15 @@ TEST(EditDistance, CountsSwapsAsOne) {
   EXPECT_EQ(edit_distance("tags", "mode", 2), 3U);
 }
 
+// All rules of a file may stand on a few long lines, and each be warned of.
+TEST(Diagnostics, LinesAreBounded) {
+  Diagnostics all;
+  Diagnostic one;
+  one.line = "l";
+  for (int i = 0; i < 1001; ++i) all.add(one);
+  EXPECT_EQ(all.all()[999].line, "l");
+  EXPECT_EQ(all.all()[1000].line, "");
+}
+
 }  // namespace
 }  // namespace shrike::lang
