@@ -409,6 +409,9 @@ std::expected<FieldUse, Flaw> field_of_key(std::string_view key, std::size_t off
 }
 
 std::expected<void, Flaw> fill(event::RecordedEvent& event, const std::vector<Member>& members) {
+  if (members.size() > kMaxKeys) {
+    return flaw("more than " + std::to_string(kMaxKeys) + " keys in one event", members[kMaxKeys].offset, "a line is one event");
+  }
   for (const auto& [key, offset, value] : members) {
     if (key == "evt.type") {
       TRY(set_type(event, value));

@@ -49,6 +49,8 @@ std::expected<std::vector<Member>, Flaw> parse_flat_json(std::string_view line);
 // The bytes of standard base64, padded; nothing if it is none.
 std::optional<std::string> decode_base64(std::string_view text);
 
+inline constexpr std::size_t kMaxKeys = 4096;  // of an event; there are some 300 fields, a few of them with keys
+
 // Fills `event` with the members; errors name the member at fault. `evt.type` must be a known one, if it is there; `evt.time` is
 // a number, epoch ns; a null leaves its field absent.
 std::expected<void, Flaw> fill(event::RecordedEvent& event, const std::vector<Member>& members);

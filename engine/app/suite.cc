@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
+#include <type_traits>
 
 #include "engine/lang/rule_file.h"
 #include "engine/lang/yaml_tree.h"
@@ -21,7 +23,8 @@ using Kind = YamlNode::Kind;
 void read_number(const std::string& text, Given& given) {
   const auto whole = [&](auto number) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    const bool fits = error == std::errc() && end == text.data() + text.size();
+    bool fits = error == std::errc() && end == text.data() + text.size();
+    if constexpr (std::is_floating_point_v<decltype(number)>) fits = fits && std::isfinite(number);  // "nan" is a text
     if (fits) given.data = number;
     return fits;
   };

@@ -188,6 +188,16 @@ TEST(EventLine, TypeAndTimeAndNumber) {
   EXPECT_EQ(unknown.error(), (Flaw{"unknown event type \"opennat\"", "did you mean openat?", 12}));
 }
 
+// Fields are looked up one by one: without a bound a line of some MiB would take minutes.
+TEST(EventLine, TooManyKeys) {
+  std::string line = R"({"evt.type":"openat")";
+  for (int i = 0; i < 5000; ++i) line += ",\"container.label[a" + std::to_string(i) + "]\":\"x\"";
+  event::RecordedEvent recorded;
+  const auto read = read_event_line(line + "}", 1, recorded);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().message, "more than 4096 keys in one event");
+}
+
 TEST(EventLine, Losses) {
   event::RecordedEvent recorded;
   const auto loss = read_event_line(R"({"lost": 3, "hook": "file_open"})", 1, recorded);
