@@ -129,7 +129,7 @@ double weight_of(std::string_view field, const Key& key) {
   if (field.starts_with("evt.arg")) return 100;
   if (field == "evt.is_open_read") return key.flag ? 1.8 : 0.4;
   if (field == "evt.is_open_write" || field == "evt.is_open_exec" || field == "evt.is_open_create" || field == "evt.failed")
-    return key.flag ? 0.2 : 1.9;
+    return key.flag ? 0.6 : 1.9;
   if (field == "fd.typechar" || field == "fd.type" || field == "container.id" || field == "user.name" || field == "evt.res")
     return 1000;
   if (field == "fd.sockfamily" || field == "fd.l4proto") return 400;
