@@ -76,20 +76,21 @@ std::string format_alert(const act::Alert& alert, const FormatOptions& options) 
   const std::string line = prefix(alert, options) + alert.message;
   if (options.format == Format::kText) return escape(line);
 
-  json fields = json::object();
-  for (const auto& [key, value] : alert.fields) fields[key] = field_json(value);
-  fields["evt.time"] = alert.time_ns;
   json object = {
-      {"hostname", alert.hostname},
-      {"id", alert.id},
-      {"output", line},
-      {"output_fields", std::move(fields)},
-      {"priority", priority_name(alert.priority)},
-      {"rule", alert.rule},
-      {"source", alert.source},
-      {"time", event::iso_time_text(alert.time_ns, "Z")},
+      {"hostname", alert.hostname}, {"id", alert.id},         {"priority", priority_name(alert.priority)},
+      {"rule", alert.rule},         {"source", alert.source}, {"time", event::iso_time_text(alert.time_ns, "Z")},
   };
-  if (alert.source != "internal") object["tags"] = alert.tags;
+  if (options.include_output) object["output"] = line;
+  if (options.include_message) object["message"] = alert.message;
+  if (options.include_fields) {
+    json fields = json::object();
+    for (const auto& [key, value] : alert.fields) fields[key] = field_json(value);
+    fields["evt.time"] = alert.time_ns;
+    // The field that stands in front of `output`.
+    if (options.iso_time) fields["evt.time.iso8601"] = alert.time_ns;
+    object["output_fields"] = std::move(fields);
+  }
+  if (options.include_tags && alert.source != "internal") object["tags"] = alert.tags;
   if (!alert.verdict.empty()) object["verdict"] = alert.verdict;
   if (!alert.verdict.empty() && alert.verdict != "alert") {
     object["hook"] = alert.hook;

@@ -14,6 +14,11 @@ enum class Format : unsigned char { kText, kJson };
 struct FormatOptions {
   Format format = Format::kText;
   bool iso_time = false;  // time_format_iso_8601: UTC in front of text and `output` instead of local time
+  // Of JSON: json_include_…_property. `message` is `output` without time and priority.
+  bool include_output = true;
+  bool include_message = false;
+  bool include_fields = true;
+  bool include_tags = true;
 };
 
 // text: "<time>: <Priority> <message>". JSON: rule-language.md 5.3 and design.md section 7.

@@ -11,7 +11,7 @@
 namespace shrike::act {
 
 // A field's value, typed as JSON has it. monostate: absent (null).
-using FieldValue = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, std::string, std::vector<std::string>>;
+using FieldValue = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, std::vector<std::string>>;
 
 struct Alert {
   std::uint64_t time_ns = 0;  // of the event, epoch

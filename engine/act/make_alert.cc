@@ -7,15 +7,73 @@
 #include <sys/random.h>
 #include <utility>
 
+#include "engine/event/times.h"
+
 namespace shrike::act {
 namespace {
 
-FieldValue to_field_value(const event::FieldUse& use, const event::Value& value) {
+// What one alert is made from.
+struct Source {
+  const program::Program& program;
+  const event::Event& event;
+  const event::Context& context;
+  const SlotValue& value;
+};
+
+std::string base64(std::string_view bytes) {
+  static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::size_t count = std::min<std::size_t>(bytes.size() - i, 3);
+    std::uint32_t bits = 0;
+    for (std::size_t k = 0; k < 3; ++k) bits = bits << 8U | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0U);
+    for (std::size_t k = 0; k < 4; ++k) out += k <= count ? kAlphabet[bits >> (18 - 6 * k) & 0x3fU] : '=';
+  }
+  return out;
+}
+
+std::string text_of(const Source& from, std::uint32_t slot) {
+  const program::Slot& of = from.program.slots[slot];
+  const event::Value& value = from.value(slot);
+  if (!value.absent() && of.use.field != nullptr) {
+    if (from.context.base64_buffers && of.use.field->type == event::Type::kBuffer) return base64(event::to_text(value));
+    if (from.context.iso_time && of.use.field->name == "evt.time") return event::iso_time_text(from.event.time_ns, "+0000");
+  }
+  return program::value_text(of, value);
+}
+
+// Of output_fields: they are fields, never calls.
+FieldValue typed(const Source& from, std::uint32_t slot) {
+  const event::Field& field = *from.program.slots[slot].use.field;
+  const event::Value& value = from.value(slot);
   if (value.absent()) return std::monostate{};
+  if (field.display != event::Display::kDecimal) return text_of(from, slot);
   if (const auto* flag = std::get_if<bool>(&value.data)) return *flag;
   if (const auto* number = std::get_if<std::int64_t>(&value.data)) return *number;
   if (const auto* number = std::get_if<std::uint64_t>(&value.data)) return *number;
-  return event::field_text(use, value);
+  if (const auto* number = std::get_if<double>(&value.data)) return *number;
+  if (const auto* list = std::get_if<event::ValueList>(&value.data); list != nullptr && field.has(event::kList)) {
+    std::vector<std::string> items;
+    items.reserve(list->count);
+    for (const event::Value& item : *list) items.push_back(event::to_text(item));
+    return items;
+  }
+  return text_of(from, slot);
+}
+
+std::string render(const Source& from, const std::vector<program::OutputPart>& parts) {
+  std::string all;
+  for (const program::OutputPart& part : parts) {
+    if (!part.slot) {
+      all += part.literal;
+      continue;
+    }
+    std::string text = text_of(from, *part.slot);
+    if (part.width != 0) text.resize(part.width, ' ');
+    all += text;
+  }
+  return all;
 }
 
 std::string field_value_text(const FieldValue& value) {
@@ -24,6 +82,7 @@ std::string field_value_text(const FieldValue& value) {
     std::string operator()(bool flag) const { return flag ? "true" : "false"; }
     std::string operator()(std::int64_t number) const { return std::to_string(number); }
     std::string operator()(std::uint64_t number) const { return std::to_string(number); }
+    std::string operator()(double number) const { return event::to_text(event::Value(number)); }
     std::string operator()(const std::string& text) const { return text; }
     std::string operator()(const std::vector<std::string>& texts) const {
       std::string all;
@@ -80,18 +139,11 @@ Alert make_alert(const program::Program& program, const program::Rule& rule, con
   alert.hostname = context.hostname;
   alert.id = uuid_v7(event.time_ns);
   alert.verdict = "alert";
-  for (const program::OutputPart& part : rule.output) {
-    if (!part.slot) {
-      alert.message += part.literal;
-      continue;
-    }
-    std::string text = event::field_text(program.slots[*part.slot].use, value(*part.slot));
-    if (part.width != 0) text.resize(part.width, ' ');
-    alert.message += text;
-  }
+  const Source from{program, event, context, value};
+  alert.message = render(from, rule.output);
   alert.fields.reserve(rule.output_fields.size());
   for (const program::OutputField& field : rule.output_fields) {
-    alert.fields.emplace_back(field.key, to_field_value(program.slots[field.slot].use, value(field.slot)));
+    alert.fields.emplace_back(field.key, field.format.empty() ? typed(from, field.slot) : FieldValue(render(from, field.format)));
   }
   add_names(alert, event);
   if (std::string gaps = missing(event); !gaps.empty()) {

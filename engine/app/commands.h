@@ -11,8 +11,14 @@ int run_daemon(const Options& options);
 int rules_check(const Options& options);
 int rules_list(const Options& options);
 int rules_plan(const Options& options);
+int rules_show(const Options& options);
+int condition_check(const Options& options);
 int print_fields(const Options& options);
+int print_events(const Options& options);
+int print_schema(const Options& options);
 int print_doctor(const Options& options);
+int replay_events(const Options& options);
+int test_rules(const Options& options);
 
 // Each finding as people read it, to stderr. Warnings only if `warnings`.
 void print_diagnostics(const lang::Diagnostics& diagnostics, bool warnings);

@@ -58,6 +58,57 @@ class Reader {
     out = node.Scalar();
   }
 
+  // `- enable: {rule: pattern}`, `- disable: {tag: name}`, in order.
+  void switches(const YAML::Node& node, std::vector<lang::RuleSwitch>& out) {
+    if (!node.IsSequence()) return error(node.Mark(), "rules must be a list", "write: - disable: {rule: \"Name*\"}");
+    for (const YAML::Node& item : node) {
+      const auto read = [&](bool enable) {
+        return [this, enable, &out](const YAML::Node& selection) {
+          const auto add = [&](lang::RuleSwitch::By by) {
+            return [&, by](const YAML::Node& value) {
+              lang::RuleSwitch& one = out.emplace_back(lang::RuleSwitch{enable, by, {}});
+              text(value, one.pattern);
+              if (value.IsScalar() && one.pattern.empty()) error(value.Mark(), "an empty name fits no rule");
+            };
+          };
+          map(selection, "enable and disable",
+              {{"rule", add(lang::RuleSwitch::By::kName)}, {"tag", add(lang::RuleSwitch::By::kTag)}});
+          if (selection.IsMap() && selection.size() != 1)
+            error(selection.Mark(), "enable and disable take one of rule and tag", "write an entry for each");
+        };
+      };
+      map(item, "an entry of rules", {{"enable", read(true)}, {"disable", read(false)}});
+      if (item.IsMap() && item.size() != 1)
+        error(item.Mark(), "an entry of rules is one of enable and disable", "write an entry for each");
+    }
+  }
+
+  void append_outputs(const YAML::Node& node, std::vector<compile::AppendOutput>& out) {
+    out.clear();
+    if (node.IsNull()) return;
+    if (!node.IsSequence())
+      return error(node.Mark(), "append_output must be a list", "write: - extra_output: \"pod=%k8s.pod.name\"");
+    for (const YAML::Node& item : node) {
+      compile::AppendOutput& entry = out.emplace_back();
+      map(item, "an entry of append_output",
+          {{"match", [&](const YAML::Node& match) { append_match(match, entry); }},
+           {"extra_output", [&](const YAML::Node& value) { text(value, entry.extra_output); }},
+           {"extra_fields", [&](const YAML::Node& value) { extra_fields(value, entry); }},
+           {"suggested_output", [&](const YAML::Node& value) { boolean(value, entry.suggested_output); }}});
+      if (const auto problem = compile::check_append_output(entry)) error(item.Mark(), problem->message, problem->hint);
+    }
+  }
+
+  void static_fields(const YAML::Node& node, std::vector<std::pair<std::string, std::string>>& out) {
+    if (node.IsNull()) return;
+    if (!node.IsMap()) return error(node.Mark(), "static_fields must be a map of texts", "write: {site: berlin}");
+    for (const auto& entry : node) {
+      auto& [key, value] = out.emplace_back();
+      text(entry.first, key);
+      text(entry.second, value);
+    }
+  }
+
   // Empty, or an absolute path.
   void directory(const YAML::Node& node, std::string& out) {
     std::string path;
@@ -77,6 +128,31 @@ class Reader {
   }
 
  private:
+  void append_match(const YAML::Node& node, compile::AppendOutput& entry) {
+    map(node, "match",
+        {{"source", [&](const YAML::Node& value) { text(value, entry.source); }},
+         {"rule", [&](const YAML::Node& value) { text(value, entry.rule); }},
+         {"tags", [&](const YAML::Node& tags) {
+            if (!tags.IsSequence()) return error(tags.Mark(), "tags must be a list");
+            for (const YAML::Node& tag : tags) text(tag, entry.tags.emplace_back());
+          }}});
+  }
+
+  void extra_fields(const YAML::Node& node, compile::AppendOutput& entry) {
+    if (!node.IsSequence()) return error(node.Mark(), "extra_fields must be a list", "write: - evt.hostname");
+    for (const YAML::Node& item : node) {
+      if (!item.IsMap()) {
+        text(item, entry.extra_fields.emplace_back());
+        continue;
+      }
+      for (const auto& named : item) {
+        auto& [key, format] = entry.extra_formats.emplace_back();
+        text(named.first, key);
+        text(named.second, format);
+      }
+    }
+  }
+
   std::shared_ptr<const lang::SourceFile> file_;
   lang::Diagnostics& diagnostics_;
 };
@@ -94,6 +170,7 @@ void read(const YAML::Node& root, Reader& reader, Config& config) {
                reader.text(item, config.rules_files.emplace_back());
              }
            }},
+          {"rules", [&](const YAML::Node& node) { reader.switches(node, config.rules); }},
           {"rule_matching",
            [&](const YAML::Node& node) {
              std::string value;
@@ -124,9 +201,15 @@ void read(const YAML::Node& root, Reader& reader, Config& config) {
              reader.map(node, "enforcement",
                         {{"cgroup", [&](const YAML::Node& path) { reader.directory(path, config.enforcement_cgroup); }}});
            }},
-          {"suggested_output", boolean(config.suggested_output)},
+          {"append_output", [&](const YAML::Node& node) { reader.append_outputs(node, config.append_output); }},
+          {"static_fields", [&](const YAML::Node& node) { reader.static_fields(node, config.static_fields); }},
           {"json_output", boolean(config.json_output)},
+          {"json_include_output_property", boolean(config.json_include_output)},
+          {"json_include_message_property", boolean(config.json_include_message)},
+          {"json_include_output_fields_property", boolean(config.json_include_output_fields)},
+          {"json_include_tags_property", boolean(config.json_include_tags)},
           {"time_format_iso_8601", boolean(config.time_format_iso_8601)},
+          {"buffer_format_base64", boolean(config.buffer_format_base64)},
           {"stdout_output",
            [&](const YAML::Node& node) { reader.map(node, "stdout_output", {{"enabled", boolean(config.stdout_enabled)}}); }},
           {"file_output",
@@ -154,6 +237,16 @@ std::optional<Mode> parse_mode(std::string_view text) {
   if (text == "monitor") return Mode::kMonitor;
   if (text == "enforce") return Mode::kEnforce;
   return std::nullopt;
+}
+
+outputs::FormatOptions format_options(const Config& config, const std::optional<std::string>& format) {
+  const bool json = format ? *format == "json" : config.json_output;
+  return {.format = json ? outputs::Format::kJson : outputs::Format::kText,
+          .iso_time = config.time_format_iso_8601,
+          .include_output = config.json_include_output,
+          .include_message = config.json_include_message,
+          .include_fields = config.json_include_output_fields,
+          .include_tags = config.json_include_tags};
 }
 
 Config read_config(const std::string& path, lang::Diagnostics& diagnostics) {

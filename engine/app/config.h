@@ -7,11 +7,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/base/result.h"
+#include "engine/compile/compile.h"
 #include "engine/lang/diagnostic.h"
 #include "engine/lang/rule_file.h"
+#include "engine/lang/rule_switch.h"
+#include "outputs/format.h"
 
 namespace shrike::app {
 
@@ -26,13 +30,20 @@ std::optional<Mode> parse_mode(std::string_view text);
 
 struct Config {
   std::vector<std::string> rules_files;  // files or directories; empty: the shipped rules
+  std::vector<lang::RuleSwitch> rules;   // rules: - enable: … / - disable: …, in order
   bool match_all = false;                // rule_matching: first | all
   lang::Priority priority = lang::Priority::kDebug;
   Mode mode = Mode::kMonitor;
   std::string enforcement_cgroup;  // enforcement.cgroup: decisions apply to processes in it or below; empty: to all
-  bool suggested_output = true;
+  std::vector<compile::AppendOutput> append_output{{.suggested_output = true}};
+  std::vector<std::pair<std::string, std::string>> static_fields;
   bool json_output = false;
+  bool json_include_output = true;  // json_include_output_property, as are the next three
+  bool json_include_message = false;
+  bool json_include_output_fields = true;
+  bool json_include_tags = true;
   bool time_format_iso_8601 = false;
+  bool buffer_format_base64 = false;
   bool stdout_enabled = true;                      // stdout_output.enabled
   bool file_enabled = false;                       // file_output.enabled
   std::string file_name;                           // file_output.filename
@@ -40,6 +51,9 @@ struct Config {
   std::uint64_t processes_ring_bytes = 4U << 20U;  // capture.processes_ring_bytes
   std::uint64_t verdicts_ring_bytes = 1U << 20U;   // capture.verdicts_ring_bytes
 };
+
+// How the configuration has alerts printed; `format` (text, json), if given, wins over json_output.
+outputs::FormatOptions format_options(const Config& config, const std::optional<std::string>& format);
 
 // Errors go to `diagnostics` (codes CONFIG_…); the result is usable only if there are none.
 Config read_config(const std::string& path, lang::Diagnostics& diagnostics);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -18,6 +17,7 @@
 
 #include "engine/act/make_alert.h"
 #include "engine/app/commands.h"
+#include "engine/app/host_name.h"
 #include "engine/base/clock.h"
 #include "engine/kernel/probe.h"
 #include "outputs/line_sink.h"
@@ -30,15 +30,6 @@ using program::Availability;
 constexpr int kWaitMs = 20;  // longest sleep: bounds the delay of an alert on a quiet host
 constexpr std::uint64_t kTickNs = 1'000'000'000;
 constexpr std::size_t kBatch = 4096;  // records between two looks at signals and clocks
-
-std::string host_name() {
-  for (const char* variable : {"SHRIKE_HOSTNAME", "FALCO_HOSTNAME"}) {
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread, and nobody changes the environment
-    if (const char* name = std::getenv(variable); name != nullptr && *name != '\0') return name;
-  }
-  std::array<char, HOST_NAME_MAX + 1> name{};
-  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
-}
 
 // The rules that come with Shrike: installed, or beside the build.
 std::vector<std::string> default_rules() {
@@ -104,7 +95,7 @@ int Daemon::run() {
     log_->error("error: {}", found.error().message);
     return kUsage;
   }
-  LoadedRules loaded = load_rules(rule_paths_, compile_options_);
+  LoadedRules loaded = load_rules(rule_paths_, compile_options_, config_.rules);
   print_diagnostics(loaded.diagnostics, true);
   if (loaded.diagnostics.has_errors()) return kNo;
   load_policy(std::move(loaded));
@@ -114,11 +105,10 @@ int Daemon::run() {
     return kNo;
   }
 
-  const outputs::FormatOptions format{
-      .format = options_.format_given ? (options_.format == "json" ? outputs::Format::kJson : outputs::Format::kText)
-                : config_.json_output ? outputs::Format::kJson
-                                      : outputs::Format::kText,
-      .iso_time = config_.time_format_iso_8601};
+  const outputs::FormatOptions format =
+      format_options(config_, options_.format_given ? std::optional(options_.format) : std::nullopt);
+  context_.iso_time = config_.time_format_iso_8601;
+  context_.base64_buffers = config_.buffer_format_base64;
   if (config_.stdout_enabled) sinks_.push_back(outputs::LineSink::to_stdout(format, [this] { return told_to_stop(); }));
   if (config_.file_enabled) {
     auto file = outputs::LineSink::to_file(config_.file_name, format, [this] { return told_to_stop(); });
@@ -184,8 +174,11 @@ Result<void> Daemon::find_tier() {
   }
   const event::Tier tier = full_ ? event::Tier::kFull : event::Tier::kTracing;
   compile_options_ = {.priority = config_.priority,
-                      .suggested_output = config_.suggested_output,
-                      .plan = compile::PlanOptions{.tier = tier, .mode = mode_}};
+                      .suggested_output = false,
+                      .append_output = config_.append_output,
+                      .static_fields = config_.static_fields,
+                      .plan = compile::PlanOptions{.tier = tier, .mode = mode_},
+                      .normal_forms = false};
   capabilities_ = {.events = kernel::captured_events(full_), .containers = false};
   return {};
 }
@@ -322,7 +315,7 @@ void Daemon::reload() {
   for (const auto& sink : sinks_) {
     if (auto reopened = sink->reopen(); !reopened) log_->error("error: {}: the old file stays open", reopened.error().message);
   }
-  LoadedRules loaded = load_rules(rule_paths_, compile_options_);
+  LoadedRules loaded = load_rules(rule_paths_, compile_options_, config_.rules);
   print_diagnostics(loaded.diagnostics, true);
   if (loaded.diagnostics.has_errors()) {
     log_->error("reload: the rule files are not valid: the old {} rules stay in force", program_->rules.size());

@@ -18,21 +18,55 @@ std::string argument_text(event::ArgumentKind kind) {
       return "";
     case event::ArgumentKind::kOptionalIndex:
       return "[N] optional";
+    case event::ArgumentKind::kRequiredIndex:
+      return "[N]";
     case event::ArgumentKind::kOptionalKey:
       return "[KEY] optional";
     case event::ArgumentKind::kRequiredKey:
       return "[KEY]";
     case event::ArgumentKind::kParameter:
       return ".NAME or [N]";
+    case event::ArgumentKind::kRawParameter:
+    case event::ArgumentKind::kEventType:
+    case event::ArgumentKind::kSuffix:
+      return ".NAME";
+    case event::ArgumentKind::kOptionalSuffix:
+      return ".src or .dst, optional";
   }
   return "";
 }
 
-std::string flags_text(const Field& field) {
+// "uint32", "list of string".
+std::string type_text(const Field& field) {
+  if (field.argument == event::ArgumentKind::kRawParameter) return "the parameter's";
+  std::string text(event::spelling(field.type));
+  if (field.bits != 64) text += std::to_string(field.bits);
+  return field.has(event::kList) ? "list of " + text : text;
+}
+
+struct FlagText {
+  std::string_view key, words;
+  bool (*is)(const Field&);
+};
+constexpr FlagText kFlags[] = {
+    {"condition_only", "condition only", [](const Field& f) { return f.has(event::kConditionOnly); }},
+    {"output_only", "for outputs", [](const Field& f) { return f.listing == event::Listing::kOutputOnly; }},
+    {"no_rhs", "not in val()", [](const Field& f) { return f.has(event::kNoRhs); }},
+    {"no_transform", "not in transformers", [](const Field& f) { return f.has(event::kNoTransform); }},
+    {"any_of_several", "any of several", [](const Field& f) { return f.has(event::kExistential) || f.has(event::kBothEnds); }},
+    {"list", "", [](const Field& f) { return f.has(event::kList); }},
+    {"deprecated", "deprecated", [](const Field& f) { return f.has(event::kDeprecated) || f.origin == event::Origin::kNothing; }},
+    {"hidden", "hidden", [](const Field& f) { return f.listing == event::Listing::kHidden; }},
+};
+
+// Where all are meant, `brief` leaves out what conditions rarely meet.
+std::string flags_text(const Field& field, bool brief) {
   std::string text;
-  if (field.has(event::kConditionOnly)) text += "condition only";
-  if (field.has(event::kDeprecated)) text += text.empty() ? "deprecated" : ", deprecated";
-  return text;
+  for (const FlagText& flag : kFlags) {
+    if (flag.words.empty() || !flag.is(field) || (brief && flag.key.starts_with("no_"))) continue;
+    text += (text.empty() ? "" : ", ") + std::string(flag.words);
+  }
+  return text.empty() ? text : " (" + text + ')';
 }
 
 // The rows of the semantics table for a field: where it is less, or more, than its origin promises.
@@ -101,25 +135,25 @@ int print_fields(const Options& options) {
   json all = json::array();
   if (options.format == "markdown") std::puts("| field | type | argument | from | meaning |\n| --- | --- | --- | --- | --- |");
   for (const Field& field : event::fields()) {
-    const std::string name(field.name), type(event::spelling(field.type)), origin(event::spelling(field.origin)),
-        meaning(field.meaning);
-    const std::string argument = argument_text(field.argument), flags = flags_text(field);
+    const std::string name(field.name), type = type_text(field), origin(event::spelling(field.origin)), meaning(field.meaning);
+    const std::string argument = argument_text(field.argument);
     if (options.format == "json") {
-      all.push_back({{"name", name},
-                     {"type", type},
-                     {"argument", argument},
-                     {"from", origin},
-                     {"meaning", meaning},
-                     {"condition_only", field.has(event::kConditionOnly)},
-                     {"semantics", notes(field.name)},
-                     {"kernel", decisions(field.name)}});
+      json row = {{"name", name},
+                  {"type", type},
+                  {"argument", argument},
+                  {"from", origin},
+                  {"meaning", meaning},
+                  {"semantics", notes(field.name)},
+                  {"kernel", decisions(field.name)}};
+      for (const FlagText& flag : kFlags) row[flag.key] = flag.is(field);
+      all.push_back(std::move(row));
     } else if (options.format == "markdown") {
       std::printf("| `%s` | %s | %s | %s | %s%s |\n", name.c_str(), type.c_str(), argument.c_str(), origin.c_str(),
-                  meaning.c_str(), flags.empty() ? "" : (" (" + flags + ")").c_str());
-    } else {
+                  meaning.c_str(), flags_text(field, false).c_str());
+    } else if (options.all || field.listing != event::Listing::kHidden) {
       const std::string where = decided_where(field.name);
-      std::printf("%-38s %-9s %-15s %-14s %s%s%s\n", name.c_str(), type.c_str(), argument.c_str(), origin.c_str(),
-                  meaning.c_str(), flags.empty() ? "" : (" (" + flags + ")").c_str(),
+      std::printf("%-38s %-15s %-15s %-14s %s%s%s\n", name.c_str(), type.c_str(), argument.c_str(), origin.c_str(),
+                  meaning.c_str(), flags_text(field, true).c_str(),
                   where.empty() ? "" : (" [kernel decides: " + where + "]").c_str());
     }
   }

@@ -30,7 +30,8 @@ Result<std::vector<std::string>> expand_paths(const std::vector<std::string>& pa
   return files;
 }
 
-LoadedRules load_rules(const std::vector<std::string>& paths, const compile::Options& options) {
+LoadedRules load_rules(const std::vector<std::string>& paths, const compile::Options& options,
+                       const std::vector<lang::RuleSwitch>& switches) {
   LoadedRules loaded;
   const auto file_error = [&](const std::string& path, const Error& error) {
     loaded.diagnostics.add({lang::Severity::kError, "LOAD_ERR_FILE_READ", error.message, {}, {path, 0, 0}, {}, {}});
@@ -41,7 +42,7 @@ LoadedRules load_rules(const std::vector<std::string>& paths, const compile::Opt
     return loaded;
   }
   loaded.files = *std::move(files);
-  lang::RuleSet set;
+  lang::RuleSet& set = loaded.set;
   for (std::size_t i = 0; i < loaded.files.size(); ++i) {
     auto source = lang::load_source(loaded.files[i]);
     if (!source) {
@@ -61,7 +62,9 @@ LoadedRules load_rules(const std::vector<std::string>& paths, const compile::Opt
       return loaded;
     }
   }
+  lang::apply(switches, set);
   compile::Compiled compiled = compile::compile_rules(set, options, loaded.diagnostics);
+  if (!loaded.diagnostics.has_errors()) lang::check_plugins(set, loaded.diagnostics);
   loaded.program = std::move(compiled.program);
   loaded.plan = std::move(compiled.plan);
   loaded.kernel_rules = std::move(compiled.kernel_rules);

@@ -30,10 +30,22 @@ int main(int argc, char** argv) {
       return rules_list(*options);
     case Verb::kRulesPlan:
       return rules_plan(*options);
+    case Verb::kRulesShow:
+      return rules_show(*options);
+    case Verb::kConditionCheck:
+      return condition_check(*options);
     case Verb::kFields:
       return print_fields(*options);
+    case Verb::kEvents:
+      return print_events(*options);
+    case Verb::kSchema:
+      return print_schema(*options);
     case Verb::kDoctor:
       return print_doctor(*options);
+    case Verb::kReplay:
+      return replay_events(*options);
+    case Verb::kTest:
+      return test_rules(*options);
   }
   return kUsage;
 }

@@ -41,6 +41,16 @@ void add_run(CLI::App& app, Options& options) {
   });
 }
 
+void add_show(CLI::App& rules, Options& options) {
+  CLI::App* show = rules.add_subcommand("show", "Rules as they stand after append, override, lists, macros and exceptions");
+  show->add_option("files", options.rules, "Rule files or directories, one set in the order given")->required();
+  show->add_option("--rule", options.rule, "The rule of this name alone; exit 1 if there is none");
+  show->add_flag("--compiled", options.compiled, "Print the condition's normal form too, with lists, macros and exceptions in");
+  add_format(show, options, {"text", "json"});
+  show->footer("Example:\n  shrike rules show --compiled --rule 'Execution below /dev/shm' rules/");
+  show->callback([&options] { options.verb = Verb::kRulesShow; });
+}
+
 void add_rules(CLI::App& app, Options& options) {
   CLI::App* rules = app.add_subcommand("rules", "Work on rule files; needs no kernel and no root");
   rules->require_subcommand(1);
@@ -66,6 +76,76 @@ void add_rules(CLI::App& app, Options& options) {
   add_format(plan, options, {"text", "json"});
   plan->footer("Example:\n  shrike rules plan --tier tracing rules/");
   plan->callback([&options] { options.verb = Verb::kRulesPlan; });
+  add_show(*rules, options);
+}
+
+void add_condition(CLI::App& app, Options& options) {
+  CLI::App* condition = app.add_subcommand("condition", "Work on a condition by itself; needs no rule file");
+  condition->require_subcommand(1);
+  CLI::App* check = condition->add_subcommand(
+      "check",
+      "Validate a condition without definitions: a name that is no field is an undefined macro; exit 1 if it is not valid");
+  CLI::Option* expression = check->add_option("expression", options.expression, "The condition");
+  CLI::Option* batch = check->add_option("--batch", options.batch,
+                                         "A file instead: a JSON array of conditions; prints a JSON array of answers, exit 0");
+  batch->excludes(expression);
+  check->add_flag("--syntax-only", options.syntax_only, "The grammar alone: no fields, macros, types, regexes");
+  check->footer("Example:\n  shrike condition check 'evt.type = execve and proc.name in (nc, ncat)'");
+  check->callback([&options, expression, batch] {
+    if (expression->count() + batch->count() == 0) throw CLI::RequiredError("expression or --batch");
+    options.verb = Verb::kConditionCheck;
+  });
+}
+
+void add_replay(CLI::App& app, Options& options) {
+  CLI::App* replay = app.add_subcommand("replay", "Evaluate recorded events; needs no kernel and no root");
+  replay
+      ->add_option("--rules", options.rules,
+                   "Rule file, or a directory that stands for its *.yaml in name order; repeat for more")
+      ->required();
+  replay->add_option("--events", options.events, "Event file: JSON lines, one event each; - is standard input")->required();
+  replay->add_option("--matching", options.matching, "Which of the rules that hold alert (default: first)")
+      ->check(CLI::IsMember({"first", "all"}));
+  replay->add_option("--config", options.config, "Configuration file: rules' priority and selection, and how alerts are printed");
+  add_format(replay, options, {"text", "json"});
+  replay->footer(
+      "Alerts go to standard output, one per line. Example:\n"
+      "  echo '{\"evt.type\": \"execve\", \"proc.exepath\": \"/dev/shm/x\"}' | shrike replay --rules rules --events -");
+  replay->callback([&options, replay] {
+    options.verb = Verb::kReplay;
+    options.format_given = replay->count("--format") > 0;
+  });
+}
+
+void add_test(CLI::App& app, Options& options) {
+  CLI::App* test =
+      app.add_subcommand("test", "Run rule tests: events in, alerts out; needs no kernel and no root; exit 1 on failure");
+  test->add_option("suites", options.suites, "Test suites (YAML), or directories that stand for their *.yaml in name order")
+      ->required();
+  add_format(test, options, {"text", "json"});
+  test->footer("What a suite looks like: docs/testing_rules.md. Example:\n  shrike test rules/tests");
+  test->callback([&options] { options.verb = Verb::kTest; });
+}
+
+void add_catalogue(CLI::App& app, Options& options) {
+  CLI::App* fields = app.add_subcommand("fields", "Every field a rule may name: type, meaning, where it comes from");
+  add_format(fields, options, {"text", "json", "markdown"});
+  fields->add_flag("--all", options.all, "In text, list the hidden ones too; the other formats always do");
+  fields->footer("Example:\n  shrike fields | grep ^fd\\\\.");
+  fields->callback([&options] { options.verb = Verb::kFields; });
+
+  CLI::App* events = app.add_subcommand("events", "Every event evt.type knows: its parameters, and whether it is captured");
+  add_format(events, options, {"text", "json", "markdown"});
+  events->footer("Example:\n  shrike events | grep ^open");
+  events->callback([&options] { options.verb = Verb::kEvents; });
+
+  CLI::App* schema =
+      app.add_subcommand("schema", "JSON schema (draft-07) of rule files, test suites or event files, for editors");
+  schema->add_option("--of", options.schema, "Of what: of event files the schema of one line")
+      ->check(CLI::IsMember({"rules", "suite", "events"}))
+      ->capture_default_str();
+  schema->footer("Example:\n  shrike schema > rules.schema.json");
+  schema->callback([&options] { options.verb = Verb::kSchema; });
 }
 
 }  // namespace
@@ -77,11 +157,11 @@ std::expected<Options, int> parse_options(int argc, char** argv) {
   app.set_version_flag("--version", "shrike " SHRIKE_VERSION);
   add_run(app, options);
   add_rules(app, options);
+  add_condition(app, options);
+  add_replay(app, options);
+  add_test(app, options);
 
-  CLI::App* fields = app.add_subcommand("fields", "Every field a rule may name: type, meaning, where it comes from");
-  add_format(fields, options, {"text", "json", "markdown"});
-  fields->footer("Example:\n  shrike fields | grep ^fd\\\\.");
-  fields->callback([&options] { options.verb = Verb::kFields; });
+  add_catalogue(app, options);
 
   CLI::App* doctor = app.add_subcommand("doctor", "What this host offers, what is missing and how to get it");
   add_format(doctor, options, {"text", "json"});

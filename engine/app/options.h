@@ -16,13 +16,35 @@ enum ExitCode : int {
   kCouldNotRun = 3,
 };
 
-enum class Verb : unsigned char { kRun, kRulesCheck, kRulesList, kRulesPlan, kFields, kDoctor };
+enum class Verb : unsigned char {
+  kRun,
+  kRulesCheck,
+  kRulesList,
+  kRulesPlan,
+  kRulesShow,
+  kConditionCheck,
+  kFields,
+  kEvents,
+  kSchema,
+  kDoctor,
+  kReplay,
+  kTest
+};
 
 struct Options {
   Verb verb = Verb::kRun;
   std::vector<std::string> rules;  // run: --rules; rules …: files
-  std::string format = "text";     // text, json; fields: markdown too
+  std::string format = "text";     // text, json; fields, events: markdown too
   std::string tier = "full";       // rules plan: full, tracing
+  bool all = false;                // fields: hidden ones too
+  std::string schema = "rules";    // schema: rules, suite, events
+  // rules show
+  std::string rule;       // this one alone
+  bool compiled = false;  // text: print the normal form too
+  // condition check
+  std::string expression;
+  std::string batch;  // a file of them instead
+  bool syntax_only = false;
   // run
   std::string config;
   std::string mode = "monitor";  // detect, monitor, enforce
@@ -31,6 +53,11 @@ struct Options {
   bool format_given = false;
   std::optional<double> duration_s;
   bool summary_json = false;
+  // replay; also rules, config and format
+  std::string events;                   // the event file, "-": standard input
+  std::optional<std::string> matching;  // first, all
+  // test
+  std::vector<std::string> suites;  // files or directories
 };
 
 // Options, or the exit code of a command line that ends here (help, version, wrong usage); what was to say has been printed.

@@ -5,8 +5,10 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "engine/compile/check_types.h"
 #include "engine/compile/lower_kernel.h"
 #include "engine/event/event_type.h"
 #include "engine/lang/diagnostic.h"
@@ -16,10 +18,26 @@
 
 namespace shrike::compile {
 
+// An entry of `append_output` (rule-language.md 5.4): what it adds to the outputs of the rules it matches.
+struct AppendOutput {
+  // Which: empty matches all; of `tags` the rule must have each.
+  std::string source{};
+  std::string rule{};
+  std::vector<std::string> tags{};
+
+  std::string extra_output{};                                        // behind the rule's output, after a blank
+  std::vector<std::string> extra_fields{};                           // as in a rule, without %: into output_fields only
+  std::vector<std::pair<std::string, std::string>> extra_formats{};  // key and template: into output_fields, as text
+  bool suggested_output = false;                                     // container and pod fields, and static fields
+};
+
 struct Options {
   lang::Priority priority = lang::Priority::kDebug;  // rules less severe are dropped
-  bool suggested_output = true;  // appends container and pod fields, as Falco's default does (rule-language.md 5.4)
+  bool suggested_output = true;               // an entry without match before those of append_output, as is Falco's default
+  std::vector<AppendOutput> append_output{};  // in order
+  std::vector<std::pair<std::string, std::string>> static_fields{};  // key and value
   std::optional<PlanOptions> plan = std::nullopt;  // what the kernel is to decide; without it nothing, and all rules alert
+  bool normal_forms = true;                        // keep each condition's, for those who print it
 };
 
 // Every rule of the set that compiles, in order of first definition. Errors and warnings go to `diagnostics`; with an error the
@@ -34,14 +52,17 @@ Compiled compile_rules(const lang::RuleSet& set, const Options& options, lang::D
 // The same, the program alone.
 program::Program compile(const lang::RuleSet& set, const Options& options, lang::Diagnostics& diagnostics);
 
+// What is wrong with the templates and fields of an entry, or nothing.
+std::optional<Problem> check_append_output(const AppendOutput& entry);
+
 // What the capture of this host can tell.
 struct Capabilities {
   event::EventSet events;   // captured
-  bool containers = false;  // processes are told apart by container
+  bool containers = false;  // of a container more than its id is known
 };
 
 // Sets every rule's availability and rebuilds the index:
-//   inactive: containers   holds only in a container, and here every process reads as the host's
+//   inactive: containers   holds only for containers of which more than the id is known
 //   inactive: never …      can't hold by its own text
 //   inactive: events …     none of its events is captured
 //   inactive: fields …     its condition reads a field nothing supplies

@@ -43,7 +43,7 @@ Truth of_event_number(const lang::Compare& compare) {
     std::from_chars(literal.text.data(), literal.text.data() + literal.text.size(), value);
     return value;
   };
-  if (compare.op == Operator::kIn) {
+  if (compare.op == Operator::kIn || compare.op == Operator::kIntersects) {
     for (const lang::Literal* literal : all) {
       if (number(*literal) > 0) return Truth::kUnknown;
     }

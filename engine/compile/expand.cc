@@ -202,10 +202,24 @@ std::size_t add_capped(std::size_t a, std::size_t b) {
   return b > std::numeric_limits<std::size_t>::max() / 2 - std::min(a, b) ? a : a + b;
 }
 
+std::size_t parts(const std::vector<lang::TransformArgument>& arguments) {
+  std::size_t count = arguments.size();
+  for (const lang::TransformArgument& argument : arguments) {
+    if (const auto* inner = std::get_if<lang::TransformPtr>(&argument.node)) count += parts((*inner)->arguments);
+    if (const auto* list = std::get_if<lang::TransformList>(&argument.node)) count += parts(list->items);
+  }
+  return count;
+}
+
+// Of a check: the constants of its list, the arguments of its transformers.
 std::size_t constants(const Expr& expr) {
   const auto* compare = std::get_if<lang::Compare>(&expr.node);
-  const auto* list = compare == nullptr ? nullptr : std::get_if<std::vector<lang::Literal>>(&compare->right);
-  return list == nullptr ? 0 : list->size();
+  if (compare == nullptr) return 0;
+  std::size_t count = 0;
+  if (const auto* list = std::get_if<std::vector<lang::Literal>>(&compare->right)) count += list->size();
+  if (const auto* right = std::get_if<lang::Transform>(&compare->right)) count += parts(right->arguments);
+  if (const auto* left = std::get_if<lang::Transform>(&compare->left)) count += parts(left->arguments);
+  return count;
 }
 
 class Expander {
@@ -215,12 +229,19 @@ class Expander {
     for (std::size_t i = 0; i < set.macros.size(); ++i) by_name_.emplace(set.macros[i].name, i);
   }
 
-  ExpandedSet run() {
+  // Without `use` the result holds all rules.
+  ExpandedSet run(const std::function<void(const ExpandedSet&, const ExpandedRule&)>& use) {
     for (std::size_t i = 0; i < set_.macros.size(); ++i) {
       macros_[i].tree = parse_item(set_.macros[i].name, set_.macros[i].condition);
     }
     for (std::size_t i = 0; i < set_.macros.size(); ++i) weigh_macro(i);
-    for (const lang::Rule& rule : set_.rules) add_rule(rule);
+    for (const lang::Rule& rule : set_.rules) {
+      add_rule(rule);
+      if (!use) continue;
+      if (!out_.rules.empty()) use(out_, out_.rules.back());
+      out_.rules.clear();
+      out_.texts.erase(out_.texts.begin() + static_cast<std::ptrdiff_t>(set_.macros.size()), out_.texts.end());
+    }
     warn_unused();
     return std::move(out_);
   }
@@ -392,16 +413,23 @@ class Expander {
   }
 
   void warn_unused() {
-    const auto warn = [&](std::string_view code, std::string message, const lang::Position& position, const std::string& name) {
-      diagnostics_.add({lang::Severity::kWarning, std::string(code), std::move(message), {}, position, name, {}});
+    constexpr std::size_t kMaxUnused = 1000;  // nobody reads on after so many
+    std::size_t warnings = 0;
+    const auto warn = [&](std::string_view code, std::string_view kind, const auto& item) {
+      if (++warnings > kMaxUnused) return;
+      diagnostics_.add({lang::Severity::kWarning,
+                        std::string(code),
+                        std::string(kind) + " \"" + item.name + "\" is never used",
+                        {},
+                        item.position,
+                        item.name,
+                        lang::shown_line(*item.file, item.position.line)});
     };
     for (std::size_t i = 0; i < set_.macros.size(); ++i) {
-      const lang::Macro& macro = set_.macros[i];
-      if (!macros_[i].used) warn("LOAD_UNUSED_MACRO", "macro \"" + macro.name + "\" is never used", macro.position, macro.name);
+      if (!macros_[i].used) warn("LOAD_UNUSED_MACRO", "macro", set_.macros[i]);
     }
     for (std::size_t i = 0; i < set_.lists.size(); ++i) {
-      const lang::List& list = set_.lists[i];
-      if (!lists_.used(i)) warn("LOAD_UNUSED_LIST", "list \"" + list.name + "\" is never used", list.position, list.name);
+      if (!lists_.used(i)) warn("LOAD_UNUSED_LIST", "list", set_.lists[i]);
     }
   }
 
@@ -432,7 +460,12 @@ std::size_t ExpandedText::original_offset(std::size_t offset) const {
 lang::Position ExpandedText::position(std::size_t offset) const { return original_.position(original_offset(offset)); }
 std::string ExpandedText::line(std::size_t offset) const { return original_.line(original_offset(offset)); }
 
-ExpandedSet expand(const lang::RuleSet& set, lang::Diagnostics& diagnostics) { return Expander(set, diagnostics).run(); }
+ExpandedSet expand(const lang::RuleSet& set, lang::Diagnostics& diagnostics) { return Expander(set, diagnostics).run({}); }
+
+void expand_each(const lang::RuleSet& set, lang::Diagnostics& diagnostics,
+                 const std::function<void(const ExpandedSet& set, const ExpandedRule& rule)>& use) {
+  Expander(set, diagnostics).run(use);
+}
 
 lang::Diagnostic diagnose(const ExpandedSet& set, std::uint32_t source, std::size_t offset, std::string code, std::string message,
                           std::string hint) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,13 +16,13 @@
 namespace shrike::compile {
 
 // Bounds of what a rule may become. Packs stay four orders of magnitude below.
-inline constexpr std::size_t kMaxExpandedBytes = 16U << 20U;  // one text, lists in
+inline constexpr std::size_t kMaxExpandedBytes = lang::kMaxFileBytes;  // one text, lists in
 inline constexpr std::size_t kMaxExpandedNodes =
-    1'000'000;  // one rule's tree, macros in; a constant of a list counts like a check
+    2'000'000;  // one rule's tree, macros in; a constant of a list or an argument of a transformer counts like a check
 inline constexpr std::size_t kMaxExpandedDepth =
-    3 * lang::kMaxDepth;                                  // of a rule's tree: what kMaxDepth parentheses can make by themselves
-inline constexpr std::size_t kMaxSetBytes = 128U << 20U;  // all texts of a set
-inline constexpr std::size_t kMaxSetNodes = 2'000'000;    // all trees of a set
+    3 * lang::kMaxDepth;  // of a rule's tree: what kMaxDepth parentheses can make by themselves
+inline constexpr std::size_t kMaxSetBytes = 4 * kMaxExpandedBytes;  // all texts of a set
+inline constexpr std::size_t kMaxSetNodes = 4'000'000;              // all trees of a set
 
 // The text a part of an expanded tree was parsed from, and how to get from there to the file.
 // Expr::source indexes ExpandedSet::texts.
@@ -66,6 +67,11 @@ struct ExpandedSet {
 // source. An error inside a macro is reported once, there; rules that use it are left out silently. `set` must outlive the
 // result.
 ExpandedSet expand(const lang::RuleSet& set, lang::Diagnostics& diagnostics);
+
+// The same one rule at a time: trees of a large pack together take far more memory than what they are compiled to. `use` gets
+// the macros' texts and the rule's.
+void expand_each(const lang::RuleSet& set, lang::Diagnostics& diagnostics,
+                 const std::function<void(const ExpandedSet& set, const ExpandedRule& rule)>& use);
 
 // A diagnostic at byte `offset` of text `source`.
 lang::Diagnostic diagnose(const ExpandedSet& set, std::uint32_t source, std::size_t offset, std::string code, std::string message,

@@ -164,7 +164,7 @@ std::vector<Value> successes(const program::Predicate& predicate, std::string_vi
 }
 
 std::expected<Judgement, Problem> judge_result(const CheckedCompare& checked, const lang::Expr& expr, const Stand& stand) {
-  const std::string_view field = checked.left.field->name;
+  const std::string_view field = checked.left.field()->field->name;
   std::vector<Value> values;
   if (field == "evt.failed") {
     values.emplace_back(false);
@@ -183,9 +183,9 @@ std::expected<Judgement, Problem> judge_result(const CheckedCompare& checked, co
 
 std::expected<Judgement, Problem> judge_already_known(const CheckedCompare& checked, const lang::Expr& expr,
                                                       Operation operation) {
-  const std::string_view field = checked.left.field->name;
+  const std::string_view field = checked.left.field()->field->name;
   if (field == "evt.type" || field == "syscall.type") return judge_event_type(checked.predicate, expr, operation);
-  if (field != "evt.num") return Known{on_full_event(checked.left, checked.predicate, operation).holds};
+  if (field != "evt.num") return Known{on_full_event(*checked.left.field(), checked.predicate, operation).holds};
   std::vector<Value> values{Value(std::uint64_t{1}), Value(~std::uint64_t{0})};
   if (const auto* numbers = std::get_if<program::Numbers>(&checked.predicate.constants)) {
     for (const auto& number : *numbers) {
@@ -360,12 +360,13 @@ std::expected<std::vector<std::string>, Problem> keys_of(KernelField field, cons
 
 std::expected<Judgement, Problem> judge_value(CheckedCompare checked, const lang::Expr& expr, const event::Decision& row) {
   const auto& compare = std::get<lang::Compare>(expr.node);
-  const std::string name = checked.left.text();
+  const event::FieldUse& use = *checked.left.field();
+  const std::string name = use.text();
   if (compare.op == lang::Operator::kExists) {
     if (row.always_present) return Known{true};
     return refuse(quoted(lang::dump(expr)) + " can't be decided by the kernel", "compare it with values", expr.span);
   }
-  if (!offers(row.operators, lang::spelling(compare.op))) return refuse_operator(compare, checked.left, row, expr.span);
+  if (!offers(row.operators, lang::spelling(compare.op))) return refuse_operator(compare, use, row, expr.span);
   if (name == "container.id" && std::get<program::Texts>(checked.predicate.constants) != program::Texts{"host"})
     return refuse("the kernel tells only the host from containers, not one container from another",
                   "container.id = host, container.id != host, or cgroup.path", expr.span);
@@ -374,7 +375,7 @@ std::expected<Judgement, Problem> judge_value(CheckedCompare checked, const lang
   auto keys = keys_of(check->field, compare);
   if (!keys) return std::unexpected(std::move(keys).error());
   check->keys = *std::move(keys);
-  check->use = std::move(checked.left);
+  check->use = use;
   check->predicate = std::move(checked.predicate);
   check->text = lang::dump(expr);
   check->span = expr.span;
@@ -417,12 +418,21 @@ std::expected<Judgement, Problem> judge(const lang::Expr& expr, const Stand& sta
   const auto& compare = std::get<lang::Compare>(expr.node);
   auto checked = check_types(compare);
   if (!checked) return std::unexpected(std::move(checked).error());
-  if (checked->right) return refuse("the kernel does not compare fields with each other", "compare with constants", expr.span);
+  if (checked->right)
+    return refuse("the kernel does not compare fields with each other nor with transformers", "compare with constants",
+                  expr.span);
   if (checked->predicate.quantifier != program::Quantifier::kNone) {
     return refuse("the kernel does not decide " + std::string(lang::spelling(compare.modifier)),
                   "in (…) holds for any of a list; join others with and, or", expr.span);
   }
-  const event::Decision* row = event::decision(checked->left, hook_of(stand.operation));
+  const event::FieldUse* use = checked->left.field();
+  if (use == nullptr) {
+    return refuse("the kernel does not run transformers: " + quoted(lang::dump(std::get<lang::Transform>(compare.left))),
+                  "compare the field itself with constants", expr.span);
+  }
+  if (checked->left.list)
+    return refuse("the kernel does not decide by " + quoted(use->text()) + ", a list", "compare single values", expr.span);
+  const event::Decision* row = event::decision(*use, hook_of(stand.operation));
   if (row != nullptr) {
     switch (row->decided) {
       case Decided::kSuccess:
@@ -433,12 +443,12 @@ std::expected<Judgement, Problem> judge(const lang::Expr& expr, const Stand& sta
         return judge_value(*std::move(checked), expr, *row);
     }
   }
-  const event::Field& field = *checked->left.field;
-  const OnFullEvent full = on_full_event(checked->left, checked->predicate, stand.operation);
+  const event::Field& field = *use->field;
+  const OnFullEvent full = on_full_event(*use, checked->predicate, stand.operation);
   const bool lacking = field.name.starts_with("fd.") && field.get != nullptr && full.absent;
   const bool of_opens = field.name == "evt.is_open_read" || field.name == "evt.is_open_write";
   if (lacking || of_opens) return Known{full.holds};
-  return refuse_field(checked->left, expr, stand.operation);
+  return refuse_field(*use, expr, stand.operation);
 }
 
 }  // namespace shrike::compile

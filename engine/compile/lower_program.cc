@@ -13,38 +13,100 @@ bool is_name_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
 }
 
+std::size_t name_size(std::string_view text) {
+  std::size_t size = 0;
+  while (size < text.size() && is_name_char(text[size])) ++size;
+  return size;
+}
+
 // The longest prefix of `text` that is a field, with its bracket argument if it takes one. Size 0: none.
-struct Token {
+struct FieldToken {
   event::FieldUse use;
   std::size_t size = 0;
 };
-Token longest_field(std::string_view text) {
-  std::size_t end = 0;
-  while (end < text.size() && is_name_char(text[end])) ++end;
-  for (std::size_t size = end; size > 0; --size) {
+FieldToken longest_field(std::string_view text) {
+  for (std::size_t size = name_size(text); size > 0; --size) {
     const std::string_view name = text.substr(0, size);
-    if (size < text.size() && text[size] == '[') {
-      const std::size_t close = text.find(']', size);
-      if (close != std::string_view::npos) {
-        std::string argument(text.substr(size + 1, close - size - 1));
-        if (argument.size() >= 2 && argument.front() == argument.back() &&
-            (argument.front() == '"' || argument.front() == '\'')) {
-          argument = argument.substr(1, argument.size() - 2);
-        }
-        if (auto use = event::resolve_field(name, argument)) return {*std::move(use), close + 1};
-      }
+    if (const auto bracket = lang::parse_bracket(text.substr(size))) {
+      if (auto use = event::resolve_field(name, bracket->argument)) return {*std::move(use), size + bracket->size};
     }
     if (auto use = event::resolve_field(name, std::nullopt)) return {*std::move(use), size};
   }
   return {};
 }
 
+// `%proc.apid` is the process's own id (rule-language.md 5.1), though in a condition it asks all ancestors.
+event::FieldUse shown(const event::FieldUse& use) {
+  if (use.field->name != "proc.apid" || use.argument.present) return use;
+  return {use.field, {.text = "0", .index = 0, .present = true}};
+}
+
+constexpr std::uint32_t kMaxWidth = 4096;
+constexpr std::string_view kRemovedToken = "container.info";
+
+// Calls `seen` for every field of an operand.
+template <class Seen>
+void each_field(const TypedOperand& operand, const Seen& seen) {
+  std::visit(lang::Overload{[&](const event::FieldUse& use) { seen(use); }, [](const std::string&) {},
+                            [&](const std::vector<TypedOperand>& items) {
+                              for (const TypedOperand& item : items) each_field(item, seen);
+                            },
+                            [&](const TypedCall& call) {
+                              for (const TypedOperand& argument : call.arguments) each_field(argument, seen);
+                            }},
+             operand.node);
+}
+
+void append_key(const std::vector<program::CallArgument>& all, std::string& out) {
+  out += '(';
+  for (const program::CallArgument& argument : all) {
+    if (const auto* slot = std::get_if<std::uint32_t>(&argument.node)) {
+      out += '%' + std::to_string(*slot);
+    } else if (const auto* constant = std::get_if<std::string>(&argument.node)) {
+      out += std::to_string(constant->size()) + ':' + *constant;
+    } else {
+      append_key(std::get<std::vector<program::CallArgument>>(argument.node), out);
+    }
+  }
+  out += ')';
+}
+
+// What makes two calls the same. Slots stand in it by number: a key does not grow with what is nested.
+std::string key_of(const program::Call& call) {
+  std::string key = "call " + std::string(program::spelling(call.function));
+  append_key(call.arguments, key);
+  if (call.option) key += *call.option;
+  return key;
+}
+
 }  // namespace
 
 std::uint32_t ProgramBuilder::slot(const event::FieldUse& use) {
   const auto [at, added] = slots_.try_emplace(use.text(), static_cast<std::uint32_t>(program_.slots.size()));
-  if (added) program_.slots.push_back({use});
+  if (added) program_.slots.push_back({use, std::nullopt});
   return at->second;
+}
+
+std::uint32_t ProgramBuilder::slot(const TypedOperand& operand) {
+  if (const event::FieldUse* use = operand.field()) return slot(*use);
+  const auto& typed = std::get<TypedCall>(operand.node);
+  program::Call call{typed.function, {}, typed.option};
+  for (const TypedOperand& item : typed.arguments) call.arguments.push_back(argument(item));
+  std::string key = key_of(call);
+  if (const auto known = slots_.find(key); known != slots_.end()) return known->second;
+  const auto at = static_cast<std::uint32_t>(program_.slots.size());
+  slots_.emplace(std::move(key), at);
+  program_.slots.push_back({{}, std::move(call)});
+  return at;
+}
+
+program::CallArgument ProgramBuilder::argument(const TypedOperand& operand) {
+  if (const auto* constant = std::get_if<std::string>(&operand.node)) return {*constant};
+  const auto* list = std::get_if<std::vector<TypedOperand>>(&operand.node);
+  if (list == nullptr) return {slot(operand)};
+  std::vector<program::CallArgument> items;
+  for (const TypedOperand& item : *list) items.push_back(argument(item));
+  return {std::move(items)};
 }
 
 std::uint32_t ProgramBuilder::predicate(CheckedCompare checked, std::string text) {
@@ -88,8 +150,9 @@ std::uint32_t ProgramBuilder::lower(const lang::Expr& expr, std::uint32_t source
               return 0U;
             }
             for (Remark& remark : checked->remarks) remarks_->push_back({std::move(remark), source});
-            fields_->push_back(checked->left.text());
-            if (checked->right) fields_->push_back(checked->right->text());
+            const auto note = [&](const event::FieldUse& use) { fields_->push_back(use.text()); };
+            each_field(checked->left, note);
+            if (checked->right) each_field(*checked->right, note);
             program_.nodes.push_back({Node::Kind::kCheck, predicate(*std::move(checked), lang::dump(expr)), 0});
             return static_cast<std::uint32_t>(program_.nodes.size() - 1);
           },
@@ -110,21 +173,61 @@ std::expected<std::uint32_t, std::vector<ProgramBuilder::Located>> ProgramBuilde
   return root;
 }
 
-std::expected<ProgramBuilder::Output, Problem> ProgramBuilder::add_output(std::string_view text) {
-  const auto wrong = [](std::string message, std::size_t at, std::size_t size, std::string hint,
-                        Problem::Kind kind = Problem::Kind::kOther) {
-    return std::unexpected(Problem{
-        kind, std::move(message), std::move(hint), {static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(at + size)}});
+struct ProgramBuilder::Token {
+  TypedOperand operand;
+  std::size_t size = 0;
+};
+
+// The longest prefix of `text` from `at` on that is a field or a transformer; its % stands at `begin`.
+std::expected<ProgramBuilder::Token, Problem> ProgramBuilder::token(std::string_view text, std::size_t begin, std::size_t at) {
+  const auto wrong = [&](std::string message, std::size_t end, std::string hint, Problem::Kind kind = Problem::Kind::kOther) {
+    return std::unexpected(Problem{kind,
+                                   std::move(message),
+                                   std::move(hint),
+                                   {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(std::min(end, text.size()))}});
   };
+  const std::string_view rest = text.substr(at);
+  if (lang::starts_transform(rest)) {
+    auto prefix = lang::parse_transform(rest);
+    if (!prefix) return wrong(std::move(prefix.error().message), at + prefix.error().offset, std::move(prefix.error().hint));
+    auto checked = check_transform(prefix->transform);
+    if (!checked && prefix->transform.index) {  // then the brackets are text
+      prefix->transform.index.reset();
+      prefix->size = prefix->call_size;
+      checked = check_transform(prefix->transform);
+    }
+    if (!checked) return wrong(checked.error().message, at + prefix->size, checked.error().hint, checked.error().kind);
+    return Token{*std::move(checked), prefix->size};
+  }
+  FieldToken found = longest_field(rest);
+  if (found.size == 0) {
+    const std::string name(rest.substr(0, name_size(rest)));
+    const std::size_t end = at + name.size();
+    if (name.empty()) return wrong("% without a field", begin + 1, "a percent sign has no escape in outputs: spell it out");
+    if (name == "val" && rest.substr(3).starts_with('('))
+      return wrong("val() can't stand in an output", end, "write the field itself");
+    const auto resolved = event::resolve_field(name, std::nullopt);
+    if (!resolved && resolved.error().code != Code::kNotFound) return wrong(resolved.error().message, end, {});
+    return wrong("unknown field " + ('"' + name + '"') + " in the output", end, "`shrike fields` lists them all",
+                 Problem::Kind::kUnknownField);
+  }
+  if (found.use.field->has(event::kConditionOnly))
+    return wrong('"' + std::string(found.use.field->name) + "\" can stand in conditions only", at + found.size, {});
+  return Token{of_field(std::move(found.use)), found.size};
+}
+
+std::expected<ProgramBuilder::Output, Problem> ProgramBuilder::add_output(std::string_view text) {
   Output output;
   std::string literal;
   const auto flush = [&] {
     if (!literal.empty()) output.parts.push_back({std::exchange(literal, {}), std::nullopt, 0});
   };
+  const auto note = [&](const event::FieldUse& use) {
+    std::string key = use.text();
+    if (std::ranges::find(output.fields, key, &program::OutputField::key) != output.fields.end()) return;
+    output.fields.push_back({std::move(key), slot(shown(use))});
+  };
   std::size_t i = text.starts_with('*') ? 1 : 0;
-  if (i == 1) {
-    while (i < text.size() && text[i] == ' ') ++i;  // "* text": the blank belongs to the star
-  }
   while (i < text.size()) {
     if (text[i] != '%') {
       literal += text[i++];
@@ -132,32 +235,24 @@ std::expected<ProgramBuilder::Output, Problem> ProgramBuilder::add_output(std::s
     }
     std::size_t at = i + 1;
     std::uint32_t width = 0;
-    while (at < text.size() && text[at] >= '0' && text[at] <= '9') {
+    while (at < text.size() && text[at] >= '0' && text[at] <= '9' && width <= kMaxWidth)
       width = width * 10 + static_cast<std::uint32_t>(text[at++] - '0');
-      if (width > 4096) return wrong("width of an output field above 4096", i, at - i, {});
+    const lang::Span span{static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(at)};
+    if (width > kMaxWidth)
+      return std::unexpected(
+          Problem{Problem::Kind::kOther, "width of an output field above " + std::to_string(kMaxWidth), {}, span});
+    if (text.substr(at).starts_with(kRemovedToken)) {
+      output.removed.push_back({"%container.info prints nothing any more", "leave it out", span});
+      i = at + kRemovedToken.size();
+      continue;
     }
-    Token token = longest_field(text.substr(at));
-    if (token.size == 0) {
-      std::size_t end = at;
-      while (end < text.size() && is_name_char(text[end])) ++end;
-      const std::string name(text.substr(at, end - at));
-      if (name.empty()) return wrong("% without a field", i, 1, "a percent sign has no escape in outputs: spell it out");
-      if (end < text.size() && text[end] == '(') {
-        return wrong("transformer " + name + "() is not supported in this version", i, end - i, {});
-      }
-      return wrong("unknown field \"" + name + "\" in the output", i, end - i, "`shrike fields` lists them all",
-                   Problem::Kind::kUnknownField);
-    }
-    if (token.use.field->has(event::kConditionOnly)) {
-      return wrong("\"" + std::string(token.use.field->name) + "\" can stand in conditions only", i, token.size + 1, {});
-    }
+    auto found = token(text, i, at);
+    if (!found) return std::unexpected(std::move(found).error());
     flush();
-    const std::uint32_t index = slot(token.use);
-    output.parts.push_back({{}, index, width});
-    std::string key = token.use.text();
-    if (std::ranges::find(output.fields, key, &program::OutputField::key) == output.fields.end())
-      output.fields.push_back({std::move(key), index});
-    i = at + token.size;
+    const event::FieldUse* use = found->operand.field();
+    output.parts.push_back({{}, use != nullptr ? slot(shown(*use)) : slot(found->operand), width});
+    each_field(found->operand, note);
+    i = at + found->size;
   }
   flush();
   return output;

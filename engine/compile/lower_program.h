@@ -10,6 +10,7 @@
 
 #include "engine/compile/check_types.h"
 #include "engine/lang/ast.h"
+#include "engine/lang/parser.h"
 #include "engine/program/program.h"
 
 namespace shrike::compile {
@@ -34,6 +35,7 @@ class ProgramBuilder {
   struct Output {
     std::vector<program::OutputPart> parts;
     std::vector<program::OutputField> fields;
+    std::vector<Remark> removed;  // tokens that no longer mean anything and print nothing: %container.info
   };
   std::expected<Output, Problem> add_output(std::string_view text);
 
@@ -41,7 +43,11 @@ class ProgramBuilder {
   program::Program& program() { return program_; }
 
  private:
+  struct Token;
+  std::expected<Token, Problem> token(std::string_view text, std::size_t begin, std::size_t at);
   std::uint32_t slot(const event::FieldUse& use);
+  std::uint32_t slot(const TypedOperand& operand);  // a field or a call
+  program::CallArgument argument(const TypedOperand& operand);
   std::uint32_t predicate(CheckedCompare checked, std::string text);
   std::uint32_t node(program::Node::Kind kind, const std::vector<std::uint32_t>& children);
   std::uint32_t lower(const lang::Expr& expr, std::uint32_t source);

@@ -63,24 +63,26 @@ bool HostNames::changed(Source& source) {
 void HostNames::refresh() {
   if (changed(users_)) {
     read_entries<passwd>(users_.path, fgetpwent_r, [&](const passwd& entry, bool first) {
-      if (first) users_.names.clear();
-      users_.names.emplace(entry.pw_uid, entry.pw_name);
+      if (first) users_.entries.clear();
+      users_.entries.emplace(entry.pw_uid, Entry{entry.pw_name, entry.pw_dir, entry.pw_shell});
     });
   }
   if (changed(groups_)) {
     read_entries<group>(groups_.path, fgetgrent_r, [&](const group& entry, bool first) {
-      if (first) groups_.names.clear();
-      groups_.names.emplace(entry.gr_gid, entry.gr_name);
+      if (first) groups_.entries.clear();
+      groups_.entries.emplace(entry.gr_gid, Entry{entry.gr_name, {}, {}});
     });
   }
 }
 
-std::string_view HostNames::name(const Source& source, std::uint32_t id) {
-  const auto found = source.names.find(id);
-  return found == source.names.end() ? std::string_view() : std::string_view(found->second);
+std::string_view HostNames::get(const Source& source, std::uint32_t id, std::string Entry::* what) {
+  const auto found = source.entries.find(id);
+  return found == source.entries.end() ? std::string_view() : std::string_view(found->second.*what);
 }
 
-std::string_view HostNames::user_name(std::uint32_t uid) const { return name(users_, uid); }
-std::string_view HostNames::group_name(std::uint32_t gid) const { return name(groups_, gid); }
+std::string_view HostNames::user_name(std::uint32_t uid) const { return get(users_, uid, &Entry::name); }
+std::string_view HostNames::group_name(std::uint32_t gid) const { return get(groups_, gid, &Entry::name); }
+std::string_view HostNames::user_home(std::uint32_t uid) const { return get(users_, uid, &Entry::home); }
+std::string_view HostNames::user_shell(std::uint32_t uid) const { return get(users_, uid, &Entry::shell); }
 
 }  // namespace shrike::enrich

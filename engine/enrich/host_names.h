@@ -24,18 +24,23 @@ class HostNames final : public event::Names {
 
   std::string_view user_name(std::uint32_t uid) const override;
   std::string_view group_name(std::uint32_t gid) const override;
+  std::string_view user_home(std::uint32_t uid) const override;
+  std::string_view user_shell(std::uint32_t uid) const override;
 
  private:
-  using Table = std::unordered_map<std::uint32_t, std::string>;
+  struct Entry {
+    std::string name, home, shell;  // the last two of users
+  };
+  using Table = std::unordered_map<std::uint32_t, Entry>;
   struct Source {
     std::string path;
     timespec modified{};
     ino_t inode = 0;
     off_t size = -1;
-    Table names;
+    Table entries;
   };
   static bool changed(Source& source);
-  static std::string_view name(const Source& source, std::uint32_t id);
+  static std::string_view get(const Source& source, std::uint32_t id, std::string Entry::* what);
 
   Source users_;
   Source groups_;

@@ -16,6 +16,8 @@ class Names {
   // The entry of the host's database; empty if there is none. Views live until the next refresh of the database.
   virtual std::string_view user_name(std::uint32_t uid) const = 0;
   virtual std::string_view group_name(std::uint32_t gid) const = 0;
+  virtual std::string_view user_home(std::uint32_t) const { return {}; }
+  virtual std::string_view user_shell(std::uint32_t) const { return {}; }
 };
 
 class Processes {
@@ -30,6 +32,19 @@ struct Context {
   const Processes& processes;
   std::string hostname;
   std::int64_t wall_minus_boot_ns = 0;  // adds to boot times to give epoch ns
+  // How alerts spell values.
+  bool iso_time = false;        // time_format_iso_8601: evt.time as UTC in ISO 8601, not the local time of day
+  bool base64_buffers = false;  // buffer_format_base64
+  // Events rules are asked about, by their time in epoch ns: the first one, this one, the one before it. 0: there is none.
+  std::uint64_t first_ns = 0;
+  std::uint64_t current_ns = 0;
+  std::uint64_t previous_ns = 0;
+
+  void begin(std::uint64_t time_ns) {
+    if (first_ns == 0) first_ns = time_ns;
+    previous_ns = current_ns;
+    current_ns = time_ns;
+  }
 };
 
 }  // namespace shrike::event

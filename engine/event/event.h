@@ -113,6 +113,8 @@ struct Ptrace {
   std::uint32_t pid = 0;
 };
 
+class RecordedEvent;
+
 using Payload = std::variant<std::monostate, ProcessChange, ProcessExit, Open, Connect, Paths, Ptrace>;
 
 // What the record could not say.
@@ -152,7 +154,8 @@ struct Event {
   std::span<const std::string_view> names;  // those names as paths: what fd.names gives. Set by the pipeline
   std::string_view cgroup;                  // path in the default hierarchy; set by enrich; empty: unknown
   Payload payload;
-  const Process* process = nullptr;  // set by enrich; null: unknown
+  const Process* process = nullptr;         // set by enrich; null: unknown
+  const RecordedEvent* recorded = nullptr;  // set: fields are answered from it, see engine/event/recorded.h
 };
 
 // The call's return value, if the event has one. A successful exec has 0, one that a policy refused -EPERM.

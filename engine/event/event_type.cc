@@ -12,43 +12,155 @@ using enum ParamKind;
 
 // Parameters in the order evt.args prints them (rule-language.md 3.5). One line each, as in the reference.
 // clang-format off
-constexpr Param kExecveParams[] = {{"res", kErrno}, {"exe", kText}, {"args", kBytes}, {"tid", kPid}, {"pid", kPid}, {"ptid", kPid}, {"cwd", kText}, {"fdlimit", kUint}, {"pgft_maj", kUint}, {"pgft_min", kUint}, {"vm_size", kUint}, {"vm_rss", kUint}, {"vm_swap", kUint}, {"comm", kText}, {"cgroups", kBytes}, {"env", kBytes}, {"tty", kUint}, {"vpgid", kPid}, {"loginuid", kUid}, {"flags", kFlags}, {"cap_inheritable", kUint}, {"cap_permitted", kUint}, {"cap_effective", kUint}, {"exe_ino", kUint}, {"exe_ino_ctime", kTime}, {"exe_ino_mtime", kTime}, {"uid", kUid}, {"trusted_exepath", kPath}, {"pgid", kPid}, {"gid", kGid}, {"filename", kPath}};
-constexpr Param kExecveatParams[] = {{"res", kErrno}, {"exe", kText}, {"args", kBytes}, {"tid", kPid}, {"pid", kPid}, {"ptid", kPid}, {"cwd", kText}, {"fdlimit", kUint}, {"pgft_maj", kUint}, {"pgft_min", kUint}, {"vm_size", kUint}, {"vm_rss", kUint}, {"vm_swap", kUint}, {"comm", kText}, {"cgroups", kBytes}, {"env", kBytes}, {"tty", kUint}, {"vpgid", kPid}, {"loginuid", kUid}, {"flags", kFlags}, {"cap_inheritable", kUint}, {"cap_permitted", kUint}, {"cap_effective", kUint}, {"exe_ino", kUint}, {"exe_ino_ctime", kTime}, {"exe_ino_mtime", kTime}, {"uid", kUid}, {"trusted_exepath", kPath}, {"pgid", kPid}, {"gid", kGid}};
-constexpr Param kOpenParams[] = {{"fd", kFd}, {"name", kPath}, {"flags", kFlags}, {"mode", kUint}, {"dev", kUint}, {"ino", kUint}};
-constexpr Param kOpenatParams[] = {{"fd", kFd}, {"dirfd", kFd}, {"name", kRelativePath}, {"flags", kFlags}, {"mode", kUint}, {"dev", kUint}, {"ino", kUint}};
-constexpr Param kOpenat2Params[] = {{"fd", kFd}, {"dirfd", kFd}, {"name", kRelativePath}, {"flags", kFlags}, {"mode", kUint}, {"resolve", kFlags}, {"dev", kUint}, {"ino", kUint}};
-constexpr Param kCreatParams[] = {{"fd", kFd}, {"name", kPath}, {"mode", kUint}, {"dev", kUint}, {"ino", kUint}, {"creat_flags", kFlags}};
+constexpr Param kExecveParams[] = {{"res", kErrno}, {"exe", kText}, {"args", kBytes}, {"tid", kPid}, {"pid", kPid}, {"ptid", kPid}, {"cwd", kText}, {"fdlimit", kUint64}, {"pgft_maj", kUint64}, {"pgft_min", kUint64}, {"vm_size", kUint32}, {"vm_rss", kUint32}, {"vm_swap", kUint32}, {"comm", kText}, {"cgroups", kBytes}, {"env", kBytes}, {"tty", kUint32}, {"vpgid", kPid}, {"loginuid", kUid}, {"flags", kFlags32}, {"cap_inheritable", kUint64}, {"cap_permitted", kUint64}, {"cap_effective", kUint64}, {"exe_ino", kUint64}, {"exe_ino_ctime", kAbsTime}, {"exe_ino_mtime", kAbsTime}, {"uid", kUid}, {"trusted_exepath", kPath}, {"pgid", kPid}, {"gid", kGid}, {"filename", kPath}};
+constexpr Param kExecveatParams[] = {{"res", kErrno}, {"exe", kText}, {"args", kBytes}, {"tid", kPid}, {"pid", kPid}, {"ptid", kPid}, {"cwd", kText}, {"fdlimit", kUint64}, {"pgft_maj", kUint64}, {"pgft_min", kUint64}, {"vm_size", kUint32}, {"vm_rss", kUint32}, {"vm_swap", kUint32}, {"comm", kText}, {"cgroups", kBytes}, {"env", kBytes}, {"tty", kUint32}, {"vpgid", kPid}, {"loginuid", kUid}, {"flags", kFlags32}, {"cap_inheritable", kUint64}, {"cap_permitted", kUint64}, {"cap_effective", kUint64}, {"exe_ino", kUint64}, {"exe_ino_ctime", kAbsTime}, {"exe_ino_mtime", kAbsTime}, {"uid", kUid}, {"trusted_exepath", kPath}, {"pgid", kPid}, {"gid", kGid}};
+constexpr Param kOpenParams[] = {{"fd", kFd}, {"name", kPath}, {"flags", kFlags32}, {"mode", kUint32}, {"dev", kUint32}, {"ino", kUint64}};
+constexpr Param kOpenatParams[] = {{"fd", kFd}, {"dirfd", kFd}, {"name", kRelativePath}, {"flags", kFlags32}, {"mode", kUint32}, {"dev", kUint32}, {"ino", kUint64}};
+constexpr Param kOpenat2Params[] = {{"fd", kFd}, {"dirfd", kFd}, {"name", kRelativePath}, {"flags", kFlags32}, {"mode", kUint32}, {"resolve", kFlags32}, {"dev", kUint32}, {"ino", kUint64}};
 constexpr Param kConnectParams[] = {{"res", kErrno}, {"tuple", kTuple}, {"fd", kFd}, {"addr", kAddress}};
-constexpr Param kSymlinkParams[] = {{"res", kErrno}, {"target", kText}, {"linkpath", kPath}};
-constexpr Param kSymlinkatParams[] = {{"res", kErrno}, {"target", kText}, {"linkdirfd", kFd}, {"linkpath", kRelativePath}};
-constexpr Param kLinkParams[] = {{"res", kErrno}, {"oldpath", kPath}, {"newpath", kPath}};
-constexpr Param kLinkatParams[] = {{"res", kErrno}, {"olddir", kFd}, {"oldpath", kRelativePath}, {"newdir", kFd}, {"newpath", kRelativePath}, {"flags", kFlags}};
-constexpr Param kPtraceParams[] = {{"res", kErrno}, {"addr", kDynamic}, {"data", kDynamic}, {"request", kEnum}, {"pid", kPid}};
-constexpr Param kAcceptParams[] = {{"fd", kFd}, {"tuple", kTuple}, {"queuepct", kUint}, {"queuelen", kUint}, {"queuemax", kUint}};
-constexpr Param kAccept4Params[] = {{"fd", kFd}, {"tuple", kTuple}, {"queuepct", kUint}, {"queuelen", kUint}, {"queuemax", kUint}, {"flags", kInt}};
-constexpr Param kListenParams[] = {{"res", kErrno}, {"fd", kFd}, {"backlog", kInt}};
-constexpr Param kSendmsgParams[] = {{"res", kErrno}, {"data", kBytes}, {"fd", kFd}, {"size", kUint}, {"tuple", kTuple}};
+constexpr Param kAcceptParams[] = {{"fd", kFd}, {"tuple", kTuple}, {"queuepct", kUint8}, {"queuelen", kUint32}, {"queuemax", kUint32}};
+constexpr Param kAccept4Params[] = {{"fd", kFd}, {"tuple", kTuple}, {"queuepct", kUint8}, {"queuelen", kUint32}, {"queuemax", kUint32}, {"flags", kInt32}};
+constexpr Param kListenParams[] = {{"res", kErrno}, {"fd", kFd}, {"backlog", kInt32}};
+constexpr Param kSendmsgParams[] = {{"res", kErrno}, {"data", kBytes}, {"fd", kFd}, {"size", kUint32}, {"tuple", kTuple}};
+constexpr Param kRenameParams[] = {{"res", kErrno}, {"oldpath", kPath}, {"newpath", kPath}};
 constexpr Param kRenameatParams[] = {{"res", kErrno}, {"olddirfd", kFd}, {"oldpath", kRelativePath}, {"newdirfd", kFd}, {"newpath", kRelativePath}};
-constexpr Param kRenameat2Params[] = {{"res", kErrno}, {"olddirfd", kFd}, {"oldpath", kRelativePath}, {"newdirfd", kFd}, {"newpath", kRelativePath}, {"flags", kFlags}};
+constexpr Param kRenameat2Params[] = {{"res", kErrno}, {"olddirfd", kFd}, {"oldpath", kRelativePath}, {"newdirfd", kFd}, {"newpath", kRelativePath}, {"flags", kFlags32}};
 constexpr Param kRmdirParams[] = {{"res", kErrno}, {"path", kPath}};
-constexpr Param kUnlinkatParams[] = {{"res", kErrno}, {"dirfd", kFd}, {"name", kRelativePath}, {"flags", kFlags}};
-constexpr Param kRecvfromParams[] = {{"res", kErrno}, {"data", kBytes}, {"tuple", kTuple}, {"fd", kFd}, {"size", kUint}};
+constexpr Param kUnlinkatParams[] = {{"res", kErrno}, {"dirfd", kFd}, {"name", kRelativePath}, {"flags", kFlags32}};
+constexpr Param kRecvfromParams[] = {{"res", kErrno}, {"data", kBytes}, {"tuple", kTuple}, {"fd", kFd}, {"size", kUint32}};
 constexpr Param kChmodParams[] = {{"res", kErrno}, {"filename", kPath}, {"mode", kMode}};
+constexpr Param kCreatParams[] = {{"fd", kFd}, {"name", kPath}, {"mode", kUint32}, {"dev", kUint32}, {"ino", kUint64}, {"creat_flags", kFlags16}};
 constexpr Param kFchmodParams[] = {{"res", kErrno}, {"fd", kFd}, {"mode", kMode}};
 constexpr Param kFchmodatParams[] = {{"res", kErrno}, {"dirfd", kFd}, {"filename", kRelativePath}, {"mode", kMode}};
-constexpr Param kMkdirParams[] = {{"res", kErrno}, {"path", kPath}, {"mode", kUint}};
-constexpr Param kMkdiratParams[] = {{"res", kErrno}, {"dirfd", kFd}, {"path", kRelativePath}, {"mode", kUint}};
-constexpr Param kRecvmsgParams[] = {{"res", kErrno}, {"size", kUint}, {"data", kBytes}, {"tuple", kTuple}, {"msgcontrol", kBytes}, {"fd", kFd}};
-constexpr Param kBpfParams[] = {{"fd", kFd}, {"cmd", kEnum}};
+constexpr Param kMkdirParams[] = {{"res", kErrno}, {"path", kPath}, {"mode", kUint32}};
+constexpr Param kMkdiratParams[] = {{"res", kErrno}, {"dirfd", kFd}, {"path", kRelativePath}, {"mode", kUint32}};
+constexpr Param kPtraceParams[] = {{"res", kErrno}, {"addr", kDynamic}, {"data", kDynamic}, {"request", kEnum16}, {"pid", kPid}};
+constexpr Param kRecvmsgParams[] = {{"res", kErrno}, {"size", kUint32}, {"data", kBytes}, {"tuple", kTuple}, {"msgcontrol", kBytes}, {"fd", kFd}};
+constexpr Param kBpfParams[] = {{"fd", kFd}, {"cmd", kEnum32}};
 constexpr Param kDupParams[] = {{"res", kFd}, {"oldfd", kFd}};
 constexpr Param kDup2Params[] = {{"res", kFd}, {"oldfd", kFd}, {"newfd", kFd}};
-constexpr Param kDup3Params[] = {{"res", kFd}, {"oldfd", kFd}, {"newfd", kFd}, {"flags", kFlags}};
-constexpr Param kFinitModuleParams[] = {{"res", kErrno}, {"fd", kFd}, {"uargs", kText}, {"flags", kFlags}};
-constexpr Param kInitModuleParams[] = {{"res", kErrno}, {"img", kBytes}, {"length", kUint}, {"uargs", kText}};
-constexpr Param kSetnsParams[] = {{"res", kErrno}, {"fd", kFd}, {"nstype", kFlags}};
+constexpr Param kDup3Params[] = {{"res", kFd}, {"oldfd", kFd}, {"newfd", kFd}, {"flags", kFlags32}};
+constexpr Param kFinitModuleParams[] = {{"res", kErrno}, {"fd", kFd}, {"uargs", kText}, {"flags", kFlags32}};
+constexpr Param kInitModuleParams[] = {{"res", kErrno}, {"img", kBytes}, {"length", kUint64}, {"uargs", kText}};
+constexpr Param kLinkatParams[] = {{"res", kErrno}, {"olddir", kFd}, {"oldpath", kRelativePath}, {"newdir", kFd}, {"newpath", kRelativePath}, {"flags", kFlags32}};
+constexpr Param kSetnsParams[] = {{"res", kErrno}, {"fd", kFd}, {"nstype", kFlags32}};
 constexpr Param kSetuidParams[] = {{"res", kErrno}, {"uid", kUid}};
-constexpr Param kSocketParams[] = {{"fd", kFd}, {"domain", kEnum}, {"type", kUint}, {"proto", kUint}, {"flags", kFlags}};
-constexpr Param kUnshareParams[] = {{"res", kErrno}, {"flags", kFlags}};
+constexpr Param kSocketParams[] = {{"fd", kFd}, {"domain", kEnum32}, {"type", kUint32}, {"proto", kUint32}, {"flags", kFlags32}};
+constexpr Param kSymlinkParams[] = {{"res", kErrno}, {"target", kText}, {"linkpath", kPath}};
+constexpr Param kSymlinkatParams[] = {{"res", kErrno}, {"target", kText}, {"linkdirfd", kFd}, {"linkpath", kRelativePath}};
+constexpr Param kUnshareParams[] = {{"res", kErrno}, {"flags", kFlags32}};
+
+// Of other calls, as Falco names them, so that rules on them load.
+constexpr Param kCloseParams[] = {{"res", kErrno}, {"fd", kFd}};
+constexpr Param kReadParams[] = {{"res", kErrno}, {"data", kBytes}, {"fd", kFd}, {"size", kUint32}};
+constexpr Param kPread64Params[] = {{"res", kErrno}, {"data", kBytes}, {"fd", kFd}, {"size", kUint32}, {"pos", kUint64}};
+constexpr Param kReadvParams[] = {{"res", kErrno}, {"size", kUint32}, {"data", kBytes}, {"fd", kFd}};
+constexpr Param kPreadvParams[] = {{"res", kErrno}, {"size", kUint32}, {"data", kBytes}, {"fd", kFd}, {"pos", kUint64}};
+constexpr Param kBindParams[] = {{"res", kErrno}, {"addr", kAddress}, {"fd", kFd}};
+constexpr Param kSendParams[] = {{"res", kErrno}, {"data", kBytes}, {"fd", kFd}, {"size", kUint32}, {"tuple", kTuple}};
+constexpr Param kSendmmsgParams[] = {{"res", kErrno}, {"fd", kFd}, {"size", kUint32}, {"data", kBytes}, {"tuple", kTuple}};
+constexpr Param kRecvmmsgParams[] = {{"res", kErrno}, {"fd", kFd}, {"size", kUint32}, {"data", kBytes}, {"tuple", kTuple}, {"msgcontrol", kBytes}};
+constexpr Param kSocketpairParams[] = {{"res", kErrno}, {"fd1", kFd}, {"fd2", kFd}, {"source", kUint64}, {"peer", kUint64}, {"domain", kEnum32}, {"type", kUint32}, {"proto", kUint32}};
+constexpr Param kShutdownParams[] = {{"res", kErrno}, {"fd", kFd}, {"how", kEnum8}};
+constexpr Param kGetsockoptParams[] = {{"res", kErrno}, {"fd", kFd}, {"level", kEnum8}, {"optname", kEnum8}, {"val", kDynamic}, {"optlen", kUint32}};
+constexpr Param kPipeParams[] = {{"res", kErrno}, {"fd1", kFd}, {"fd2", kFd}, {"ino", kUint64}};
+constexpr Param kPipe2Params[] = {{"res", kErrno}, {"fd1", kFd}, {"fd2", kFd}, {"ino", kUint64}, {"flags", kFlags32}};
+constexpr Param kEventfdParams[] = {{"res", kFd}, {"initval", kUint64}, {"flags", kFlags32}};
+constexpr Param kFutexParams[] = {{"res", kErrno}, {"addr", kUint64}, {"op", kEnum16}, {"val", kUint64}};
+constexpr Param kStatParams[] = {{"res", kErrno}, {"path", kPath}};
+constexpr Param kFstatParams[] = {{"res", kErrno}, {"fd", kFd}};
+constexpr Param kNewfstatatParams[] = {{"res", kErrno}, {"dirfd", kFd}, {"path", kRelativePath}, {"flags", kFlags32}};
+constexpr Param kEpollWaitParams[] = {{"res", kErrno}, {"maxevents", kErrno}};
+constexpr Param kEpollCreateParams[] = {{"res", kErrno}, {"size", kInt32}};
+constexpr Param kEpollCreate1Params[] = {{"res", kErrno}, {"flags", kFlags32}};
+constexpr Param kPollParams[] = {{"res", kErrno}, {"fds", kFdList}, {"timeout", kInt64}};
+constexpr Param kPpollParams[] = {{"res", kErrno}, {"fds", kFdList}, {"timeout", kRelTime}, {"sigmask", kSignalSet}};
+constexpr Param kLseekParams[] = {{"res", kErrno}, {"fd", kFd}, {"offset", kUint64}, {"whence", kEnum8}};
+constexpr Param kIoctlParams[] = {{"res", kErrno}, {"fd", kFd}, {"request", kUint64}, {"argument", kUint64}};
+constexpr Param kGetcwdParams[] = {{"res", kErrno}, {"path", kText}};
+constexpr Param kFchdirParams[] = {{"res", kErrno}, {"fd", kFd}};
+constexpr Param kKillParams[] = {{"res", kErrno}, {"pid", kPid}, {"sig", kSignal}};
+constexpr Param kTkillParams[] = {{"res", kErrno}, {"tid", kPid}, {"sig", kSignal}};
+constexpr Param kTgkillParams[] = {{"res", kErrno}, {"pid", kPid}, {"tid", kPid}, {"sig", kSignal}};
+constexpr Param kNanosleepParams[] = {{"res", kErrno}, {"interval", kRelTime}};
+constexpr Param kTimerfdCreateParams[] = {{"res", kFd}, {"clockid", kUint8}, {"flags", kUint8}};
+constexpr Param kInotifyInitParams[] = {{"res", kFd}, {"flags", kUint8}};
+constexpr Param kInotifyInit1Params[] = {{"res", kFd}, {"flags", kFlags16}};
+constexpr Param kSignalfdParams[] = {{"res", kFd}, {"fd", kFd}, {"mask", kUint32}, {"flags", kUint8}};
+constexpr Param kSignalfd4Params[] = {{"res", kFd}, {"flags", kFlags16}, {"fd", kFd}, {"mask", kUint32}};
+constexpr Param kGetrlimitParams[] = {{"res", kErrno}, {"cur", kInt64}, {"max", kInt64}, {"resource", kEnum8}};
+constexpr Param kPrlimitParams[] = {{"res", kErrno}, {"newcur", kInt64}, {"newmax", kInt64}, {"oldcur", kInt64}, {"oldmax", kInt64}, {"pid", kPid}, {"resource", kEnum8}};
+constexpr Param kFcntlParams[] = {{"res", kFd}, {"fd", kFd}, {"cmd", kEnum8}};
+constexpr Param kCloneParams[] = {{"res", kPid}, {"exe", kText}, {"args", kBytes}, {"tid", kPid}, {"pid", kPid}, {"ptid", kPid}, {"cwd", kText}, {"fdlimit", kInt64}, {"pgft_maj", kUint64}, {"pgft_min", kUint64}, {"vm_size", kUint32}, {"vm_rss", kUint32}, {"vm_swap", kUint32}, {"comm", kText}, {"cgroups", kBytes}, {"flags", kFlags32}, {"uid", kUint32}, {"gid", kUint32}, {"vtid", kPid}, {"vpid", kPid}, {"pidns_init_start_ts", kUint64}};
+constexpr Param kBrkParams[] = {{"res", kUint64}, {"vm_size", kUint32}, {"vm_rss", kUint32}, {"vm_swap", kUint32}, {"addr", kUint64}};
+constexpr Param kMmapParams[] = {{"res", kErrno}, {"vm_size", kUint32}, {"vm_rss", kUint32}, {"vm_swap", kUint32}, {"addr", kUint64}, {"length", kUint64}, {"prot", kFlags32}, {"flags", kFlags32}, {"fd", kFd}, {"offset", kUint64}};
+constexpr Param kMmap2Params[] = {{"res", kErrno}, {"vm_size", kUint32}, {"vm_rss", kUint32}, {"vm_swap", kUint32}, {"addr", kUint64}, {"length", kUint64}, {"prot", kFlags32}, {"flags", kFlags32}, {"fd", kFd}, {"pgoffset", kUint64}};
+constexpr Param kMunmapParams[] = {{"res", kErrno}, {"vm_size", kUint32}, {"vm_rss", kUint32}, {"vm_swap", kUint32}, {"addr", kUint64}, {"length", kUint64}};
+constexpr Param kMprotectParams[] = {{"res", kErrno}, {"addr", kUint64}, {"length", kUint64}, {"prot", kFlags32}};
+constexpr Param kSpliceParams[] = {{"res", kErrno}, {"fd_in", kFd}, {"fd_out", kFd}, {"size", kUint64}, {"flags", kFlags32}};
+constexpr Param kSendfileParams[] = {{"res", kErrno}, {"offset", kUint64}, {"out_fd", kFd}, {"in_fd", kFd}, {"size", kUint64}};
+constexpr Param kSetresuidParams[] = {{"res", kErrno}, {"ruid", kUid}, {"euid", kUid}, {"suid", kUid}};
+constexpr Param kSetresgidParams[] = {{"res", kErrno}, {"rgid", kGid}, {"egid", kGid}, {"sgid", kGid}};
+constexpr Param kGetresuidParams[] = {{"res", kErrno}, {"ruid", kUid}, {"euid", kUid}, {"suid", kUid}};
+constexpr Param kGetresgidParams[] = {{"res", kErrno}, {"rgid", kGid}, {"egid", kGid}, {"sgid", kGid}};
+constexpr Param kSetreuidParams[] = {{"res", kErrno}, {"ruid", kUid}, {"euid", kUid}};
+constexpr Param kSetregidParams[] = {{"res", kErrno}, {"rgid", kGid}, {"egid", kGid}};
+constexpr Param kSetgidParams[] = {{"res", kErrno}, {"gid", kGid}};
+constexpr Param kGetuidParams[] = {{"uid", kUid}};
+constexpr Param kGeteuidParams[] = {{"euid", kUid}};
+constexpr Param kGetgidParams[] = {{"gid", kGid}};
+constexpr Param kGetegidParams[] = {{"egid", kGid}};
+constexpr Param kFlockParams[] = {{"res", kErrno}, {"fd", kFd}, {"operation", kFlags32}};
+constexpr Param kSemopParams[] = {{"res", kErrno}, {"nsops", kUint32}, {"sem_num_0", kUint16}, {"sem_op_0", kInt32}, {"sem_flg_0", kFlags16}, {"sem_num_1", kUint16}, {"sem_op_1", kInt32}, {"sem_flg_1", kFlags16}, {"semid", kInt32}};
+constexpr Param kSemgetParams[] = {{"res", kErrno}, {"key", kInt32}, {"nsems", kInt32}, {"semflg", kFlags32}};
+constexpr Param kSemctlParams[] = {{"res", kErrno}, {"semid", kInt32}, {"semnum", kInt32}, {"cmd", kFlags16}, {"val", kInt32}};
+constexpr Param kAccessParams[] = {{"res", kErrno}, {"name", kPath}, {"mode", kFlags32}};
+constexpr Param kChrootParams[] = {{"res", kErrno}, {"path", kPath}};
+constexpr Param kSetsidParams[] = {{"res", kPid}};
+constexpr Param kSetpgidParams[] = {{"res", kErrno}, {"pid", kPid}, {"pgid", kPid}};
+constexpr Param kMountParams[] = {{"res", kErrno}, {"dev", kText}, {"dir", kPath}, {"type", kText}, {"flags", kFlags32}};
+constexpr Param kUmountParams[] = {{"res", kErrno}, {"name", kPath}};
+constexpr Param kUmount2Params[] = {{"res", kErrno}, {"name", kPath}, {"flags", kFlags32}};
+constexpr Param kSeccompParams[] = {{"res", kErrno}, {"op", kUint64}, {"flags", kUint64}};
+constexpr Param kChownParams[] = {{"res", kErrno}, {"path", kPath}, {"uid", kUint32}, {"gid", kUint32}};
+constexpr Param kFchownParams[] = {{"res", kErrno}, {"fd", kFd}, {"uid", kUint32}, {"gid", kUint32}};
+constexpr Param kFchownatParams[] = {{"res", kErrno}, {"dirfd", kFd}, {"pathname", kRelativePath}, {"uid", kUint32}, {"gid", kUint32}, {"flags", kFlags32}};
+constexpr Param kCopyFileRangeParams[] = {{"res", kErrno}, {"fdin", kFd}, {"offin", kUint64}, {"len", kUint64}, {"fdout", kFd}, {"offout", kUint64}};
+constexpr Param kOpenByHandleAtParams[] = {{"fd", kFd}, {"mountfd", kFd}, {"flags", kFlags32}, {"path", kPath}, {"dev", kUint32}, {"ino", kUint64}};
+constexpr Param kIoUringSetupParams[] = {{"res", kErrno}, {"entries", kUint32}, {"sq_entries", kUint32}, {"cq_entries", kUint32}, {"flags", kFlags32}, {"sq_thread_cpu", kUint32}, {"sq_thread_idle", kUint32}, {"features", kFlags32}};
+constexpr Param kIoUringEnterParams[] = {{"res", kErrno}, {"fd", kFd}, {"to_submit", kUint32}, {"min_complete", kUint32}, {"flags", kFlags32}, {"sig", kSignalSet}};
+constexpr Param kIoUringRegisterParams[] = {{"res", kErrno}, {"fd", kFd}, {"opcode", kEnum16}, {"arg", kUint64}, {"nr_args", kUint32}};
+constexpr Param kMlockParams[] = {{"res", kErrno}, {"addr", kUint64}, {"len", kUint64}};
+constexpr Param kMunlockParams[] = {{"res", kErrno}, {"addr", kUint64}, {"len", kUint64}};
+constexpr Param kMlockallParams[] = {{"res", kErrno}, {"flags", kFlags32}};
+constexpr Param kMunlockallParams[] = {{"res", kErrno}};
+constexpr Param kMlock2Params[] = {{"res", kErrno}, {"addr", kUint64}, {"len", kUint64}, {"flags", kFlags32}};
+constexpr Param kCapsetParams[] = {{"res", kErrno}, {"cap_inheritable", kUint64}, {"cap_permitted", kUint64}, {"cap_effective", kUint64}};
+constexpr Param kDeleteModuleParams[] = {{"res", kErrno}, {"name", kText}, {"flags", kFlags32}};
+constexpr Param kPidfdGetfdParams[] = {{"fd", kFd}, {"pid_fd", kFd}, {"target_fd", kFd}, {"flags", kUint32}};
+constexpr Param kPidfdOpenParams[] = {{"fd", kFd}, {"pid", kPid}, {"flags", kFlags32}};
+constexpr Param kPrctlParams[] = {{"res", kErrno}, {"option", kEnum32}, {"arg2_str", kText}, {"arg2_int", kInt64}};
+constexpr Param kMemfdCreateParams[] = {{"fd", kFd}, {"name", kText}, {"flags", kFlags32}};
+constexpr Param kProcessVmReadvParams[] = {{"res", kInt64}, {"pid", kPid}, {"data", kBytes}};
+constexpr Param kMknodParams[] = {{"res", kErrno}, {"path", kPath}, {"mode", kMode}, {"dev", kUint32}};
+constexpr Param kMknodatParams[] = {{"res", kErrno}, {"dirfd", kFd}, {"path", kRelativePath}, {"mode", kMode}, {"dev", kUint32}};
+constexpr Param kFsconfigParams[] = {{"res", kErrno}, {"fd", kFd}, {"cmd", kEnum32}, {"key", kText}, {"value_bytebuf", kBytes}, {"value_charbuf", kText}, {"aux", kInt32}};
+constexpr Param kQuotactlParams[] = {{"res", kErrno}, {"special", kText}, {"quotafilepath", kText}, {"dqb_bhardlimit", kUint64}, {"dqb_bsoftlimit", kUint64}, {"dqb_curspace", kUint64}, {"dqb_ihardlimit", kUint64}, {"dqb_isoftlimit", kUint64}, {"dqb_btime", kRelTime}, {"dqb_itime", kRelTime}, {"dqi_bgrace", kRelTime}, {"dqi_igrace", kRelTime}, {"dqi_flags", kFlags8}, {"quota_fmt_out", kFlags8}, {"cmd", kFlags16}, {"type", kFlags8}, {"id", kUint32}, {"quota_fmt", kFlags8}};
+constexpr Param kGetdentsParams[] = {{"res", kErrno}, {"fd", kFd}};
+constexpr Param kProcexitParams[] = {{"status", kErrno}, {"ret", kErrno}, {"sig", kSignal}, {"core", kUint8}, {"reaper_tid", kPid}};
+constexpr Param kSignaldeliverParams[] = {{"spid", kPid}, {"dpid", kPid}, {"sig", kSignal}};
+constexpr Param kPageFaultParams[] = {{"addr", kUint64}, {"ip", kUint64}, {"error", kFlags32}};
+constexpr Param kSwitchParams[] = {{"next", kPid}, {"pgft_maj", kUint64}, {"pgft_min", kUint64}, {"vm_size", kUint32}, {"vm_rss", kUint32}, {"vm_swap", kUint32}};
+constexpr Param kDropParams[] = {{"ratio", kUint32}};
+constexpr Param kProcinfoParams[] = {{"cpu_usr", kUint64}, {"cpu_sys", kUint64}};
+constexpr Param kCpuHotplugParams[] = {{"cpu", kUint32}, {"action", kUint32}};
+constexpr Param kNotificationParams[] = {{"id", kText}, {"desc", kText}};
+constexpr Param kInfraParams[] = {{"source", kText}, {"name", kText}, {"description", kText}, {"scope", kText}};
+constexpr Param kContainerParams[] = {{"json", kText}};
+constexpr Param kPlugineventParams[] = {{"plugin_id", kUint32}, {"event_data", kBytes}};
+constexpr Param kAsynceventParams[] = {{"plugin_id", kUint32}, {"name", kText}, {"data", kBytes}};
+constexpr Param kUseraddedParams[] = {{"uid", kUint32}, {"gid", kUint32}, {"name", kText}, {"home", kText}, {"shell", kText}, {"container_id", kText}};
+constexpr Param kGroupaddedParams[] = {{"gid", kUint32}, {"name", kText}, {"container_id", kText}};
 
 constexpr EventTypeInfo kTable[] = {
     {"", {}, false},
@@ -62,19 +174,19 @@ constexpr EventTypeInfo kTable[] = {
     {"connect", kConnectParams},
     {"symlink", kSymlinkParams},
     {"symlinkat", kSymlinkatParams},
-    {"link", kLinkParams},
+    {"link", kRenameParams},
     {"linkat", kLinkatParams},
     {"ptrace", kPtraceParams},
-    {"open_by_handle_at", {}},
+    {"open_by_handle_at", kOpenByHandleAtParams},
     {"sendto", kSendmsgParams},
     {"sendmsg", kSendmsgParams},
-    {"sendmmsg", {}},
-    {"bind", {}},
+    {"sendmmsg", kSendmmsgParams},
+    {"bind", kBindParams},
     // further calls of the official packs
     {"accept", kAcceptParams},
     {"accept4", kAccept4Params},
     {"listen", kListenParams},
-    {"rename", kLinkParams},
+    {"rename", kRenameParams},
     {"renameat", kRenameatParams},
     {"renameat2", kRenameat2Params},
     {"rmdir", kRmdirParams},
@@ -99,10 +211,10 @@ constexpr EventTypeInfo kTable[] = {
     {"unshare", kUnshareParams},
     {"userfaultfd", kUnshareParams},
     // every other call of x86-64 and ia32, Linux 6.18
-    {"_llseek", {}},
+    {"_llseek", kLseekParams},
     {"_newselect", {}},
     {"_sysctl", {}},
-    {"access", {}},
+    {"access", kAccessParams},
     {"acct", {}},
     {"add_key", {}},
     {"adjtimex", {}},
@@ -111,14 +223,14 @@ constexpr EventTypeInfo kTable[] = {
     {"arch_prctl", {}},
     {"bdflush", {}},
     {"break", {}},
-    {"brk", {}},
+    {"brk", kBrkParams},
     {"cachestat", {}},
     {"capget", {}},
-    {"capset", {}},
-    {"chdir", {}},
-    {"chown", {}},
+    {"capset", kCapsetParams},
+    {"chdir", kGetcwdParams},
+    {"chown", kChownParams},
     {"chown32", {}},
-    {"chroot", {}},
+    {"chroot", kChrootParams},
     {"clock_adjtime", {}},
     {"clock_adjtime64", {}},
     {"clock_getres", {}},
@@ -129,23 +241,23 @@ constexpr EventTypeInfo kTable[] = {
     {"clock_nanosleep_time64", {}},
     {"clock_settime", {}},
     {"clock_settime64", {}},
-    {"clone", {}},
-    {"clone3", {}},
-    {"close", {}},
+    {"clone", kCloneParams},
+    {"clone3", kCloneParams},
+    {"close", kCloseParams},
     {"close_range", {}},
-    {"copy_file_range", {}},
+    {"copy_file_range", kCopyFileRangeParams},
     {"create_module", {}},
-    {"delete_module", {}},
-    {"epoll_create", {}},
-    {"epoll_create1", {}},
+    {"delete_module", kDeleteModuleParams},
+    {"epoll_create", kEpollCreateParams},
+    {"epoll_create1", kEpollCreate1Params},
     {"epoll_ctl", {}},
     {"epoll_ctl_old", {}},
     {"epoll_pwait", {}},
     {"epoll_pwait2", {}},
-    {"epoll_wait", {}},
+    {"epoll_wait", kEpollWaitParams},
     {"epoll_wait_old", {}},
-    {"eventfd", {}},
-    {"eventfd2", {}},
+    {"eventfd", kEventfdParams},
+    {"eventfd2", kEventfdParams},
     {"exit", {}},
     {"exit_group", {}},
     {"faccessat", {}},
@@ -155,28 +267,28 @@ constexpr EventTypeInfo kTable[] = {
     {"fallocate", {}},
     {"fanotify_init", {}},
     {"fanotify_mark", {}},
-    {"fchdir", {}},
+    {"fchdir", kFchdirParams},
     {"fchmodat2", {}},
-    {"fchown", {}},
+    {"fchown", kFchownParams},
     {"fchown32", {}},
-    {"fchownat", {}},
-    {"fcntl", {}},
-    {"fcntl64", {}},
+    {"fchownat", kFchownatParams},
+    {"fcntl", kFcntlParams},
+    {"fcntl64", kFcntlParams},
     {"fdatasync", {}},
     {"fgetxattr", {}},
     {"file_getattr", {}},
     {"file_setattr", {}},
     {"flistxattr", {}},
-    {"flock", {}},
-    {"fork", {}},
+    {"flock", kFlockParams},
+    {"fork", kCloneParams},
     {"fremovexattr", {}},
-    {"fsconfig", {}},
+    {"fsconfig", kFsconfigParams},
     {"fsetxattr", {}},
     {"fsmount", {}},
     {"fsopen", {}},
     {"fspick", {}},
-    {"fstat", {}},
-    {"fstat64", {}},
+    {"fstat", kFstatParams},
+    {"fstat64", kFstatParams},
     {"fstatat64", {}},
     {"fstatfs", {}},
     {"fstatfs64", {}},
@@ -184,7 +296,7 @@ constexpr EventTypeInfo kTable[] = {
     {"ftime", {}},
     {"ftruncate", {}},
     {"ftruncate64", {}},
-    {"futex", {}},
+    {"futex", kFutexParams},
     {"futex_requeue", {}},
     {"futex_time64", {}},
     {"futex_wait", {}},
@@ -196,14 +308,14 @@ constexpr EventTypeInfo kTable[] = {
     {"get_robust_list", {}},
     {"get_thread_area", {}},
     {"getcpu", {}},
-    {"getcwd", {}},
-    {"getdents", {}},
-    {"getdents64", {}},
-    {"getegid", {}},
+    {"getcwd", kGetcwdParams},
+    {"getdents", kGetdentsParams},
+    {"getdents64", kGetdentsParams},
+    {"getegid", kGetegidParams},
     {"getegid32", {}},
-    {"geteuid", {}},
+    {"geteuid", kGeteuidParams},
     {"geteuid32", {}},
-    {"getgid", {}},
+    {"getgid", kGetgidParams},
     {"getgid32", {}},
     {"getgroups", {}},
     {"getgroups32", {}},
@@ -216,26 +328,26 @@ constexpr EventTypeInfo kTable[] = {
     {"getppid", {}},
     {"getpriority", {}},
     {"getrandom", {}},
-    {"getresgid", {}},
+    {"getresgid", kGetresgidParams},
     {"getresgid32", {}},
-    {"getresuid", {}},
+    {"getresuid", kGetresuidParams},
     {"getresuid32", {}},
-    {"getrlimit", {}},
+    {"getrlimit", kGetrlimitParams},
     {"getrusage", {}},
     {"getsid", {}},
     {"getsockname", {}},
-    {"getsockopt", {}},
+    {"getsockopt", kGetsockoptParams},
     {"gettid", {}},
     {"gettimeofday", {}},
-    {"getuid", {}},
+    {"getuid", kGetuidParams},
     {"getuid32", {}},
     {"getxattr", {}},
     {"getxattrat", {}},
     {"gtty", {}},
     {"idle", {}},
     {"inotify_add_watch", {}},
-    {"inotify_init", {}},
-    {"inotify_init1", {}},
+    {"inotify_init", kInotifyInitParams},
+    {"inotify_init1", kInotifyInit1Params},
     {"inotify_rm_watch", {}},
     {"io_cancel", {}},
     {"io_destroy", {}},
@@ -244,10 +356,10 @@ constexpr EventTypeInfo kTable[] = {
     {"io_pgetevents_time64", {}},
     {"io_setup", {}},
     {"io_submit", {}},
-    {"io_uring_enter", {}},
-    {"io_uring_register", {}},
-    {"io_uring_setup", {}},
-    {"ioctl", {}},
+    {"io_uring_enter", kIoUringEnterParams},
+    {"io_uring_register", kIoUringRegisterParams},
+    {"io_uring_setup", kIoUringSetupParams},
+    {"ioctl", kIoctlParams},
     {"ioperm", {}},
     {"iopl", {}},
     {"ioprio_get", {}},
@@ -257,11 +369,11 @@ constexpr EventTypeInfo kTable[] = {
     {"kexec_file_load", {}},
     {"kexec_load", {}},
     {"keyctl", {}},
-    {"kill", {}},
+    {"kill", kKillParams},
     {"landlock_add_rule", {}},
     {"landlock_create_ruleset", {}},
     {"landlock_restrict_self", {}},
-    {"lchown", {}},
+    {"lchown", kChownParams},
     {"lchown32", {}},
     {"lgetxattr", {}},
     {"listmount", {}},
@@ -271,34 +383,34 @@ constexpr EventTypeInfo kTable[] = {
     {"lock", {}},
     {"lookup_dcookie", {}},
     {"lremovexattr", {}},
-    {"lseek", {}},
+    {"lseek", kLseekParams},
     {"lsetxattr", {}},
     {"lsm_get_self_attr", {}},
     {"lsm_list_modules", {}},
     {"lsm_set_self_attr", {}},
-    {"lstat", {}},
-    {"lstat64", {}},
+    {"lstat", kStatParams},
+    {"lstat64", kStatParams},
     {"madvise", {}},
     {"map_shadow_stack", {}},
     {"mbind", {}},
     {"membarrier", {}},
-    {"memfd_create", {}},
+    {"memfd_create", kMemfdCreateParams},
     {"memfd_secret", {}},
     {"migrate_pages", {}},
     {"mincore", {}},
-    {"mknod", {}},
-    {"mknodat", {}},
-    {"mlock", {}},
-    {"mlock2", {}},
-    {"mlockall", {}},
-    {"mmap", {}},
-    {"mmap2", {}},
+    {"mknod", kMknodParams},
+    {"mknodat", kMknodatParams},
+    {"mlock", kMlockParams},
+    {"mlock2", kMlock2Params},
+    {"mlockall", kMlockallParams},
+    {"mmap", kMmapParams},
+    {"mmap2", kMmap2Params},
     {"modify_ldt", {}},
-    {"mount", {}},
+    {"mount", kMountParams},
     {"mount_setattr", {}},
     {"move_mount", {}},
     {"move_pages", {}},
-    {"mprotect", {}},
+    {"mprotect", kMprotectParams},
     {"mpx", {}},
     {"mq_getsetattr", {}},
     {"mq_notify", {}},
@@ -315,12 +427,12 @@ constexpr EventTypeInfo kTable[] = {
     {"msgrcv", {}},
     {"msgsnd", {}},
     {"msync", {}},
-    {"munlock", {}},
-    {"munlockall", {}},
-    {"munmap", {}},
+    {"munlock", kMunlockParams},
+    {"munlockall", kMunlockallParams},
+    {"munmap", kMunmapParams},
     {"name_to_handle_at", {}},
-    {"nanosleep", {}},
-    {"newfstatat", {}},
+    {"nanosleep", kNanosleepParams},
+    {"newfstatat", kNewfstatatParams},
     {"nfsservctl", {}},
     {"nice", {}},
     {"oldfstat", {}},
@@ -333,46 +445,46 @@ constexpr EventTypeInfo kTable[] = {
     {"pause", {}},
     {"perf_event_open", {}},
     {"personality", {}},
-    {"pidfd_getfd", {}},
-    {"pidfd_open", {}},
+    {"pidfd_getfd", kPidfdGetfdParams},
+    {"pidfd_open", kPidfdOpenParams},
     {"pidfd_send_signal", {}},
-    {"pipe", {}},
-    {"pipe2", {}},
+    {"pipe", kPipeParams},
+    {"pipe2", kPipe2Params},
     {"pivot_root", {}},
     {"pkey_alloc", {}},
     {"pkey_free", {}},
     {"pkey_mprotect", {}},
-    {"poll", {}},
-    {"ppoll", {}},
+    {"poll", kPollParams},
+    {"ppoll", kPpollParams},
     {"ppoll_time64", {}},
-    {"prctl", {}},
-    {"pread64", {}},
-    {"preadv", {}},
+    {"prctl", kPrctlParams},
+    {"pread64", kPread64Params},
+    {"preadv", kPreadvParams},
     {"preadv2", {}},
-    {"prlimit64", {}},
+    {"prlimit64", kPrlimitParams},
     {"process_madvise", {}},
     {"process_mrelease", {}},
-    {"process_vm_readv", {}},
-    {"process_vm_writev", {}},
+    {"process_vm_readv", kProcessVmReadvParams},
+    {"process_vm_writev", kProcessVmReadvParams},
     {"prof", {}},
     {"profil", {}},
     {"pselect6", {}},
     {"pselect6_time64", {}},
     {"putpmsg", {}},
-    {"pwrite64", {}},
-    {"pwritev", {}},
+    {"pwrite64", kPread64Params},
+    {"pwritev", kPreadvParams},
     {"pwritev2", {}},
     {"query_module", {}},
-    {"quotactl", {}},
+    {"quotactl", kQuotactlParams},
     {"quotactl_fd", {}},
-    {"read", {}},
+    {"read", kReadParams},
     {"readahead", {}},
     {"readdir", {}},
     {"readlink", {}},
     {"readlinkat", {}},
-    {"readv", {}},
+    {"readv", kReadvParams},
     {"reboot", {}},
-    {"recvmmsg", {}},
+    {"recvmmsg", kRecvmmsgParams},
     {"recvmmsg_time64", {}},
     {"remap_file_pages", {}},
     {"removexattr", {}},
@@ -402,16 +514,16 @@ constexpr EventTypeInfo kTable[] = {
     {"sched_setparam", {}},
     {"sched_setscheduler", {}},
     {"sched_yield", {}},
-    {"seccomp", {}},
+    {"seccomp", kSeccompParams},
     {"security", {}},
     {"select", {}},
-    {"semctl", {}},
-    {"semget", {}},
-    {"semop", {}},
+    {"semctl", kSemctlParams},
+    {"semget", kSemgetParams},
+    {"semop", kSemopParams},
     {"semtimedop", {}},
     {"semtimedop_time64", {}},
-    {"sendfile", {}},
-    {"sendfile64", {}},
+    {"sendfile", kSendfileParams},
+    {"sendfile64", kSendfileParams},
     {"set_mempolicy", {}},
     {"set_mempolicy_home_node", {}},
     {"set_robust_list", {}},
@@ -422,25 +534,25 @@ constexpr EventTypeInfo kTable[] = {
     {"setfsgid32", {}},
     {"setfsuid", {}},
     {"setfsuid32", {}},
-    {"setgid", {}},
+    {"setgid", kSetgidParams},
     {"setgid32", {}},
     {"setgroups", {}},
     {"setgroups32", {}},
     {"sethostname", {}},
     {"setitimer", {}},
-    {"setpgid", {}},
+    {"setpgid", kSetpgidParams},
     {"setpriority", {}},
-    {"setregid", {}},
+    {"setregid", kSetregidParams},
     {"setregid32", {}},
-    {"setresgid", {}},
+    {"setresgid", kSetresgidParams},
     {"setresgid32", {}},
-    {"setresuid", {}},
+    {"setresuid", kSetresuidParams},
     {"setresuid32", {}},
-    {"setreuid", {}},
+    {"setreuid", kSetreuidParams},
     {"setreuid32", {}},
-    {"setrlimit", {}},
-    {"setsid", {}},
-    {"setsockopt", {}},
+    {"setrlimit", kGetrlimitParams},
+    {"setsid", kSetsidParams},
+    {"setsockopt", kGetsockoptParams},
     {"settimeofday", {}},
     {"setuid32", {}},
     {"setxattr", {}},
@@ -450,22 +562,22 @@ constexpr EventTypeInfo kTable[] = {
     {"shmctl", {}},
     {"shmdt", {}},
     {"shmget", {}},
-    {"shutdown", {}},
+    {"shutdown", kShutdownParams},
     {"sigaction", {}},
     {"sigaltstack", {}},
     {"signal", {}},
-    {"signalfd", {}},
-    {"signalfd4", {}},
+    {"signalfd", kSignalfdParams},
+    {"signalfd4", kSignalfd4Params},
     {"sigpending", {}},
     {"sigprocmask", {}},
     {"sigreturn", {}},
     {"sigsuspend", {}},
     {"socketcall", {}},
-    {"socketpair", {}},
-    {"splice", {}},
+    {"socketpair", kSocketpairParams},
+    {"splice", kSpliceParams},
     {"ssetmask", {}},
-    {"stat", {}},
-    {"stat64", {}},
+    {"stat", kStatParams},
+    {"stat64", kStatParams},
     {"statfs", {}},
     {"statfs64", {}},
     {"statmount", {}},
@@ -476,12 +588,12 @@ constexpr EventTypeInfo kTable[] = {
     {"swapon", {}},
     {"sync", {}},
     {"sync_file_range", {}},
-    {"syncfs", {}},
+    {"syncfs", kGetdentsParams},
     {"sysfs", {}},
     {"sysinfo", {}},
     {"syslog", {}},
     {"tee", {}},
-    {"tgkill", {}},
+    {"tgkill", kTgkillParams},
     {"time", {}},
     {"timer_create", {}},
     {"timer_delete", {}},
@@ -490,22 +602,23 @@ constexpr EventTypeInfo kTable[] = {
     {"timer_gettime64", {}},
     {"timer_settime", {}},
     {"timer_settime64", {}},
-    {"timerfd_create", {}},
+    {"timerfd_create", kTimerfdCreateParams},
     {"timerfd_gettime", {}},
     {"timerfd_gettime64", {}},
     {"timerfd_settime", {}},
     {"timerfd_settime64", {}},
     {"times", {}},
-    {"tkill", {}},
+    {"tkill", kTkillParams},
     {"truncate", {}},
     {"truncate64", {}},
     {"tuxcall", {}},
     {"ugetrlimit", {}},
     {"ulimit", {}},
     {"umask", {}},
-    {"umount", {}},
-    {"umount2", {}},
+    {"umount", kUmountParams},
+    {"umount2", kUmount2Params},
     {"uname", {}},
+    {"uprobe", {}},
     {"uretprobe", {}},
     {"uselib", {}},
     {"ustat", {}},
@@ -513,7 +626,7 @@ constexpr EventTypeInfo kTable[] = {
     {"utimensat", {}},
     {"utimensat_time64", {}},
     {"utimes", {}},
-    {"vfork", {}},
+    {"vfork", kCloneParams},
     {"vhangup", {}},
     {"vm86", {}},
     {"vm86old", {}},
@@ -522,26 +635,39 @@ constexpr EventTypeInfo kTable[] = {
     {"wait4", {}},
     {"waitid", {}},
     {"waitpid", {}},
-    {"write", {}},
-    {"writev", {}},
+    {"write", kReadParams},
+    {"writev", kReadvParams},
+    // calls by the names Falco gives its events, and those of other architectures
+    {"llseek", kLseekParams},
+    {"pread", kPread64Params},
+    {"prlimit", kPrlimitParams},
+    {"pwrite", kPread64Params},
+    {"recv", kSendParams},
+    {"send", kSendParams},
+    {"sync_file_range2", {}},
+    {"syscall", {}},
     // events that are no calls
-    {"asyncevent", {}, false},
-    {"container", {}, false},
-    {"cpu_hotplug", {}, false},
-    {"drop", {}, false},
-    {"group_added", {}, false},
-    {"group_deleted", {}, false},
-    {"infra", {}, false},
-    {"notification", {}, false},
-    {"page_fault", {}, false},
-    {"pluginevent", {}, false},
-    {"procexit", {}, false},
-    {"procinfo", {}, false},
-    {"signaldeliver", {}, false},
-    {"switch", {}, false},
-    {"user_added", {}, false},
-    {"user_deleted", {}, false},
-    {"user_event", {}, false},
+    {"asyncevent", kAsynceventParams, false},
+    {"container", kContainerParams, false},
+    {"container_removed", {}, false},
+    {"cpu_hotplug", kCpuHotplugParams, false},
+    {"drop", kDropParams, false},
+    {"groupadded", kGroupaddedParams, false},
+    {"groupdeleted", kGroupaddedParams, false},
+    {"infra", kInfraParams, false},
+    {"k8s", {}, false},
+    {"mesos", {}, false},
+    {"notification", kNotificationParams, false},
+    {"page_fault", kPageFaultParams, false},
+    {"pluginevent", kPlugineventParams, false},
+    {"procexit", kProcexitParams, false},
+    {"procinfo", kProcinfoParams, false},
+    {"scapevent", {}, false},
+    {"signaldeliver", kSignaldeliverParams, false},
+    {"switch", kSwitchParams, false},
+    {"tracer", {}, false},
+    {"useradded", kUseraddedParams, false},
+    {"userdeleted", kUseraddedParams, false},
 };
 // clang-format on
 static_assert(std::size(kTable) <= kEventTypeMax);
@@ -563,10 +689,26 @@ std::optional<EventType> find_event_type(std::string_view name) {
   return found->second;
 }
 
-bool is_known_param(std::string_view name) {
-  return std::ranges::any_of(kTable, [&](const EventTypeInfo& type) {
-    return std::ranges::any_of(type.params, [&](const Param& param) { return param.name == name; });
-  });
+std::optional<ParamKind> find_param(std::string_view name) {
+  static constexpr Param kElsewhere[] = {{"uid", kUint32},     {"gid", kUint32},  {"data", kBytes}, {"cmd", kEnum8},
+                                         {"request", kUint64}, {"val", kDynamic}, {"key", kInt32}};
+  const auto* elsewhere = std::ranges::find(kElsewhere, name, &Param::name);
+  if (elsewhere != std::end(kElsewhere)) return elsewhere->kind;
+  for (const EventTypeInfo& type : kTable) {
+    const auto found = std::ranges::find(type.params, name, &Param::name);
+    if (found != type.params.end()) return found->kind;
+  }
+  return std::nullopt;
+}
+
+std::string_view spelling(ParamKind kind) {
+  static constexpr std::string_view kNames[] = {
+      "fd",        "errno",    "pid",     "int32",   "int64",      "uint8",       "uint16",      "uint32",
+      "uint64",    "flags8",   "flags16", "flags32", "enumflags8", "enumflags16", "enumflags32", "mode",
+      "bool",      "signal",   "uid",     "gid",     "charbuf",    "bytebuf",     "fspath",      "fsrelpath",
+      "socktuple", "sockaddr", "abstime", "reltime", "sigset",     "fdlist",      "dyn"};
+  static_assert(std::size(kNames) == kParamKinds);
+  return kNames[static_cast<std::size_t>(kind)];
 }
 
 const EventSet& all_event_types() {

@@ -35,27 +35,42 @@ enum class EventType : std::uint16_t {
 inline constexpr std::size_t kEventTypeMax = 512;
 using EventSet = std::bitset<kEventTypeMax>;
 
-// How a parameter is written as text (rule-language.md 4.3).
+// Falco's kinds of parameters: what evt.arg makes of one (rule-language.md 4.3), and the type evt.rawarg has.
 enum class ParamKind : std::uint8_t {
   kFd,
   kErrno,
-  kPath,
-  kRelativePath,
-  kFlags,
-  kEnum,
-  kMode,
   kPid,
+  kInt32,
+  kInt64,
+  kUint8,
+  kUint16,
+  kUint32,
+  kUint64,
+  kFlags8,
+  kFlags16,
+  kFlags32,
+  kEnum8,
+  kEnum16,
+  kEnum32,
+  kMode,
+  kBool,
+  kSignal,
   kUid,
   kGid,
   kText,
   kBytes,
+  kPath,
+  kRelativePath,
   kTuple,
   kAddress,
-  kInt,
-  kUint,
-  kTime,
+  kAbsTime,
+  kRelTime,
+  kSignalSet,
+  kFdList,
   kDynamic,
 };
+inline constexpr std::size_t kParamKinds = static_cast<std::size_t>(ParamKind::kDynamic) + 1;
+std::string_view spelling(ParamKind kind);  // as the reference spells them: "enumflags16"
 
 struct Param {
   std::string_view name;
@@ -75,8 +90,9 @@ std::string_view name(EventType type);
 std::optional<EventType> find_event_type(std::string_view name);
 inline std::size_t index(EventType type) { return static_cast<std::size_t>(type); }
 
-// True if at least one event type has a parameter of that name.
-bool is_known_param(std::string_view name);
+// The kind of the parameter `name` in the first event type that has one; nothing: there is none. "First" is by Falco's table,
+// where clone comes before execve, read before ptrace: uid is a plain number, data is bytes.
+std::optional<ParamKind> find_param(std::string_view name);
 
 // Every type of the table.
 const EventSet& all_event_types();

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "engine/event/params.h"
+
 namespace shrike::event {
 namespace {
 
@@ -18,6 +20,8 @@ constexpr std::string_view kFromSockaddr = "the address as passed (user memory):
 constexpr Semantics kTable[] = {
     {"fd.name", kFailedOpen, kT, kAssumed, kFromArgument},
     {"fd.directory", kFailedOpen, kT, kAssumed, kFromArgument},
+    {"fd.containername", kFailedOpen, kT, kAssumed, kFromArgument},
+    {"fd.containerdirectory", kFailedOpen, kT, kAssumed, kFromArgument},
     {"fd.name", kFailedConnect, kT, kAssumed, kFromSockaddr},
     {"fd.ip", kFailedConnect, kT, kAssumed, kFromSockaddr},
     {"fd.sip", kFailedConnect, kT, kAssumed, kFromSockaddr},
@@ -29,6 +33,7 @@ constexpr Semantics kTable[] = {
     {"fd.sport", kFailedConnect, kT, kAssumed, kFromSockaddr},
     {"fd.rport", kFailedConnect, kT, kAssumed, kFromSockaddr},
     {"evt.arg.name", kOpened, kT, kExact, "the kernel's path"},
+    {"evt.abspath", kOpened, kT, kExact, "the kernel's path"},
     {"evt.arg.flags", kOpened, kT, kExact, "registers; of openat2 user memory"},
     {"evt.arg.flags", kFailedOpen, kT, kExact, "registers; of openat2 user memory"},
     {"evt.arg.flags", kExec, kT, kExact, "from the executable's inode"},
@@ -100,6 +105,7 @@ Knowledge by_origin(Origin origin) {
     case Origin::kProcessTable:
     case Origin::kHostFiles:
     case Origin::kEngine:
+    case Origin::kNothing:
       return kExact;
     case Origin::kUserMemory:
     case Origin::kHostConstant:
@@ -142,6 +148,26 @@ bool happens_in(Moment moment, const EventSet& types) {
   return false;
 }
 
+// The parameter an evt.arg or evt.rawarg names, in events of that type; null: they have none such.
+const Param* find_param(const FieldUse& use, EventType type) {
+  const std::span<const Param> params = event_types()[index(type)].params;
+  if (use.argument.index) return *use.argument.index < params.size() ? &params[*use.argument.index] : nullptr;
+  const auto found = std::ranges::find(params, std::string_view(use.argument.text), &Param::name);
+  return found == params.end() ? nullptr : &*found;
+}
+
+// Events of the types have the parameter, and none of them tells it.
+bool is_untold(const FieldUse& use, const EventSet& types) {
+  bool any = false;
+  for (std::size_t i = 1; i < event_types().size(); ++i) {
+    const auto type = static_cast<EventType>(i);
+    const Param* param = types.test(i) ? find_param(use, type) : nullptr;
+    if (param != nullptr && is_captured(type, *param)) return false;
+    any = any || param != nullptr;
+  }
+  return any;
+}
+
 }  // namespace
 
 std::string_view spelling(Tier tier) { return tier == Tier::kFull ? "full" : "tracing"; }
@@ -168,7 +194,14 @@ Knowledge knowledge(const FieldUse& use, Moment moment, Tier tier) {
   return row != std::end(kTable) ? row->knowledge : by_origin(use.field->origin);
 }
 
+bool names_param(const FieldUse& use) {
+  return use.field->argument == ArgumentKind::kParameter || use.field->argument == ArgumentKind::kRawParameter;
+}
+
+bool has_param(const FieldUse& use, EventType type) { return find_param(use, type) != nullptr; }
+
 bool is_known(const FieldUse& use, const EventSet& types, Tier tier) {
+  if (names_param(use) && is_untold(use, types)) return false;
   return std::ranges::any_of(
       kMoments, [&](Moment moment) { return happens_in(moment, types) && knowledge(use, moment, tier) != kUnknown; });
 }

@@ -64,6 +64,10 @@ Knowledge knowledge(const FieldUse& use, Moment moment, Tier tier);
 // Is there a moment of an event in `types` at which the field is known, be it by assumption?
 bool is_known(const FieldUse& use, const EventSet& types, Tier tier);
 
+// Is the field evt.arg or evt.rawarg? Then of events without that parameter it is absent, known or not.
+bool names_param(const FieldUse& use);
+bool has_param(const FieldUse& use, EventType type);
+
 // How the kernel decides a check of a field at a hook.
 enum class Decided : std::uint8_t {
   kValue,    // by looking the value up

@@ -1,59 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/event/sockets.h"
 
-#include <arpa/inet.h>
-#include <array>
-#include <charconv>
-#include <cstring>
 #include <netinet/in.h>
-#include <span>
 #include <sys/socket.h>
+
+#include "engine/event/text.h"
 
 namespace shrike::event {
 namespace {
 
-std::string end_text(const IpAddress& address, std::uint16_t port) { return to_text(address) + ':' + std::to_string(port); }
-
-// "1.2.3.4:80" in `room`.
-std::string_view print_end(const IpAddress& address, std::uint16_t port, std::span<char> room) {
-  inet_ntop(address.family == 6 ? AF_INET6 : AF_INET, address.bytes.data(), room.data(), static_cast<socklen_t>(room.size()));
-  char* at = room.data() + std::strlen(room.data());
-  *at++ = ':';
-  at = std::to_chars(at, room.data() + room.size(), port).ptr;
-  return {room.data(), at};
-}
-
-std::string unix_text(std::string_view path) {
-  std::string text(path);
-  if (!text.empty() && text.front() == '\0') text.front() = '@';
-  return text;
+void add_end(ArenaText& text, const IpAddress& address, std::uint16_t port) {
+  text.address(address).add(":").decimal(std::uint64_t{port});
 }
 
 }  // namespace
 
 bool is_ip(const Connect& connect) { return (connect.server ? connect.local : connect.remote).family != 0; }
 
-std::string remote_name(const Connect& connect) {
-  if (!is_ip(connect)) return unix_text(connect.unix_path);
-  return connect.server ? end_text(connect.local, connect.local_port) : end_text(connect.remote, connect.remote_port);
-}
-
-std::string socket_name(const Connect& connect) {
-  Arena arena;
-  return std::string(socket_name(connect, arena));
-}
-
-std::string_view socket_name(const Connect& connect, Arena& arena) {
-  if (!is_ip(connect)) {
-    if (!connect.unix_path.starts_with('\0')) return connect.unix_path;
-    return arena.concat("@", connect.unix_path.substr(1));
+std::string_view remote_name(Arena& arena, const Connect& connect) {
+  ArenaText text(arena);
+  if (is_ip(connect)) {
+    add_end(text, connect.server ? connect.local : connect.remote, connect.server ? connect.local_port : connect.remote_port);
+  } else if (connect.unix_path.starts_with('\0')) {
+    text.add("@").add(connect.unix_path.substr(1));
+  } else {
+    return connect.unix_path;
   }
-  std::array<char, INET6_ADDRSTRLEN + 6> server;
-  if (connect.server) return arena.concat(print_end(connect.local, connect.local_port, server));
+  return text.view();
+}
+
+std::string_view socket_name(Arena& arena, const Connect& connect) {
+  if (!is_ip(connect) || connect.server) return remote_name(arena, connect);
   IpAddress local = connect.local;
   if (local.family == 0) local.family = connect.remote.family;  // not bound: all zeros
-  std::array<char, INET6_ADDRSTRLEN + 6> client;
-  return arena.concat(print_end(local, connect.local_port, client), "->", print_end(connect.remote, connect.remote_port, server));
+  ArenaText text(arena);
+  add_end(text, local, connect.local_port);
+  text.add("->");
+  add_end(text, connect.remote, connect.remote_port);
+  return text.view();
 }
 
 std::string_view l4_protocol(const Connect& connect) {
@@ -77,13 +61,24 @@ char type_char(const Connect& connect) {
   return connect.family == AF_UNIX ? 'u' : 'o';
 }
 
-std::string fd_label(const Connect& connect) {
-  std::string label = "<";
-  label += type_char(connect);
+std::string_view type_name(const Connect& connect) {
+  switch (type_char(connect)) {
+    case '4':
+      return "ipv4";
+    case '6':
+      return "ipv6";
+    case 'u':
+      return "unix";
+    default:
+      return "<NA>";
+  }
+}
+
+std::string_view fd_label(Arena& arena, const Connect& connect) {
+  const char type = type_char(connect);
   const std::string_view protocol = l4_protocol(connect);
-  if (protocol == "tcp") label += 't';
-  if (protocol == "udp") label += 'u';
-  return label + ">" + socket_name(connect);
+  const std::string_view letter = protocol == "tcp" ? "t" : protocol == "udp" ? "u" : "";
+  return arena.concat("<", std::string_view(&type, 1), letter, ">", socket_name(arena, connect));
 }
 
 }  // namespace shrike::event

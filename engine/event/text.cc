@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/event/text.h"
 
+#include <algorithm>
+#include <arpa/inet.h>
 #include <array>
+#include <charconv>
 #include <cstring>
 #include <fcntl.h>
 #include <iterator>
+#include <span>
 #include <sys/stat.h>
 
 namespace shrike::event {
@@ -14,11 +18,6 @@ struct Bit {
   std::uint64_t mask;
   std::string_view name;
 };
-
-void join(std::string& text, std::string_view name, char separator) {
-  if (!text.empty()) text += separator;
-  text += name;
-}
 
 // glibc spells O_LARGEFILE 0 on 64-bit; these are the kernel's own values (include/uapi/asm-generic/fcntl.h).
 enum : std::uint64_t { kLargefile = 0100000, kTmpfileBit = 020000000, kSyncBit = 04000000 };
@@ -120,19 +119,16 @@ constexpr Named kPtraceRequests[] = {
     {0x4212, "PTRACE_SET_SYSCALL_INFO"},
 };
 
-constexpr std::string_view kFamilies[] = {
-    "AF_UNSPEC",  "AF_UNIX",    "AF_INET",    "AF_AX25",   "AF_IPX",        "AF_APPLETALK", "AF_NETROM",   "AF_BRIDGE",
-    "AF_ATMPVC",  "AF_X25",     "AF_INET6",   "AF_ROSE",   "AF_DECnet",     "AF_NETBEUI",   "AF_SECURITY", "AF_KEY",
-    "AF_NETLINK", "AF_PACKET",  "AF_ASH",     "AF_ECONET", "AF_ATMSVC",     "AF_RDS",       "AF_SNA",      "AF_IRDA",
-    "AF_PPPOX",   "AF_WANPIPE", "AF_LLC",     "AF_IB",     "AF_MPLS",       "AF_CAN",       "AF_TIPC",     "AF_BLUETOOTH",
-    "AF_IUCV",    "AF_RXRPC",   "AF_ISDN",    "AF_PHONET", "AF_IEEE802154", "AF_CAIF",      "AF_ALG",      "AF_NFC",
-    "AF_VSOCK",   "AF_KCM",     "AF_QIPCRTR", "AF_SMC",    "AF_XDP",        "AF_MCTP",
-};
+template <class Number>
+std::string_view digits(std::span<char> into, Number number, int base) {
+  return {into.data(),
+          static_cast<std::size_t>(std::to_chars(into.data(), into.data() + into.size(), number, base).ptr - into.data())};
+}
 
-// Absolute, without "." and ".." components, double slashes and a slash at the end.
+// Absolute, and nothing to fold in it.
 bool is_plain(std::string_view path) {
   if (!path.starts_with('/') || path.ends_with('/')) return false;
-  for (std::size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
+  for (std::size_t slash = 0; slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
     const std::string_view rest = path.substr(slash + 1);
     if (rest.starts_with('/') || rest.starts_with("./") || rest.starts_with("../") || rest == "." || rest == "..") return false;
   }
@@ -141,52 +137,98 @@ bool is_plain(std::string_view path) {
 
 }  // namespace
 
-std::size_t open_flag_names(std::uint64_t flags, std::span<std::string_view, kOpenFlagNames> names) {
+ArenaText& ArenaText::add(std::string_view text) {
+  static constexpr std::size_t kFirst = 64;
+  if (text.size() > room_ - size_) {
+    room_ = std::max({kFirst, 2 * room_, size_ + text.size()});
+    char* wider = arena_.bytes(room_).data();
+    std::copy_n(data_, size_, wider);
+    data_ = wider;
+  }
+  std::ranges::copy(text, data_ + size_);
+  size_ += text.size();
+  return *this;
+}
+
+ArenaText& ArenaText::decimal(std::uint64_t number) {
+  std::array<char, 24> text{};
+  return add(digits(text, number, 10));
+}
+
+ArenaText& ArenaText::decimal(std::int64_t number) {
+  std::array<char, 24> text{};
+  return add(digits(text, number, 10));
+}
+
+ArenaText& ArenaText::hex(std::uint64_t number) {
+  std::array<char, 24> text{};
+  const std::size_t size = digits(text, number, 16).size();
+  std::ranges::transform(text, text.begin(), [](char c) { return c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c; });
+  return add("0x").add({text.data(), size});
+}
+
+ArenaText& ArenaText::octal(std::uint64_t number) {
+  std::array<char, 24> text{};
+  return add(digits(text, number, 8));
+}
+
+ArenaText& ArenaText::address(const IpAddress& address) {
+  if (address.family != 6) {  // most of them; inet_ntop goes through printf
+    for (std::size_t i = 0; i < 4; ++i) add(i == 0 ? "" : ".").decimal(std::uint64_t{address.bytes[i]});
+    return *this;
+  }
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  inet_ntop(AF_INET6, address.bytes.data(), text.data(), text.size());
+  return add(text.data());
+}
+
+ArenaText& ArenaText::joined(char separator, std::string_view text) {
+  if (!empty()) add({&separator, 1});
+  return add(text);
+}
+
+std::string_view decimal_text(Arena& arena, std::uint64_t number) { return ArenaText(arena).decimal(number).view(); }
+std::string_view decimal_text(Arena& arena, std::int64_t number) { return ArenaText(arena).decimal(number).view(); }
+std::string_view hex_text(Arena& arena, std::uint64_t number) { return ArenaText(arena).hex(number).view(); }
+
+std::string_view open_flags_text(Arena& arena, std::uint64_t flags) {
   static constexpr Bit kFirst[] = {{kLargefile, "O_LARGEFILE"}, {O_DIRECTORY, "O_DIRECTORY"}, {O_DIRECT, "O_DIRECT"},
                                    {O_TRUNC, "O_TRUNC"},        {kSyncBit, "O_SYNC"},         {O_NONBLOCK, "O_NONBLOCK"},
                                    {O_EXCL, "O_EXCL"},          {O_DSYNC, "O_DSYNC"},         {O_APPEND, "O_APPEND"},
                                    {O_CREAT, "O_CREAT"}};
-  static_assert(std::size(kFirst) + 3 == kOpenFlagNames);
-  std::size_t count = 0;
+  ArenaText text(arena);
   for (const Bit& bit : kFirst) {
-    if ((flags & bit.mask) != 0) names[count++] = bit.name;
+    if ((flags & bit.mask) != 0) text.joined('|', bit.name);
   }
   const std::uint64_t access = flags & O_ACCMODE;
-  names[count++] = access == O_RDWR ? "O_RDWR" : access == O_WRONLY ? "O_WRONLY" : access == O_RDONLY ? "O_RDONLY" : "O_NONE";
-  if ((flags & O_CLOEXEC) != 0) names[count++] = "O_CLOEXEC";
-  if ((flags & kTmpfileBit) != 0) names[count++] = "O_TMPFILE";
-  return count;
+  text.joined('|', access == O_RDWR ? "O_RDWR" : access == O_WRONLY ? "O_WRONLY" : access == O_RDONLY ? "O_RDONLY" : "O_NONE");
+  if ((flags & O_CLOEXEC) != 0) text.joined('|', "O_CLOEXEC");
+  if ((flags & kTmpfileBit) != 0) text.joined('|', "O_TMPFILE");
+  return text.view();
 }
 
-std::string open_flags_text(std::uint64_t flags) {
-  std::array<std::string_view, kOpenFlagNames> names;
-  std::string text;
-  for (std::size_t i = 0, count = open_flag_names(flags, names); i < count; ++i) join(text, names[i], '|');
-  return text;
-}
-
-std::string mode_text(std::uint32_t mode) {
+std::string_view mode_text(Arena& arena, std::uint32_t mode) {
   static constexpr Bit kBits[] = {{S_IXOTH, "S_IXOTH"}, {S_IWOTH, "S_IWOTH"}, {S_IROTH, "S_IROTH"}, {S_IXGRP, "S_IXGRP"},
                                   {S_IWGRP, "S_IWGRP"}, {S_IRGRP, "S_IRGRP"}, {S_IXUSR, "S_IXUSR"}, {S_IWUSR, "S_IWUSR"},
                                   {S_IRUSR, "S_IRUSR"}, {S_ISVTX, "S_ISVTX"}, {S_ISGID, "S_ISGID"}, {S_ISUID, "S_ISUID"}};
-  std::string text;
+  ArenaText text(arena);
   for (const Bit& bit : kBits) {
-    if ((mode & bit.mask) != 0) join(text, bit.name, '|');
+    if ((mode & bit.mask) != 0) text.joined('|', bit.name);
   }
-  return text.empty() ? "0" : text;
+  return text.empty() ? "0" : text.view();
 }
 
-std::string capabilities_text(std::uint64_t set) {
-  std::string text;
+std::string_view capabilities_text(Arena& arena, std::uint64_t set) {
+  ArenaText text(arena);
   for (std::size_t bit = 0; bit < std::size(kCapabilities); ++bit) {
-    if ((set >> bit & 1U) != 0) join(text, kCapabilities[bit], ' ');
+    if ((set >> bit & 1U) != 0) text.joined(' ', kCapabilities[bit]);
   }
-  return text;
+  return text.view();
 }
 
-std::string errno_name(int number) {
+std::string_view errno_name(Arena& arena, int number) {
   const char* name = strerrorname_np(number);
-  return name != nullptr && number != 0 ? name : std::to_string(number);
+  return name != nullptr && number != 0 ? name : decimal_text(arena, std::int64_t{number});
 }
 
 std::string_view ptrace_request_name(std::uint64_t request) {
@@ -196,49 +238,40 @@ std::string_view ptrace_request_name(std::uint64_t request) {
   return {};
 }
 
-std::string_view address_family_name(std::uint64_t family) {
-  return family < std::size(kFamilies) ? kFamilies[family] : std::string_view();
-}
-
-std::string absolute_path(std::string_view base, std::string_view name) {
-  Arena arena;
-  return std::string(absolute_path(base, name, arena));
-}
-
 std::string_view absolute_path(std::string_view base, std::string_view name, Arena& arena) {
+  const bool relative = !name.starts_with('/');
   // Where it starts is not known: an invented root would name another file.
-  if (!name.starts_with('/') && base.empty()) return name;
-  if (is_plain(name)) return name;
-  const std::span<char> out = arena.bytes(base.size() + name.size() + 2);
-  std::size_t size = 0;
-  const auto add = [&](std::string_view path) {
-    while (!path.empty()) {
-      const std::size_t slash = path.find('/');
-      const std::string_view component = path.substr(0, slash);
-      path = slash == std::string_view::npos ? std::string_view() : path.substr(slash + 1);
+  if ((relative && base.empty()) || is_plain(name)) return name;
+  const std::size_t room = (relative ? base.size() : 0) + name.size() + 2;
+  const std::span<char> path = arena.bytes(room);
+  std::size_t size = 0;  // of what stands there: "" or "/a/b"
+  const auto add = [&](std::string_view rest) {
+    while (!rest.empty()) {
+      const std::size_t end = rest.find('/');
+      const std::string_view component = rest.substr(0, end);
+      rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
       if (component.empty() || component == ".") continue;
       if (component == "..") {
-        while (size > 0) {
-          if (out[--size] == '/') break;
-        }
+        const std::size_t slash = std::string_view(path.data(), size).rfind('/');
+        size = slash == std::string_view::npos ? 0 : slash;
         continue;
       }
-      out[size++] = '/';
-      component.copy(out.data() + size, component.size());
+      path[size++] = '/';
+      std::ranges::copy(component, path.begin() + static_cast<std::ptrdiff_t>(size));
       size += component.size();
     }
   };
-  if (!name.starts_with('/')) add(base);
+  if (relative) add(base);
   add(name);
-  return size == 0 ? std::string_view("/") : std::string_view(out.data(), size);
+  return size == 0 ? "/" : std::string_view(path.data(), size);
 }
 
-std::string printable(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '.';
-  }
-  return out;
+std::string_view printable(Arena& arena, std::string_view text) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  if (std::ranges::none_of(text, is_control)) return text;
+  const std::span<char> out = arena.bytes(text.size());
+  std::ranges::replace_copy_if(text, out.begin(), is_control, '.');
+  return {out.data(), out.size()};
 }
 
 }  // namespace shrike::event

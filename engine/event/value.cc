@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace shrike::event {
 
@@ -29,6 +30,10 @@ std::string to_text(const Value& value) {
     std::string operator()(bool flag) const { return flag ? "true" : "false"; }
     std::string operator()(std::int64_t number) const { return std::to_string(number); }
     std::string operator()(std::uint64_t number) const { return std::to_string(number); }
+    std::string operator()(double number) const {
+      std::array<char, 32> text{};
+      return {text.data(), std::to_chars(text.data(), text.data() + text.size(), number).ptr};
+    }
     std::string operator()(std::string_view text) const { return std::string(text); }
     std::string operator()(const IpAddress& address) const { return to_text(address); }
     std::string operator()(ValueList list) const {
@@ -41,6 +46,14 @@ std::string to_text(const Value& value) {
     }
   };
   return std::visit(Visitor{}, value.data);
+}
+
+std::string list_text(const Value& value) {
+  const auto* list = std::get_if<ValueList>(&value.data);
+  if (list == nullptr) return to_text(value);
+  std::string text = "(";
+  for (const Value& item : *list) text += (text.size() == 1 ? "" : ",") + to_text(item);
+  return text + ')';
 }
 
 }  // namespace shrike::event

@@ -39,7 +39,7 @@ struct ValueList {
 
 // Strings are borrowed: from the record, the process table, the arena of the event, or static text; never longer than the event.
 struct Value {
-  std::variant<std::monostate, bool, std::int64_t, std::uint64_t, std::string_view, IpAddress, ValueList> data;
+  std::variant<std::monostate, bool, std::int64_t, std::uint64_t, std::string_view, IpAddress, ValueList, double> data;
   // Further names of the same thing (an object's hard links, its paths in other mounts). Conditions ask them too, see
   // program::holds; what is printed is `data` alone.
   ValueList also;
@@ -52,6 +52,7 @@ struct Value {
   explicit Value(bool flag) : data(flag) {}
   explicit Value(std::int64_t number) : data(number) {}
   explicit Value(std::uint64_t number) : data(number) {}
+  explicit Value(double number) : data(number) {}
   explicit Value(const IpAddress& address) : data(address) {}
   explicit Value(ValueList list) : data(list) {}
 
@@ -62,5 +63,8 @@ inline const Value* ValueList::end() const { return items + count; }
 
 // Text as it stands in an alert; lists joined by blanks. Absent gives "<NA>".
 std::string to_text(const Value& value);
+
+// Of a list-valued field or call: "(a,b)".
+std::string list_text(const Value& value);
 
 }  // namespace shrike::event

@@ -7,49 +7,43 @@
 namespace shrike::lang {
 namespace {
 
-constexpr std::string_view kBlanks = " \t\b\r\n";
+constexpr std::string_view kSpaces = " \t\b\r\n\f\v";  // what ends a bare text
+
+std::string hex_escape(char c) {
+  static constexpr std::string_view kDigits = "0123456789abcdef";
+  const auto byte = static_cast<unsigned char>(c);
+  return {'\\', 'x', kDigits[byte >> 4U], kDigits[byte & 15U]};
+}
 
 std::string quote(std::string_view text) {
+  static constexpr std::string_view kControls = "\b\f\n\r\t";
+  static constexpr std::string_view kLetters = "bfnrt";
   std::string out = "\"";
-  for (const char c : text) {
-    switch (c) {
-      case '"':
-      case '\\':
-        out += '\\';
-        out += c;
-        break;
-      case '\b':
-        out += "\\b";
-        break;
-      case '\f':
-        out += "\\f";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        out += c;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (const std::size_t at = kControls.find(c); at != std::string_view::npos) {
+      out += {'\\', kLetters[at]};
+    } else if (c == '\\' && i + 1 == text.size()) {
+      out += hex_escape(c);  // a quote right behind a backslash does not close
+    } else if (c == '"' || c == '\\') {
+      out += {'\\', c};
+    } else {
+      out += c == '\0' || c == '\v' ? hex_escape(c) : std::string(1, c);
     }
   }
   return out + '"';
 }
 
-// Could the value stand without quotes? Only then it is written so, whatever the rule's author did.
+// Quoted only if it could not stand bare, whatever the rule's author did.
 std::string value_text(std::string_view text) {
-  const bool bare = !text.empty() && text.find_first_of("()\"'=, \t\b\r\n\f\v") == std::string_view::npos &&
-                    text.find('\0') == std::string_view::npos;
+  const bool bare = !text.empty() && text.find_first_of("()\"'=,") == std::string_view::npos &&
+                    text.find_first_of(kSpaces) == std::string_view::npos && text.find('\0') == std::string_view::npos;
   return bare ? std::string(text) : quote(text);
 }
 
 std::string argument_text(std::string_view text) {
   const bool bare = !text.empty() && text.find_first_of("[]\"'") == std::string_view::npos &&
-                    text.find_first_of(kBlanks) == std::string_view::npos;
+                    text.find_first_of(kSpaces) == std::string_view::npos && text.find('\0') == std::string_view::npos;
   return '[' + (bare ? std::string(text) : quote(text)) + ']';
 }
 
@@ -66,6 +60,14 @@ class Dumper {
                  },
                  [&](const MacroRef& node) { out_ += node.name; }, [&](const Compare& node) { compare(node); }},
         expr.node);
+  }
+
+  void transform(const Transform& node) {
+    out_ += node.name;
+    out_ += '(';
+    arguments(node.arguments);
+    out_ += ')';
+    if (node.index) out_ += argument_text(*node.index);
   }
 
  private:
@@ -101,14 +103,6 @@ class Dumper {
       if (i > 0) out_ += ',';
       argument(all[i]);
     }
-  }
-
-  void transform(const Transform& node) {
-    out_ += node.name;
-    out_ += '(';
-    arguments(node.arguments);
-    out_ += ')';
-    if (node.index) out_ += argument_text(*node.index);
   }
 
   void compare(const Compare& node) {
@@ -246,6 +240,14 @@ const char* spelling(Modifier modifier) {
 std::string dump(const Expr& expr) {
   Dumper dumper;
   dumper.expr(expr);
+  return dumper.take();
+}
+
+std::string dump(const Literal& literal) { return value_text(literal.text); }
+
+std::string dump(const Transform& transform) {
+  Dumper dumper;
+  dumper.transform(transform);
   return dumper.take();
 }
 

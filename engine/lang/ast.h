@@ -123,6 +123,8 @@ const char* spelling(Modifier modifier);
 
 // Fully parenthesised text of the tree in the normal form of design.md section 7.
 std::string dump(const Expr& expr);
+std::string dump(const Transform& transform);
+std::string dump(const Literal& literal);
 
 ExprPtr clone(const Expr& expr);
 

@@ -30,16 +30,6 @@ std::string_view harmless(std::string_view character) {
   return character;
 }
 
-std::string harmless_text(std::string_view text) {
-  std::string out;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t size = character_size(text, at);
-    out += harmless(text.substr(at, size));
-    at += size;
-  }
-  return out;
-}
-
 // The line as it is shown and the column, from 0, under which the caret goes. A character takes one column.
 struct Shown {
   std::string text;
@@ -74,6 +64,16 @@ Shown show(std::string_view line, std::size_t caret_byte) {
 }
 
 }  // namespace
+
+std::string harmless_text(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t size = character_size(text, at);
+    out += harmless(text.substr(at, size));
+    at += size;
+  }
+  return out;
+}
 
 std::string format(const Diagnostic& diagnostic) {
   const Position& position = diagnostic.position;

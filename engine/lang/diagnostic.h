@@ -36,6 +36,9 @@ struct Diagnostic {
 // can't drive a terminal; of a long line about 160 columns around the caret are shown.
 std::string format(const Diagnostic& diagnostic);
 
+// Text of a rule file as format() shows it: without what could drive a terminal.
+std::string harmless_text(std::string_view text);
+
 // Collects what a load finds. Reading goes on after a warning and, where it makes sense, after an error.
 class Diagnostics {
  public:

@@ -69,7 +69,7 @@ bool read_scalar_or_list(ItemReader& reader, const YamlNode& node, std::string_v
   return reader.text(node, what, out.back());
 }
 
-bool read_shape(ItemReader& reader, const ExceptionDraft& draft, bool check_fields, Exception& out) {
+bool read_shape(ItemReader& reader, const ExceptionDraft& draft, bool known_source, Exception& out) {
   if (draft.fields == nullptr) return reader.fail(kBadYaml, *draft.node, "exception " + quoted(draft.name) + " has no fields");
   bool fields_list = false;
   if (!read_scalar_or_list(reader, *draft.fields, "fields", fields_list, out.fields)) return false;
@@ -81,24 +81,24 @@ bool read_shape(ItemReader& reader, const ExceptionDraft& draft, bool check_fiel
     bool comps_list = false;
     if (!read_scalar_or_list(reader, *draft.comps, "comps", comps_list, out.comps)) return false;
     if (comps_list != fields_list)
-      return reader.fail(kBadYaml, *draft.comps, "fields and comps must both be strings, or both lists");
+      return reader.fail(kBadRule, *draft.comps, "fields and comps must both be strings, or both lists");
     if (out.comps.size() != out.fields.size())
-      return reader.fail(kBadYaml, *draft.comps, "fields and comps lists must have equal length");
+      return reader.fail(kBadRule, *draft.comps, "fields and comps lists must have equal length");
   }
   for (std::string& comp : out.comps) {
     comp = squeeze(comp);
     if (!is_comparison(comp)) {
-      return reader.fail(kBadYaml, draft.comps == nullptr ? *draft.node : *draft.comps,
+      return reader.fail(kBadRule, draft.comps == nullptr ? *draft.node : *draft.comps,
                          quoted(comp) + " is not a supported comparison operator");
     }
     if (out.scalar_form && !takes_list(comp)) {
-      return reader.fail(kBadYaml, *draft.comps, quoted(comp) + " is not a supported comparison operator for a single field",
+      return reader.fail(kBadRule, *draft.comps, quoted(comp) + " is not a supported comparison operator for a single field",
                          "in, pmatch, intersects, or with a modifier: " + comp + " anyof");
     }
   }
   for (const std::string& field : out.fields) {
-    if (check_fields && !is_field(field))
-      return reader.fail(kBadYaml, *draft.fields, quoted(field) + " is not a supported filter field");
+    if (known_source && !is_field(field))
+      return reader.fail(kBadRule, *draft.fields, quoted(field) + " is not a supported filter field");
   }
   return true;
 }
@@ -109,14 +109,14 @@ bool read_group(ItemReader& reader, const YamlNode& node, const Exception& excep
   if (!reader.charge(node)) return false;
   if (exception.scalar_form) {
     if (node.kind != YamlNode::Kind::kScalar)
-      return reader.fail(kBadYaml, node, "values of a single field are a list of strings", "write: values: [a, b]");
+      return reader.fail(kBadRule, node, "values of a single field are a list of strings", "write: values: [a, b]");
     group.entries.push_back({false, {node.scalar}});
     return true;
   }
   if (node.kind != YamlNode::Kind::kSequence)
-    return reader.fail(kBadYaml, node, "an element of values is a list with one value per field", "write: values: [[a, b]]");
+    return reader.fail(kBadRule, node, "an element of values is a list with one value per field", "write: values: [[a, b]]");
   if (node.children.size() != exception.fields.size())
-    return reader.fail(kBadYaml, node, "fields and values lists must have equal length");
+    return reader.fail(kBadRule, node, "fields and values lists must have equal length");
   for (const YamlNode* child : node.children) {
     ExceptionValue value;
     value.list = child->kind == YamlNode::Kind::kSequence;
@@ -133,9 +133,11 @@ bool read_group(ItemReader& reader, const YamlNode& node, const Exception& excep
   return true;
 }
 
-bool read_values(ItemReader& reader, const ExceptionDraft& draft, Exception& out) {
-  if (draft.values == nullptr || draft.values->kind == YamlNode::Kind::kNull) return true;
+// `known_source`: the rule's; values of a rule that is ignored are not looked at.
+bool read_values(ItemReader& reader, const ExceptionDraft& draft, bool known_source, Exception& out) {
+  if (draft.values == nullptr) return true;
   if (!reader.sequence(*draft.values, "values")) return false;
+  if (!known_source) return true;
   for (const YamlNode* node : draft.values->children) {
     ExceptionGroup group;
     if (!read_group(reader, *node, out, group)) return false;
@@ -144,12 +146,12 @@ bool read_values(ItemReader& reader, const ExceptionDraft& draft, Exception& out
   return true;
 }
 
-bool define_exception(ItemReader& reader, const ExceptionDraft& draft, bool check_fields, std::vector<Exception>& exceptions) {
+bool define_exception(ItemReader& reader, const ExceptionDraft& draft, bool known_source, std::vector<Exception>& exceptions) {
   Exception exception;
   exception.name = draft.name;
   exception.file = reader.file();
   exception.offset = draft.node->offset;
-  if (!read_shape(reader, draft, check_fields, exception) || !read_values(reader, draft, exception)) return false;
+  if (!read_shape(reader, draft, known_source, exception) || !read_values(reader, draft, known_source, exception)) return false;
   exceptions.push_back(std::move(exception));
   return true;
 }
@@ -177,7 +179,10 @@ std::string entry_text(const ExceptionValue& value, std::string_view comp) {
   if (value.list) return list_text(value.items);
   const std::string& text = value.items.front();
   if (!takes_list(comp)) return value_text(text);
-  return text.starts_with('(') ? text : '(' + value_text(text) + ')';
+  if (text.starts_with('(')) return text;
+  // A list may be spelled without its parentheses: "a, b".
+  const bool several = text.find(',') != std::string::npos;
+  return '(' + (several ? text : value_text(text)) + ')';
 }
 
 void add_scalar_form(const Exception& exception, SourceText& out) {
@@ -223,40 +228,38 @@ bool read_exceptions(ItemReader& reader, const YamlNode& node, std::vector<Excep
     draft.fields = element->find("fields");
     draft.comps = element->find("comps");
     draft.values = element->find("values");
+    if (std::ranges::find(out, draft.name, &ExceptionDraft::name) != out.end()) {
+      reader.warn("LOAD_EXCEPTION_NAME_NOT_UNIQUE", *element, "a second exception of the name " + quoted(draft.name));
+    }
     out.push_back(draft);
   }
   return true;
 }
 
-bool define_exceptions(ItemReader& reader, const std::vector<ExceptionDraft>& drafts, bool check_fields,
+bool define_exceptions(ItemReader& reader, const std::vector<ExceptionDraft>& drafts, bool known_source,
                        std::vector<Exception>& out) {
-  for (const ExceptionDraft& draft : drafts) {
-    if (std::ranges::find(out, draft.name, &Exception::name) != out.end()) {
-      reader.warn("LOAD_EXCEPTION_NAME_NOT_UNIQUE", *draft.node, "a second exception of the name " + quoted(draft.name));
-    }
-    if (!define_exception(reader, draft, check_fields, out)) return false;
-  }
-  return true;
+  return std::ranges::all_of(drafts,
+                             [&](const ExceptionDraft& draft) { return define_exception(reader, draft, known_source, out); });
 }
 
-bool append_exceptions(ItemReader& reader, const std::vector<ExceptionDraft>& drafts, bool check_fields,
+bool append_exceptions(ItemReader& reader, const std::vector<ExceptionDraft>& drafts, bool known_source,
                        std::vector<Exception>& exceptions) {
   for (const ExceptionDraft& draft : drafts) {
     const auto known = std::ranges::find(exceptions, draft.name, &Exception::name);
-    if (draft.values == nullptr || draft.values->children.empty()) {
+    const bool no_values = draft.values == nullptr || draft.values->children.empty();
+    if (no_values) {
       reader.warn("LOAD_APPEND_NO_VALUES", *draft.node, "exception " + quoted(draft.name) + " is appended without values");
-      if (known == exceptions.end() && draft.values == nullptr) {
-        return reader.fail(kBadYaml, *draft.node, "new exception " + quoted(draft.name) + " needs fields and values");
-      }
     }
     if (known == exceptions.end()) {
-      if (!define_exception(reader, draft, check_fields, exceptions)) return false;
+      if (draft.fields == nullptr || no_values)
+        return reader.fail(kBadRule, *draft.node, "new exception " + quoted(draft.name) + " needs fields and values");
+      if (!define_exception(reader, draft, known_source, exceptions)) return false;
       continue;
     }
     if (const YamlNode* shape = draft.fields != nullptr ? draft.fields : draft.comps) {
       return reader.fail(kBadRule, *shape, "can not append exception fields/comps to existing exception, only values");
     }
-    if (!read_values(reader, draft, *known)) return false;
+    if (!read_values(reader, draft, known_source, *known)) return false;
   }
   return true;
 }

@@ -16,25 +16,12 @@ std::string quoted(std::string_view text) { return '"' + std::string(text) + '"'
 }  // namespace
 
 ItemReader::ItemReader(std::shared_ptr<const SourceFile> file, RuleSet& set, Diagnostics& diagnostics)
-    : file_(std::move(file)), set_(set), diagnostics_(diagnostics), line_starts_{0} {
-  for (std::size_t at = file_->text.find('\n'); at != std::string::npos; at = file_->text.find('\n', at + 1))
-    line_starts_.push_back(at + 1);
-}
-
-Position ItemReader::position(std::size_t offset) const {
-  const auto next = std::ranges::upper_bound(line_starts_, offset);
-  const auto line = static_cast<std::size_t>(next - line_starts_.begin());
-  return {file_->path, line, offset - line_starts_[line - 1] + 1};
-}
+    : file_(std::move(file)), set_(set), diagnostics_(diagnostics) {}
 
 Diagnostic ItemReader::diagnostic(Severity severity, std::string_view code, const YamlNode& at, std::string message,
                                   std::string hint) const {
-  const Position where = position(at.offset);
-  const std::size_t begin = line_starts_[where.line - 1];
-  const std::size_t size = std::min(file_->text.find('\n', begin), file_->text.size()) - begin;
-  std::string line = size > kMaxShownLine ? std::string() : file_->text.substr(begin, size);
-  if (line.ends_with('\r')) line.pop_back();
-  return {severity, std::string(code), std::move(message), std::move(hint), where, item_, std::move(line)};
+  const Position where = position(at);
+  return {severity, std::string(code), std::move(message), std::move(hint), where, item_, shown_line(*file_, where.line)};
 }
 
 bool ItemReader::fail(std::string_view code, const YamlNode& at, std::string message, std::string hint) {
@@ -128,6 +115,7 @@ void warn_unknown_key(ItemReader& reader, const YamlNode& key, const std::vector
 }
 
 bool read_override(ItemReader& reader, const YamlNode& node, std::vector<Override>& out) {
+  if (node.kind == YamlNode::Kind::kNull) return true;
   if (node.kind != YamlNode::Kind::kMap)
     return reader.fail(kBadYaml, node, "\"override\" takes a mapping", "write: override: {condition: append}");
   for (std::size_t i = 0; i + 1 < node.children.size(); i += 2) {

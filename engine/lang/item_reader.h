@@ -25,12 +25,14 @@ class ItemReader {
 
   RuleSet& set() { return set_; }
   const std::shared_ptr<const SourceFile>& file() const { return file_; }
-  Position position(const YamlNode& node) const { return position(node.offset); }
+  Position position(const YamlNode& node) const { return position_at(*file_, node.offset); }
 
   // The item that diagnostics name from here on.
   void begin_item(std::string name) { item_ = std::move(name); }
 
   bool fail(std::string_view code, const YamlNode& at, std::string message, std::string hint = {});
+  // An error of the rule set as a whole that is to be shown here; its message comes later.
+  Diagnostic diagnostic(const YamlNode& at) const { return diagnostic(Severity::kError, kBadRule, at, {}, {}); }
   void warn(std::string_view code, const YamlNode& at, std::string message, std::string hint = {});
 
   // `what` names the value in messages: the key it belongs to.
@@ -46,7 +48,6 @@ class ItemReader {
   bool charge(const YamlNode& node);
 
  private:
-  Position position(std::size_t offset) const;
   Diagnostic diagnostic(Severity severity, std::string_view code, const YamlNode& at, std::string message,
                         std::string hint) const;
 
@@ -54,7 +55,6 @@ class ItemReader {
   RuleSet& set_;
   Diagnostics& diagnostics_;
   std::string item_;
-  std::vector<std::size_t> line_starts_;
   std::size_t warnings_ = 0;
   std::size_t nodes_read_ = 0;
   std::size_t bytes_read_ = 0;
@@ -116,9 +116,9 @@ struct ExceptionDraft {
   const YamlNode* values = nullptr;
 };
 bool read_exceptions(ItemReader& reader, const YamlNode& node, std::vector<ExceptionDraft>& out);
-bool define_exceptions(ItemReader& reader, const std::vector<ExceptionDraft>& drafts, bool check_fields,
+bool define_exceptions(ItemReader& reader, const std::vector<ExceptionDraft>& drafts, bool known_source,
                        std::vector<Exception>& out);
-bool append_exceptions(ItemReader& reader, const std::vector<ExceptionDraft>& drafts, bool check_fields,
+bool append_exceptions(ItemReader& reader, const std::vector<ExceptionDraft>& drafts, bool known_source,
                        std::vector<Exception>& exceptions);
 
 }  // namespace shrike::lang

@@ -50,7 +50,9 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 bool is_word(char c) { return is_alpha(c) || is_digit(c) || c == '_'; }
 bool is_quote(char c) { return c == '"' || c == '\''; }
-bool is_bare(char c) { return !is_blank(c) && !is_quote(c) && c != '(' && c != ')' && c != '=' && c != ','; }
+// Form feed and vertical tab end a bare text, but are no blanks.
+bool is_space(char c) { return is_blank(c) || c == '\f' || c == '\v'; }
+bool is_bare(char c) { return !is_space(c) && !is_quote(c) && c != '(' && c != ')' && c != '=' && c != ','; }
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -83,6 +85,27 @@ class Parser {
     if (!expr) return std::unexpected(std::move(error_));
     return expr;
   }
+
+  // Without its index if what follows is none.
+  std::expected<TransformPrefix, ParseError> run_transform() {
+    TransformPrefix prefix;
+    if (!parse_call(prefix.transform)) return std::unexpected(std::move(error_));
+    prefix.size = prefix.call_size = at_;
+    std::optional<std::string> index;
+    if (!parse_index(index)) return prefix;
+    prefix.transform.index = std::move(index);
+    prefix.transform.span = span_from(0);
+    prefix.size = at_;
+    return prefix;
+  }
+
+  std::optional<BracketPrefix> run_bracket() {
+    std::optional<std::string> index;
+    if (!parse_index(index) || !index) return std::nullopt;
+    return BracketPrefix{*std::move(index), at_};
+  }
+
+  bool starts_transformer() const { return !transformer_name().empty(); }
 
  private:
   // --- the text
@@ -425,8 +448,6 @@ class Parser {
     }
     return {};
   }
-  bool starts_transformer() const { return !transformer_name().empty(); }
-
   // `[argument]`, if one follows.
   bool parse_index(std::optional<std::string>& argument) {
     if (peek() != '[') return true;
@@ -437,7 +458,7 @@ class Parser {
       argument = std::move(literal.text);
     } else {
       const std::size_t begin = at_;
-      while (!at_end() && !is_blank(peek()) && !is_quote(peek()) && peek() != '[' && peek() != ']') ++at_;
+      while (!at_end() && !is_space(peek()) && !is_quote(peek()) && peek() != '[' && peek() != ']') ++at_;
       if (at_ == begin) {
         if (at_end()) {
           fail("\"[\" is never closed", {}, open);
@@ -447,7 +468,6 @@ class Parser {
         return false;
       }
       argument = std::string(text_.substr(begin, at_ - begin));
-      if (!check_size(begin, argument->size())) return false;
     }
     if (take("]")) return true;
     if (at_end()) {
@@ -470,6 +490,14 @@ class Parser {
 
   bool parse_transformer(Transform& transform) {
     const std::size_t begin = at_;
+    if (!parse_call(transform) || !parse_index(transform.index)) return false;
+    transform.span = span_from(begin);
+    return true;
+  }
+
+  // Up to its ")".
+  bool parse_call(Transform& transform) {
+    const std::size_t begin = at_;
     const Level level(*this, begin);
     if (!level.ok()) return false;
     const std::string_view name = transformer_name();
@@ -491,7 +519,6 @@ class Parser {
       }
       return false;
     }
-    if (!parse_index(transform.index)) return false;
     transform.span = span_from(begin);
     return true;
   }
@@ -814,15 +841,8 @@ class Parser {
     return size;
   }
 
-  bool check_size(std::size_t begin, std::size_t size) {
-    if (size <= kMaxLiteralBytes) return true;
-    fail("a constant of " + std::to_string(size) + " bytes, more than " + std::to_string(kMaxLiteralBytes), {}, begin);
-    return false;
-  }
-
   bool parse_plain(Literal& literal, std::size_t size) {
     const std::size_t begin = at_;
-    if (!check_size(begin, size)) return false;
     literal.text = std::string(text_.substr(at_, size));
     at_ += size;
     literal.span = span_from(begin);
@@ -852,7 +872,7 @@ class Parser {
     at_ = close + 1;
     literal.quoted = true;
     literal.span = span_from(open);
-    return check_size(open, literal.text.size());
+    return true;
   }
 
   bool parse_escape(char quote, std::size_t close, std::string& out) {
@@ -896,5 +916,9 @@ class Parser {
 }  // namespace
 
 std::expected<ExprPtr, ParseError> parse(std::string_view text) { return Parser(text).run(); }
+
+bool starts_transform(std::string_view text) { return Parser(text).starts_transformer(); }
+std::expected<TransformPrefix, ParseError> parse_transform(std::string_view text) { return Parser(text).run_transform(); }
+std::optional<BracketPrefix> parse_bracket(std::string_view text) { return Parser(text).run_bracket(); }
 
 }  // namespace shrike::lang

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,8 +12,7 @@
 
 namespace shrike::lang {
 
-inline constexpr std::size_t kMaxDepth = 1000;        // nesting of parentheses and `not` (rule-language.md 1.11)
-inline constexpr std::size_t kMaxLiteralBytes = 255;  // longest constant (rule-language.md 2.2)
+inline constexpr std::size_t kMaxDepth = 1000;  // nesting of parentheses and `not` (rule-language.md 1.11)
 
 struct ParseError {
   std::string message;     // one line, lower case
@@ -21,5 +21,21 @@ struct ParseError {
 };
 
 std::expected<ExprPtr, ParseError> parse(std::string_view text);
+
+// What an output token is made of, at the beginning of `text`; `size` bytes of it.
+struct TransformPrefix {
+  Transform transform;
+  std::size_t size = 0;
+  std::size_t call_size = 0;  // up to the ")"
+};
+bool starts_transform(std::string_view text);  // "tolower(…"
+std::expected<TransformPrefix, ParseError> parse_transform(std::string_view text);
+
+// `[argument]`, quotes removed; nothing if `text` begins with no such thing.
+struct BracketPrefix {
+  std::string argument;
+  std::size_t size = 0;
+};
+std::optional<BracketPrefix> parse_bracket(std::string_view text);
 
 }  // namespace shrike::lang

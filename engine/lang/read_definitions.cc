@@ -51,17 +51,16 @@ bool valid_macro_name(std::string_view name) {
 // A list and a macro have one key that append and override may name: `property`.
 bool check_change(ItemReader& reader, const YamlNode& item, std::string_view property, const std::vector<Override>& overrides,
                   bool& append) {
-  const YamlNode* value = item.find(property);
   for (const Override& entry : overrides) {
     if (entry.key->scalar != property) {
-      return reader.fail(kBadRule, *entry.key, "key \"" + entry.key->scalar + "\" can't be overridden",
+      return reader.fail(kBadYaml, *entry.key, "key \"" + entry.key->scalar + "\" can't be overridden",
                          "only " + std::string(property) + " can");
     }
   }
   if (append && !overrides.empty()) {
-    return reader.fail(kBadRule, *overrides.front().key, "both append and override are given", "keep override");
+    return reader.fail(kBadYaml, *overrides.front().key, "both append and override are given", "keep override");
   }
-  if (value == nullptr) return reader.fail(kBadYaml, item, "key \"" + std::string(property) + "\" is missing");
+  if (item.find(property) == nullptr) return reader.fail(kBadYaml, item, "key \"" + std::string(property) + "\" is missing");
   if (append) {
     reader.warn("LOAD_DEPRECATED_ITEM", *item.find("append"), "append: true is deprecated",
                 "write: override: {" + std::string(property) + ": append}");
@@ -98,12 +97,13 @@ bool read_list(ItemReader& reader, const YamlNode& item) {
     return true;
   }
   if (known == nullptr) {
-    set.lists.push_back({draft.name, std::move(draft.items), order, order, reader.position(name)});
+    set.lists.push_back({draft.name, std::move(draft.items), order, order, reader.position(name), reader.file()});
     return true;
   }
   known->items = std::move(draft.items);
   known->last_order = order;
   known->position = reader.position(name);
+  known->file = reader.file();
   return true;
 }
 
@@ -132,12 +132,13 @@ bool read_macro(ItemReader& reader, const YamlNode& item) {
     return true;
   }
   if (known == nullptr) {
-    set.macros.push_back({draft.name, std::move(draft.condition), order, order, reader.position(name)});
+    set.macros.push_back({draft.name, std::move(draft.condition), order, order, reader.position(name), reader.file()});
     return true;
   }
   known->condition = std::move(draft.condition);
   known->last_order = order;
   known->position = reader.position(name);
+  known->file = reader.file();
   return true;
 }
 

@@ -163,7 +163,10 @@ constexpr RuleKey kRuleKeys[] = {
 };
 
 constexpr std::string_view kDefining[] = {"condition", "output", "desc", "priority"};
+constexpr std::string_view kForm[] = {"rule", "append", "override"};  // read first: they say what else counts
 constexpr std::string_view kEnforcing[] = {"action", "mode"};
+
+bool says_form(std::string_view key) { return std::ranges::find(kForm, key) != std::end(kForm); }
 
 const RuleKey* find_key(std::string_view name) {
   const auto found = std::ranges::find(kRuleKeys, name, &RuleKey::name);
@@ -200,12 +203,23 @@ bool check_source(ItemReader& reader, const YamlNode& item, const RuleDraft& dra
                      "the rule has source " + quoted(rule.source) + ", not " + quoted(*draft.source));
 }
 
-bool append_rule(ItemReader& reader, const YamlNode& item, const RuleDraft& draft) {
+// Reads the keys of an item that its form asks for; what else it says is ignored, right or wrong.
+template <class Wanted>
+bool read_some(ItemReader& reader, const YamlNode& item, RuleDraft& draft, Wanted wanted) {
+  return std::ranges::all_of(kRuleKeys, [&](const RuleKey& key) {
+    const YamlNode* value = wanted(key.name) ? item.find(key.name) : nullptr;
+    return value == nullptr || key.read(reader, *value, draft);
+  });
+}
+
+bool append_rule(ItemReader& reader, const YamlNode& item, RuleDraft& draft) {
   reader.warn("LOAD_DEPRECATED_ITEM", *item.find("append"), "append: true is deprecated", "write: override: {condition: append}");
   if (item.find("condition") == nullptr && item.find("exceptions") == nullptr) {
-    return reader.fail(kBadYaml, item, "an appended rule needs a condition or exceptions");
+    return reader.fail(kBadRule, item, "an appended rule needs a condition or exceptions");
   }
   if (!refuse_enforcing_keys(reader, item, "with append: true")) return false;
+  const auto wanted = [](std::string_view key) { return key == "condition" || key == "exceptions" || key == "source"; };
+  if (!read_some(reader, item, draft, wanted)) return false;
   Rule* rule = reader.set().find_rule(draft.name);
   if (rule == nullptr) {
     return reader.fail(kBadRule, *item.find("rule"), "append to a rule that does not exist: " + draft.name,
@@ -217,21 +231,30 @@ bool append_rule(ItemReader& reader, const YamlNode& item, const RuleDraft& draf
   return append_exceptions_to(reader, draft, *rule);
 }
 
-// Do item and override name the same keys, and may they be changed so?
+// May the keys be changed so, and does the item give them?
 bool check_override(ItemReader& reader, const YamlNode& item, const RuleDraft& draft) {
   for (const Override& entry : draft.overrides) {
     const std::string& name = entry.key->scalar;
     const RuleKey* key = find_key(name);
     if (key == nullptr || key->replace == nullptr)
-      return reader.fail(kBadRule, *entry.key, "key " + quoted(name) + " can't be overridden");
+      return reader.fail(kBadYaml, *entry.key, "key " + quoted(name) + " can't be overridden");
     if (entry.append && key->append == nullptr) {
-      return reader.fail(kBadRule, *entry.key, "key " + quoted(name) + " cannot be appended to", "use replace instead");
+      return reader.fail(kBadYaml, *entry.key, "key " + quoted(name) + " cannot be appended to", "use replace instead");
     }
+  }
+  if (draft.append) return reader.fail(kBadYaml, *item.find("append"), "both append and override are given", "keep override");
+  for (const Override& entry : draft.overrides) {
+    const std::string& name = entry.key->scalar;
     if (item.find(name) == nullptr) {
-      return reader.fail(kBadRule, *entry.key, "override names " + quoted(name) + ", but the item does not give it",
+      return reader.fail(kBadYaml, *entry.key, "override names " + quoted(name) + ", but the item does not give it",
                          "give the key, or drop it here");
     }
   }
+  return true;
+}
+
+// A key that is given and not listed would be dropped without a word.
+bool check_listed(ItemReader& reader, const YamlNode& item, const RuleDraft& draft) {
   for (std::size_t i = 0; i + 1 < item.children.size(); i += 2) {
     const YamlNode& given = *item.children[i];
     const RuleKey* key = find_key(given.scalar);
@@ -239,22 +262,26 @@ bool check_override(ItemReader& reader, const YamlNode& item, const RuleDraft& d
     const bool listed =
         std::ranges::any_of(draft.overrides, [&](const Override& entry) { return entry.key->scalar == given.scalar; });
     if (!listed) {
-      return reader.fail(kBadRule, given, "unexpected key " + quoted(given.scalar) + ": override does not name it",
+      return reader.fail(kBadYaml, given, "unexpected key " + quoted(given.scalar) + ": override does not name it",
                          "write: override: {" + given.scalar + ": replace}");
     }
   }
   return true;
 }
 
-bool override_rule(ItemReader& reader, const YamlNode& item, const RuleDraft& draft) {
-  if (draft.append) return reader.fail(kBadRule, *item.find("append"), "both append and override are given", "keep override");
+bool override_rule(ItemReader& reader, const YamlNode& item, RuleDraft& draft) {
   if (!check_override(reader, item, draft)) return false;
+  const auto wanted = [&](std::string_view name) {
+    return name == "source" ||
+           std::ranges::any_of(draft.overrides, [&](const Override& entry) { return entry.key->scalar == name; });
+  };
+  if (!read_some(reader, item, draft, wanted)) return false;
   Rule* rule = reader.set().find_rule(draft.name);
   if (rule == nullptr) {
     return reader.fail(kBadRule, *item.find("rule"), "override of a rule that does not exist: " + draft.name,
                        "define the rule first");
   }
-  if (!check_source(reader, item, draft, *rule)) return false;
+  if (!check_source(reader, item, draft, *rule) || !check_listed(reader, item, draft)) return false;
   for (const bool append : {true, false}) {
     for (const Override& entry : draft.overrides) {
       const RuleKey* key = find_key(entry.key->scalar);
@@ -265,12 +292,13 @@ bool override_rule(ItemReader& reader, const YamlNode& item, const RuleDraft& dr
   return true;
 }
 
-bool toggle_rule(ItemReader& reader, const YamlNode& item, const RuleDraft& draft) {
+bool toggle_rule(ItemReader& reader, const YamlNode& item, RuleDraft& draft) {
   if (item.find("enabled") == nullptr) {
     return reader.fail(kBadYaml, item, "a rule needs condition, output, desc and priority",
                        "to switch an existing rule: enabled: false, override: {enabled: replace}");
   }
   if (!refuse_enforcing_keys(reader, item, "on a rule that is only switched")) return false;
+  if (!read_some(reader, item, draft, [](std::string_view key) { return key == "enabled"; })) return false;
   reader.warn("LOAD_DEPRECATED_ITEM", *item.find("enabled"), "enabled alone is deprecated",
               "write: override: {enabled: replace}");
   Rule* rule = reader.set().find_rule(draft.name);
@@ -287,6 +315,7 @@ bool define_rule(ItemReader& reader, const YamlNode& item, RuleDraft& draft) {
       return reader.fail(kBadYaml, item, "key " + quoted(key) + " is missing",
                          "a rule needs condition, output, desc and priority");
   }
+  if (!read_some(reader, item, draft, [](std::string_view key) { return !says_form(key); })) return false;
   if (const YamlNode* source = item.find("source"); source != nullptr && !draft.source)
     return reader.fail(kBadYaml, *source, "\"source\" must not be empty");
   Rule* known = reader.set().find_rule(draft.name);
@@ -316,6 +345,7 @@ bool define_rule(ItemReader& reader, const YamlNode& item, RuleDraft& draft) {
   rule.action_position = draft.action_position;
   rule.mode = draft.mode;
   rule.position = reader.position(name);
+  rule.file = reader.file();
   if (!define_exceptions(reader, draft.exceptions, !rule.unknown_source, rule.exceptions)) return false;
   rule.last_order = reader.set().next_order++;
   rule.first_order = known == nullptr ? rule.last_order : known->first_order;
@@ -331,8 +361,11 @@ bool define_rule(ItemReader& reader, const YamlNode& item, RuleDraft& draft) {
 
 bool read_rule(ItemReader& reader, const YamlNode& item) {
   RuleDraft draft;
-  if (!read_keys(reader, item, kRuleKeys, draft, [&](const YamlNode& key) { return refuse_unknown_key(reader, key); }))
-    return false;
+  for (std::size_t i = 0; i + 1 < item.children.size(); i += 2) {
+    const YamlNode& key = *item.children[i];
+    if (find_key(key.scalar) == nullptr && !refuse_unknown_key(reader, key)) return false;
+  }
+  if (!read_some(reader, item, draft, says_form)) return false;
   if (!draft.overrides.empty()) return override_rule(reader, item, draft);
   if (draft.append) return append_rule(reader, item, draft);
   const bool defines = std::ranges::any_of(kDefining, [&](std::string_view key) { return item.find(key) != nullptr; });

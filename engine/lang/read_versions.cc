@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // required_engine_version and required_plugin_versions (rule-language.md 1.2, 1.3).
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <compare>
@@ -44,52 +45,32 @@ std::optional<Version> parse_engine_version(std::string_view text) {
   return parse_version(text);
 }
 
-struct Plugin {
-  std::string name;
-  std::string version;
-  std::vector<Plugin> alternatives;
-  const YamlNode* node = nullptr;
-};
-
-bool read_plugin(ItemReader& reader, const YamlNode& entry, bool alternatives_allowed, Plugin& out) {
+bool read_plugin(ItemReader& reader, const YamlNode& entry, PluginVersion& out) {
   if (entry.kind != YamlNode::Kind::kMap)
     return reader.fail(kBadYaml, entry, "an entry of \"required_plugin_versions\" is no mapping");
-  out.node = &entry;
   const YamlNode* name = entry.find("name");
   const YamlNode* version = entry.find("version");
   if (name == nullptr) return reader.fail(kBadYaml, entry, "key \"name\" is missing");
   if (version == nullptr) return reader.fail(kBadYaml, entry, "key \"version\" is missing");
   if (!reader.text(*name, "name", out.name) || !reader.text(*version, "version", out.version)) return false;
-  if (!parse_version(out.version)) return reader.fail(kBadYaml, *version, '"' + out.version + "\" is no version", "write: 0.4.0");
-  const YamlNode* alternatives = alternatives_allowed ? entry.find("alternatives") : nullptr;
-  if (alternatives == nullptr) return true;
-  if (!reader.sequence(*alternatives, "alternatives")) return false;
-  std::set<std::string> names = {out.name};
-  for (const YamlNode* element : alternatives->children) {
-    Plugin alternative;
-    if (!reader.charge(*element) || !read_plugin(reader, *element, false, alternative)) return false;
-    if (!names.insert(alternative.name).second) {
-      return reader.fail(kBadYaml, *element, "plugin \"" + alternative.name + "\" stands twice among its alternatives");
-    }
-    out.alternatives.push_back(std::move(alternative));
-  }
-  return true;
+  return parse_version(out.version).has_value() ||
+         reader.fail(kBadRule, *version, '"' + out.version + "\" is no version", "write: 0.4.0");
 }
 
-// The one plugin we stand for is `container`; the first alternative of that name decides.
-bool check_plugin(ItemReader& reader, const Plugin& plugin) {
-  std::vector<const Plugin*> all = {&plugin};
-  for (const Plugin& alternative : plugin.alternatives) all.push_back(&alternative);
-  for (const Plugin* one : all) {
-    if (one->name != "container") continue;
-    if (parse_version(kContainerPluginVersion)->satisfies(*parse_version(one->version))) return true;
-    return reader.fail(
-        kBadRule, *one->node,
-        "plugin container " + one->version + " is required, this engine stands for " + std::string(kContainerPluginVersion));
+bool read_requirement(ItemReader& reader, const YamlNode& entry, PluginRequirement& out) {
+  if (!reader.charge(entry) || !read_plugin(reader, entry, out.alternatives.emplace_back())) return false;
+  const YamlNode* alternatives = entry.find("alternatives");
+  if (alternatives == nullptr) return true;
+  if (!reader.sequence(*alternatives, "alternatives")) return false;
+  std::set<std::string> names = {out.alternatives.front().name};
+  for (const YamlNode* element : alternatives->children) {
+    PluginVersion& alternative = out.alternatives.emplace_back();
+    if (!reader.charge(*element) || !read_plugin(reader, *element, alternative)) return false;
+    if (!names.insert(alternative.name).second) {
+      return reader.fail(kBadRule, *element, "plugin \"" + alternative.name + "\" stands twice among its alternatives");
+    }
   }
-  return reader.fail(kBadRule, *plugin.node,
-                     "plugin \"" + plugin.name + "\" " + plugin.version + " is required, but not part of this engine",
-                     "only container is built in");
+  return true;
 }
 
 void warn_other_keys(ItemReader& reader, const YamlNode& item, std::string_view known) {
@@ -117,10 +98,32 @@ bool read_plugin_versions(ItemReader& reader, const YamlNode& item) {
   warn_other_keys(reader, item, "required_plugin_versions");
   if (!reader.sequence(value, "required_plugin_versions")) return false;
   for (const YamlNode* entry : value.children) {
-    Plugin plugin;
-    if (!reader.charge(*entry) || !read_plugin(reader, *entry, true, plugin) || !check_plugin(reader, plugin)) return false;
+    PluginRequirement requirement;
+    if (!read_requirement(reader, *entry, requirement)) return false;
+    requirement.at = reader.diagnostic(*entry);
+    reader.set().plugins.push_back(std::move(requirement));
   }
   return true;
+}
+
+// The one plugin we stand for is `container`: the first alternative of that name decides.
+void check_plugins(const RuleSet& set, Diagnostics& diagnostics) {
+  for (const PluginRequirement& requirement : set.plugins) {
+    std::string all;
+    for (const PluginVersion& one : requirement.alternatives) all += (all.empty() ? "" : ", ") + one.name + ' ' + one.version;
+    Diagnostic found = requirement.at;
+    const auto container = std::ranges::find(requirement.alternatives, "container", &PluginVersion::name);
+    if (container == requirement.alternatives.end()) {
+      found.message = "plugin requirement not satisfied, must load one of: " + all;
+      found.hint = "container " + std::string(kContainerPluginVersion) + " is the one plugin built in";
+    } else if (parse_version(kContainerPluginVersion)->satisfies(*parse_version(container->version))) {
+      continue;
+    } else {
+      found.message = "plugin container " + container->version + " is required, this engine stands for " +
+                      std::string(kContainerPluginVersion);
+    }
+    diagnostics.add(std::move(found));
+  }
 }
 
 }  // namespace shrike::lang

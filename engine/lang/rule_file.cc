@@ -50,16 +50,13 @@ bool read_item(ItemReader& reader, const YamlNode& item) {
   return true;
 }
 
+// A document that is no sequence.
 bool read_document(ItemReader& reader, const YamlNode& document) {
   if (document.kind == YamlNode::Kind::kNull) return true;
   if (document.kind == YamlNode::Kind::kScalar)
     return reader.fail(kBadYaml, document, "a rule file is a YAML sequence of mappings, this is a text");
-  if (document.kind == YamlNode::Kind::kMap) {
-    return reader.fail(kBadYaml, document, "rules content is not a YAML array of objects",
-                       "each item starts with a dash: - rule: …");
-  }
-  return std::ranges::all_of(document.children,
-                             [&](const YamlNode* item) { return reader.charge(*item) && read_item(reader, *item); });
+  return reader.fail(kBadYaml, document, "rules content is not a YAML array of objects",
+                     "each item starts with a dash: - rule: …");
 }
 
 class Descriptor {
@@ -117,8 +114,8 @@ std::string_view spelling(Mode mode) {
   return {};
 }
 
-template <class Item>
-Item* RuleSet::find(std::vector<Item>& items, Index& index, std::string_view name) {
+template <class Items>
+Items::value_type* RuleSet::find(Items& items, Index& index, std::string_view name) {
   for (; index.known < items.size(); ++index.known) index.places.emplace(items[index.known].name, index.known);
   const auto found = index.places.find(name);
   return found == index.places.end() ? nullptr : &items[found->second];
@@ -140,6 +137,7 @@ Result<std::shared_ptr<const SourceFile>> load_source(const std::string& path) {
   };
   if (std::cmp_greater(status.st_size, kMaxFileBytes)) return too_large();
   auto file = std::make_shared<SourceFile>(SourceFile{path, {}});
+  file->text.reserve(static_cast<std::size_t>(status.st_size) + 1);
   std::vector<char> buffer(std::size_t{1} << 16U);
   while (true) {
     const ssize_t count = read(fd.get(), buffer.data(), buffer.size());
@@ -163,17 +161,22 @@ void read_rule_file(const std::shared_ptr<const SourceFile>& file, RuleSet& set,
                      {}});
     return;
   }
-  ItemReader reader(file, set, diagnostics);
-  const auto tree = parse_yaml(*file);
-  if (!tree) {
+  Diagnostics found;
+  ItemReader reader(file, set, found);
+  bool good = true;
+  const auto broken = read_yaml(*file, [&](const YamlPiece& piece) {
+    if (!good) return;
+    good = piece.item ? reader.charge(piece.node) && read_item(reader, piece.node) : read_document(reader, piece.node);
+  });
+  if (broken) {
+    // A file that is not YAML says nothing else.
+    found = {};
     YamlNode place;
-    place.offset = tree.error().offset;
-    reader.fail(tree.error().syntax ? "LOAD_ERR_YAML_PARSE" : kBadYaml, place, tree.error().message, tree.error().hint);
-    return;
+    place.offset = broken->offset;
+    reader.begin_item({});
+    reader.fail(broken->syntax ? "LOAD_ERR_YAML_PARSE" : kBadYaml, place, broken->message, broken->hint);
   }
-  for (const YamlNode* document : tree->documents) {
-    if (!read_document(reader, *document)) return;
-  }
+  for (const Diagnostic& one : found.all()) diagnostics.add(one);
 }
 
 }  // namespace shrike::lang

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -43,6 +44,7 @@ struct List {
   std::size_t first_order = 0;     // position of the first definition among all items of the set
   std::size_t last_order = 0;      // of the latest definition or append
   Position position;               // of the name, in the latest definition
+  std::shared_ptr<const SourceFile> file;
 };
 
 struct Macro {
@@ -51,6 +53,7 @@ struct Macro {
   std::size_t first_order = 0;
   std::size_t last_order = 0;
   Position position;
+  std::shared_ptr<const SourceFile> file;
 };
 
 // One entry of a group: a scalar, or a list of them.
@@ -95,15 +98,27 @@ struct Rule {
   Mode mode = Mode::kHost;
   std::size_t first_order = 0;
   std::size_t last_order = 0;
-  Position position;         // of the name
+  Position position;  // of the name
+  std::shared_ptr<const SourceFile> file;
   Position action_position;  // of the value of `action`, if given
+};
+
+struct PluginVersion {
+  std::string name;
+  std::string version;  // x.y.z
+};
+// One entry of required_plugin_versions: any of them will do.
+struct PluginRequirement {
+  std::vector<PluginVersion> alternatives;
+  Diagnostic at;  // where it stands, for check_plugins
 };
 
 // Everything read so far; in order of first definition.
 struct RuleSet {
   std::vector<List> lists;
   std::vector<Macro> macros;
-  std::vector<Rule> rules;
+  std::deque<Rule> rules;  // there may be many, and they are large
+  std::vector<PluginRequirement> plugins;
   std::size_t next_order = 0;
 
   List* find_list(std::string_view name);
@@ -116,8 +131,8 @@ struct RuleSet {
     std::map<std::string, std::size_t, std::less<>> places;
     std::size_t known = 0;
   };
-  template <class Item>
-  static Item* find(std::vector<Item>& items, Index& index, std::string_view name);
+  template <class Items>
+  static Items::value_type* find(Items& items, Index& index, std::string_view name);
 
   Index list_index_;
   Index macro_index_;
@@ -134,5 +149,8 @@ Result<std::shared_ptr<const SourceFile>> load_source(const std::string& path);
 // Adds what `file` defines to `set`. Reading stops at the first error in the file, as upstream does; `set` may then be
 // half changed: the caller keeps a copy if it wants to go on. Codes as in rule-language.md 1.12.
 void read_rule_file(const std::shared_ptr<const SourceFile>& file, RuleSet& set, Diagnostics& diagnostics);
+
+// Are the plugins there that the files ask for? Asked once all files are read (rule-language.md 1.3).
+void check_plugins(const RuleSet& set, Diagnostics& diagnostics);
 
 }  // namespace shrike::lang

@@ -268,28 +268,36 @@ Position SourceText::position(std::size_t offset) const {
 std::string SourceText::line(std::size_t offset) const {
   const Piece* piece = piece_at(offset);
   if (piece == nullptr || !piece->file) return {};
-  const std::string_view line = line_at(*piece->file, position_at(*piece->file, file_offset(*piece, offset)).line);
-  return line.size() > kMaxShownLine ? std::string() : std::string(line);
+  return shown_line(*piece->file, position_at(*piece->file, file_offset(*piece, offset)).line);
+}
+
+const std::vector<std::uint32_t>& SourceFile::line_starts() const {
+  if (known_line_starts.empty()) {
+    known_line_starts.push_back(0);
+    for (std::size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1))
+      known_line_starts.push_back(static_cast<std::uint32_t>(at + 1));
+  }
+  return known_line_starts;
 }
 
 std::string_view line_at(const SourceFile& file, std::size_t line) {
-  if (line == 0) return {};
-  std::string_view rest = file.text;
-  for (; line > 1; --line) {
-    const std::size_t end = rest.find('\n');
-    if (end == std::string_view::npos) return {};
-    rest.remove_prefix(end + 1);
-  }
-  rest = rest.substr(0, rest.find('\n'));
-  if (rest.ends_with('\r')) rest.remove_suffix(1);
-  return rest;
+  const std::vector<std::uint32_t>& starts = file.line_starts();
+  if (line == 0 || line > starts.size()) return {};
+  const std::size_t end = line < starts.size() ? starts[line] - 1 : file.text.size();
+  std::string_view found = std::string_view(file.text).substr(starts[line - 1], end - starts[line - 1]);
+  if (found.ends_with('\r')) found.remove_suffix(1);
+  return found;
+}
+
+std::string shown_line(const SourceFile& file, std::size_t line) {
+  const std::string_view found = line_at(file, line);
+  return found.size() > kMaxShownLine ? std::string() : std::string(found);
 }
 
 Position position_at(const SourceFile& file, std::size_t offset) {
-  const std::string_view before = std::string_view(file.text).substr(0, offset);
-  const std::size_t last = before.rfind('\n');
-  const std::size_t column = last == std::string_view::npos ? before.size() + 1 : before.size() - last;
-  return {file.path, static_cast<std::size_t>(std::ranges::count(before, '\n')) + 1, column};
+  const std::vector<std::uint32_t>& starts = file.line_starts();
+  const auto line = static_cast<std::size_t>(std::ranges::upper_bound(starts, offset) - starts.begin());
+  return {file.path, line, offset - starts[line - 1] + 1};
 }
 
 }  // namespace shrike::lang

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,6 +18,10 @@ inline constexpr std::size_t kMaxShownLine = 64U << 10U;  // a longer line is no
 struct SourceFile {
   std::string path;  // as the user named it
   std::string text;
+
+  // Byte at which each line starts. Made when it is first asked for: the text must not change after that.
+  const std::vector<std::uint32_t>& line_starts() const;
+  mutable std::vector<std::uint32_t> known_line_starts = {};
 };
 
 // Where something stands: lines and columns count from 1, columns in bytes. line 0: nowhere in particular (only the file is
@@ -76,6 +81,9 @@ class SourceText {
 
 // The line of `file` that `position` names, for the caret text; empty if there is none.
 std::string_view line_at(const SourceFile& file, std::size_t line);
+
+// The same for Diagnostic::line; empty if it is longer than kMaxShownLine.
+std::string shown_line(const SourceFile& file, std::size_t line);
 
 // The 1-based line and column of byte `offset`.
 Position position_at(const SourceFile& file, std::size_t offset);

@@ -2,11 +2,14 @@
 #include "engine/lang/yaml_tree.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 #include <exception>
 #include <istream>
 #include <optional>
 #include <streambuf>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
@@ -27,7 +30,7 @@ class ViewBuffer final : public std::streambuf {
   }
 };
 
-// Thrown through yaml-cpp, caught in parse_yaml.
+// Thrown through yaml-cpp, caught in read_yaml.
 class Refusal final : public std::exception {
  public:
   explicit Refusal(YamlError error) : error_(std::move(error)) {}
@@ -38,9 +41,24 @@ class Refusal final : public std::exception {
   YamlError error_;
 };
 
+// Bytes at `at` that are printable ASCII or a line end for sure; most of a file, eight at a time.
+std::size_t plain_size(std::string_view text, std::size_t at) {
+  constexpr std::uint64_t kEach = 0x0101010101010101;
+  std::size_t size = 0;
+  for (std::uint64_t word = 0; at + size + sizeof word <= text.size(); size += sizeof word) {
+    std::memcpy(&word, text.data() + at + size, sizeof word);
+    const std::uint64_t newlines = word ^ (kEach * '\n');
+    // In each byte the high bit: below 0x20, except for a line end; or not ASCII.
+    const std::uint64_t low = (word - kEach * 0x20) & ~word;
+    const std::uint64_t newline = (newlines - kEach) & ~newlines;
+    if (((low & ~newline) | word) & (kEach * 0x80)) break;
+  }
+  return size;
+}
+
 // yaml-cpp repairs bad UTF-8, ends a file at a NUL and drops U+0004: a reader would see another text than it does.
 std::optional<YamlError> check_text(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
+  for (std::size_t at = plain_size(text, 0); at < text.size(); at += plain_size(text, at)) {
     const auto c = static_cast<unsigned char>(text[at]);
     if (c == 0) return YamlError{true, "a NUL byte", "rule files are UTF-8 text", at};
     if (c < 0x20 && c != '\t' && c != '\n' && c != '\r') {
@@ -56,9 +74,18 @@ std::optional<YamlError> check_text(std::string_view text) {
 
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  TreeBuilder(std::string_view text, std::size_t base, YamlTree& tree) : text_(text), base_(base), tree_(tree) {}
+  // Without `piece` the tree is kept.
+  TreeBuilder(std::string_view text, std::size_t base, YamlTree& tree, const std::function<void(const YamlPiece&)>& piece)
+      : text_(text), base_(base), tree_(tree), piece_(piece) {}
 
-  void OnDocumentStart(const YAML::Mark&) override { anchors_.clear(); }
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    anchors_.clear();
+    if (piece_) tree_.nodes.clear();
+    // yaml-cpp does not get past a comma between documents: it finds an empty one before it, for ever.
+    if (started_ && mark.pos == *started_)
+      throw Refusal({true, "not valid YAML: a value or \"---\" is missing", {}, offset_of(mark)});
+    started_ = mark.pos;
+  }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { place(make(YamlNode::Kind::kNull, mark, anchor)); }
   void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, const std::string& value) override {
@@ -74,7 +101,9 @@ class TreeBuilder final : public YAML::EventHandler {
   }
   void OnSequenceEnd() override { close(); }
   void OnMapEnd() override {
-    check_keys(*open_.back());
+    YamlNode& map = *open_.back();
+    check_keys(map);
+    merge(map);
     close();
   }
 
@@ -117,8 +146,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
   YamlNode& make(YamlNode::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
     const std::size_t offset = offset_of(mark);
-    if (tree_.nodes.size() >= kMaxYamlNodes)
-      refuse("more than " + std::to_string(kMaxYamlNodes) + " YAML nodes in one file", {}, offset);
+    count(1, offset);
     YamlNode& node = tree_.nodes.emplace_back();
     node.kind = kind;
     node.offset = kind == YamlNode::Kind::kNull ? offset : skip_properties(offset);
@@ -126,22 +154,70 @@ class TreeBuilder final : public YAML::EventHandler {
     return node;
   }
 
+  void count(std::size_t nodes, std::size_t offset) {
+    counted_ += nodes;
+    if (counted_ > kMaxYamlNodes) refuse("more than " + std::to_string(kMaxYamlNodes) + " YAML nodes in one file", {}, offset);
+  }
+
+  // A scalar or an alias is whole here; an opened sequence or map is when it closes.
   void place(const YamlNode& node) {
-    if (open_.empty()) {
+    if (piece_ && (open_.empty() || at_item())) {
+      hand_out(node);
+    } else if (open_.empty()) {
       tree_.documents.push_back(&node);
     } else {
       open_.back()->children.push_back(&node);
     }
   }
 
+  bool at_item() const { return open_.size() == 1 && open_.front()->kind == YamlNode::Kind::kSequence; }
+
+  void hand_out(const YamlNode& node) {
+    const bool item = at_item();
+    if (!item && node.kind == YamlNode::Kind::kSequence) return;  // its elements were
+    piece_({node, item});
+    // Of an item nothing is needed any more, unless an alias may come. The first node is the open sequence.
+    if (item && anchors_.empty()) tree_.nodes.resize(1);
+  }
+
   void open(YamlNode& node) {
-    place(node);
     open_.push_back(&node);
     if (open_.size() > kMaxYamlDepth)
       refuse("YAML nested deeper than " + std::to_string(kMaxYamlDepth) + " levels", {}, node.offset);
   }
 
-  void close() { open_.pop_back(); }
+  void close() {
+    const YamlNode& node = *open_.back();
+    open_.pop_back();
+    place(node);
+  }
+
+  // `<<: *base`: the map has base's keys too, as far as it does not have them itself; of several bases the first one wins.
+  void merge(YamlNode& map) {
+    for (std::size_t i = 0; i + 1 < map.children.size(); i += 2) {
+      if (map.children[i]->scalar != "<<") continue;
+      const YamlNode& bases = *map.children[i + 1];
+      const auto at = map.children.begin() + static_cast<std::ptrdiff_t>(i);
+      map.children.erase(at, at + 2);
+      std::unordered_set<std::string_view> keys;
+      for (std::size_t key = 0; key + 1 < map.children.size(); key += 2) keys.insert(map.children[key]->scalar);
+      if (bases.kind == YamlNode::Kind::kMap) return add_missing(map, bases, keys);
+      const bool maps = bases.kind == YamlNode::Kind::kSequence && std::ranges::all_of(bases.children, [](const YamlNode* base) {
+                          return base->kind == YamlNode::Kind::kMap;
+                        });
+      if (!maps) refuse("a merge key takes a mapping, or a sequence of them", "write: <<: *anchor", bases.offset);
+      for (const YamlNode* base : bases.children) add_missing(map, *base, keys);
+      return;
+    }
+  }
+
+  void add_missing(YamlNode& map, const YamlNode& base, std::unordered_set<std::string_view>& keys) {
+    count(base.children.size(), map.offset);
+    for (std::size_t i = 0; i + 1 < base.children.size(); i += 2) {
+      if (keys.insert(base.children[i]->scalar).second)
+        map.children.insert(map.children.end(), {base.children[i], base.children[i + 1]});
+    }
+  }
 
   static void check_keys(const YamlNode& map) {
     std::vector<const YamlNode*> keys;
@@ -158,7 +234,10 @@ class TreeBuilder final : public YAML::EventHandler {
 
   std::string_view text_;
   std::size_t base_;
-  YamlTree& tree_;
+  YamlTree& tree_;  // while pieces are handed out, what is still needed of the document
+  const std::function<void(const YamlPiece&)>& piece_;
+  std::size_t counted_ = 0;     // nodes of the file
+  std::optional<int> started_;  // where the last document did
   std::vector<YamlNode*> open_;
   std::unordered_map<YAML::anchor_t, YamlNode*> anchors_;
 };
@@ -173,20 +252,21 @@ const YamlNode* YamlNode::find(std::string_view key) const {
   return nullptr;
 }
 
-std::expected<YamlTree, YamlError> parse_yaml(const SourceFile& file) {
-  if (auto error = check_text(file.text)) return std::unexpected(*std::move(error));
+namespace {
+
+std::optional<YamlError> build(const SourceFile& file, YamlTree& tree, const std::function<void(const YamlPiece&)>& piece) {
+  if (auto error = check_text(file.text)) return error;
   // yaml-cpp counts bytes from behind the byte order mark.
   const std::size_t base = file.text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
-  YamlTree tree;
   try {
     ViewBuffer buffer(file.text);
     std::istream stream(&buffer);
     YAML::Parser parser(stream);
-    TreeBuilder builder(file.text, base, tree);
+    TreeBuilder builder(file.text, base, tree, piece);
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const Refusal& refusal) {
-    return std::unexpected(refusal.error());
+    return refusal.error();
   } catch (const YAML::Exception& error) {
     const std::size_t at = error.mark.pos < 0 ? 0 : static_cast<std::size_t>(error.mark.pos) + base;
     // What ends too early is shown behind the last thing that stands there, not on an empty line.
@@ -194,11 +274,24 @@ std::expected<YamlTree, YamlError> parse_yaml(const SourceFile& file) {
     if (shown == file.text.size()) {
       while (shown > 0 && (file.text[shown - 1] == '\n' || file.text[shown - 1] == ' ' || file.text[shown - 1] == '\r')) --shown;
     }
-    return std::unexpected(YamlError{true, "not valid YAML: " + error.msg, {}, shown});
+    return YamlError{true, "not valid YAML: " + error.msg, {}, shown};
   } catch (const std::exception& error) {
-    return std::unexpected(YamlError{true, std::string("not valid YAML: ") + error.what(), {}, 0});
+    return YamlError{true, std::string("not valid YAML: ") + error.what(), {}, 0};
   }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::expected<YamlTree, YamlError> parse_yaml(const SourceFile& file) {
+  YamlTree tree;
+  if (auto error = build(file, tree, {})) return std::unexpected(*std::move(error));
   return tree;
+}
+
+std::optional<YamlError> read_yaml(const SourceFile& file, const std::function<void(const YamlPiece&)>& piece) {
+  YamlTree tree;
+  return build(file, tree, piece);
 }
 
 }  // namespace shrike::lang

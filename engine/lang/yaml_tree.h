@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// parse_yaml turns a file into a tree of our own, in which every node knows the byte it starts at. Nobody else sees yaml-cpp:
-// its tree gives no byte of a scalar behind an anchor or tag, keeps duplicate keys, drops control characters and has no bounds.
+// parse_yaml and read_yaml turn a file into trees of our own, in which every node knows the byte it starts at. Nobody else sees
+// yaml-cpp: its tree gives no byte of a scalar behind an anchor or tag, keeps duplicate keys, knows no merge keys, drops control
+// characters and has no bounds.
 #pragma once
 
 #include <cstddef>
 #include <deque>
 #include <expected>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +27,7 @@ struct YamlNode {
   std::string scalar;
   std::vector<const YamlNode*> children;  // of a sequence its elements; of a map key, value, key, value, …
 
-  // The value of `key`, or null.
+  // The value of `key`, or null. Of a merge key (`<<: *base`) the map has what it stands for.
   const YamlNode* find(std::string_view key) const;
 };
 
@@ -42,5 +45,14 @@ struct YamlError {
 };
 
 std::expected<YamlTree, YamlError> parse_yaml(const SourceFile& file);
+
+// The same for a file that is larger than one wants to hold as a tree: hands out each element of a document that is a sequence,
+// and any other document as a whole. A piece lives for the call. The error that ends the file, if one does, comes after the
+// pieces before it.
+struct YamlPiece {
+  const YamlNode& node;
+  bool item = false;  // else a document
+};
+std::optional<YamlError> read_yaml(const SourceFile& file, const std::function<void(const YamlPiece&)>& piece);
 
 }  // namespace shrike::lang

@@ -106,11 +106,33 @@ void Matcher::look_at(const event::Event& event) {
 const event::Value& Matcher::value(std::uint32_t slot) {
   CachedValue& cached = values_[slot];
   if (cached.event != events_) {
-    // In its place, not through a copy: a copy right after the getter's narrow stores would wait for them.
-    new (&cached.value) event::Value(event::extract(program_.slots[slot].use, *event_, context_, arena_));
+    const program::Slot& asked = program_.slots[slot];
+    if (asked.call) {
+      cached.value = evaluate(*asked.call);
+    } else {
+      // In its place, not through a copy: a copy right after the getter's narrow stores would wait for them.
+      new (&cached.value) event::Value(event::extract(asked.use, *event_, context_, arena_));
+    }
     cached.event = events_;
   }
   return cached.value;
+}
+
+event::Value Matcher::evaluate(const program::Call& call) { return program::apply(call, arguments(call.arguments), arena_); }
+
+std::span<const event::Value> Matcher::arguments(const std::vector<program::CallArgument>& all) {
+  const std::span<event::Value> values = arena_.array<event::Value>(all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (const auto* slot = std::get_if<std::uint32_t>(&all[i].node)) {
+      values[i] = value(*slot);
+    } else if (const auto* constant = std::get_if<std::string>(&all[i].node)) {
+      values[i] = event::Value(*constant);
+    } else {
+      const auto items = arguments(std::get<std::vector<program::CallArgument>>(all[i].node));
+      values[i] = event::Value(event::ValueList{items.data(), items.size()});
+    }
+  }
+  return values;
 }
 
 bool Matcher::holds(std::uint32_t at) {

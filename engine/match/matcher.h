@@ -35,6 +35,8 @@ class Matcher {
   const event::Value& value(std::uint32_t slot);
 
  private:
+  event::Value evaluate(const program::Call& call);
+  std::span<const event::Value> arguments(const std::vector<program::CallArgument>& all);
   // Nothing: it is not to be remembered.
   std::optional<QuietOpens::Fingerprint> fingerprint(const event::Event& event);
   bool find_candidates(const RuleIndex::Leaf& leaf);

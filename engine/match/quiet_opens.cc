@@ -2,6 +2,7 @@
 #include "engine/match/quiet_opens.h"
 
 #include <algorithm>
+#include <bit>
 #include <random>
 #include <string_view>
 #include <sys/stat.h>
@@ -80,6 +81,7 @@ void QuietOpens::add_value(Fingerprint& to, const event::Value& value) const {
     void operator()(bool flag) const { quiet.add(to, 2, flag ? 1 : 0); }
     void operator()(std::int64_t number) const { quiet.add(to, 3, static_cast<std::uint64_t>(number)); }
     void operator()(std::uint64_t number) const { quiet.add(to, 4, number); }
+    void operator()(double number) const { quiet.add(to, 9, std::bit_cast<std::uint64_t>(number)); }
     void operator()(std::string_view text) const {
       if (text.size() >= 16) quiet.add(to, 8, text.size());  // else its only block says it
       quiet.add(to, text);

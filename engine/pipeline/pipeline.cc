@@ -90,6 +90,7 @@ void Pipeline::process(std::span<const std::byte> record) {
   const bool rules_wait = event->type == event::EventType::kNone || event->verdict_only || is_exec_check(*event);
   if (generations_.empty() || (rules_wait && !event->verdict)) return;
   event->number = ++counters_.events;
+  parts_.context.begin(event->time_ns);
   if (event->verdict) alert_verdict(*event);
   if (!rules_wait) alert_rules(*event);
 }

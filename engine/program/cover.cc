@@ -144,6 +144,7 @@ double weight_of(std::string_view field, const Key& key) {
 }  // namespace
 
 std::optional<Keys> Keys::of(const Predicate& p) {
+  if (p.list) return std::nullopt;  // `in` holds for an empty list, which has no keys
   Keys found;
   const auto borrow = [&](Key::Kind kind, std::string_view text) { found.keys_.push_back({.kind = kind, .text = text}); };
   // Of all there is one to have; the longest tells most.
@@ -252,7 +253,8 @@ std::optional<Keys> Keys::of(const Predicate& p) {
 std::optional<bool> answer_by_type(const Program& program, const Predicate& predicate, event::EventType type) {
   const event::Field* field = program.slots[predicate.slot].use.field;
   if (field == nullptr || std::holds_alternative<std::uint32_t>(predicate.constants)) return std::nullopt;
-  return field->name == "evt.type" ? std::optional(holds(predicate, event::name(type))) : std::nullopt;
+  if (field->name != "evt.type") return std::nullopt;
+  return holds(predicate, type == event::EventType::kNone ? event::Value() : event::Value(event::name(type)));
 }
 
 Coverer::Coverer(const Program& program)

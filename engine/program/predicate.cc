@@ -20,37 +20,47 @@ bool icontains(std::string_view text, std::string_view part) {
          part.empty();
 }
 
-// Bytes of the valid UTF-8 character at the beginning; 0 if there is none.
-std::size_t character_size(std::string_view text) {
-  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = at(0);
+// Length of the UTF-8 sequence `text` begins with; 0 if it is none.
+std::size_t sequence_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
   if (first < 0x80) return 1;
-  std::size_t size = 0;
-  if (first >= 0xc2 && first <= 0xdf) size = 2;
-  if (first >= 0xe0 && first <= 0xef) size = 3;
-  if (first >= 0xf0 && first <= 0xf4) size = 4;
-  if (size == 0 || size > text.size()) return 0;
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((at(i) & 0xc0U) != 0x80) return 0;
+  const std::size_t length = first >= 0xc2 && first <= 0xdf   ? 2
+                             : (first & 0xf0U) == 0xe0        ? 3
+                             : first >= 0xf0 && first <= 0xf4 ? 4
+                                                              : 0;
+  if (length == 0 || length > text.size()) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0U) != 0x80) return 0;
   }
-  if ((first == 0xe0 && at(1) < 0xa0) || (first == 0xed && at(1) > 0x9f)) return 0;
-  if ((first == 0xf0 && at(1) < 0x90) || (first == 0xf4 && at(1) > 0x8f)) return 0;
+  // Overlong forms, surrogates, above U+10FFFF.
+  if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f)) return 0;
+  if ((first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f)) return 0;
+  return length;
+}
+
+std::size_t valid_prefix(std::string_view text) {
+  std::size_t size = 0;
+  while (size < text.size()) {
+    const std::size_t length = sequence_length(text.substr(size));
+    if (length == 0) break;
+    size += length;
+  }
   return size;
 }
 
-// RE2 wants valid UTF-8: bad bytes count as one U+FFFD each (rule-language.md 2.3). `text` itself if it has none, else `mended`.
-std::string_view valid_utf8(std::string_view text, std::string& mended) {
-  std::size_t i = 0;
-  std::size_t size = 0;
-  while (i < text.size() && (size = character_size(text.substr(i))) != 0) i += size;
-  if (i == text.size()) return text;
-  mended.assign(text.substr(0, i));
-  while (i < text.size()) {
-    size = character_size(text.substr(i));
-    mended.append(size != 0 ? text.substr(i, size) : std::string_view("\xef\xbf\xbd"));
-    i += std::max<std::size_t>(size, 1);
+// RE2 wants valid UTF-8: bad bytes count as one U+FFFD each (rule-language.md 2.3). `room` is used only where there are some.
+std::string_view valid_utf8(std::string_view text, std::string& room) {
+  std::size_t size = valid_prefix(text);
+  if (size == text.size()) return text;
+  while (true) {
+    room.append(text.substr(0, size));
+    text.remove_prefix(size);
+    if (text.empty()) return room;
+    room.append("\xef\xbf\xbd");
+    text.remove_prefix(1);
+    size = valid_prefix(text);
   }
-  return mended;
 }
 
 bool path_matches(const PathPattern& pattern, std::string_view path) {
@@ -124,11 +134,33 @@ bool compare_numbers(Op op, A left, B right) {
   }
 }
 
+bool compare_doubles(Op op, double left, double right) {
+  switch (op) {
+    case Op::kEqual:
+    case Op::kIn:
+    case Op::kIntersects:
+      return left == right;
+    case Op::kNotEqual:
+      return left != right;
+    case Op::kLess:
+      return left < right;
+    case Op::kLessEqual:
+      return left <= right;
+    case Op::kGreater:
+      return left > right;
+    case Op::kGreaterEqual:
+      return left >= right;
+    default:
+      return false;
+  }
+}
+
 bool compare_number(Op op, const Value& left, const std::variant<std::int64_t, std::uint64_t>& right) {
   return std::visit(
       [&](auto number) {
         if (const auto* i = std::get_if<std::int64_t>(&left.data)) return compare_numbers(op, *i, number);
         if (const auto* u = std::get_if<std::uint64_t>(&left.data)) return compare_numbers(op, *u, number);
+        if (const auto* d = std::get_if<double>(&left.data)) return compare_doubles(op, *d, static_cast<double>(number));
         return false;
       },
       right);
@@ -166,6 +198,10 @@ bool compare_values(Op op, const Value& left, const Value& right) {
   }
   if (const auto* number = std::get_if<std::int64_t>(&right.data)) return compare_number(op, left, *number);
   if (const auto* number = std::get_if<std::uint64_t>(&right.data)) return compare_number(op, left, *number);
+  if (const auto* number = std::get_if<double>(&right.data)) {
+    const auto* other = std::get_if<double>(&left.data);
+    return other != nullptr && compare_doubles(op, *other, *number);
+  }
   const bool equal = left.data.index() == right.data.index() &&
                      ((std::holds_alternative<bool>(left.data) && std::get<bool>(left.data) == std::get<bool>(right.data)) ||
                       (std::holds_alternative<event::IpAddress>(left.data) &&
@@ -216,11 +252,10 @@ bool holds_scalar(const Predicate& p, const Value& left, const Value& right) {
     bool operator()(const Regexes& regexes) const {
       const auto* text = std::get_if<std::string_view>(&left.data);
       if (text == nullptr) return false;
-      std::string mended;
-      const std::string_view valid = valid_utf8(*text, mended);
-      return quantified(p.quantifier, regexes.items.size(), [&](std::size_t i) {
-        return re2::RE2::FullMatch(re2::StringPiece(valid.data(), valid.size()), *regexes.items[i]);
-      });
+      std::string room;
+      const std::string_view valid = valid_utf8(*text, room);
+      return quantified(p.quantifier, regexes.items.size(),
+                        [&](std::size_t i) { return re2::RE2::FullMatch(valid, *regexes.items[i]); });
     }
     bool operator()(std::uint32_t) const { return !right.absent() && compare_values(p.op, left, right); }
   };
@@ -243,8 +278,38 @@ bool holds_named(const Predicate& p, const Value& left, const Value& right) {
   }
   const bool every = p.op == Op::kNotEqual;
   return of_names(left, every,
-                  [&](const Value& l) { return of_names(right, every, [&](const Value& r) { return holds_scalar(p, l, r); }); });
+                  [&](const Value& l) {  // of a name that a transformer yields nothing for, nothing holds
+                    return !l.absent() && of_names(right, every, [&](const Value& r) { return holds_scalar(p, l, r); });
+                  });
 }
+
+bool holds_lists(Op op, event::ValueList left, const Value& right) {
+  const auto* others = std::get_if<event::ValueList>(&right.data);
+  if (others == nullptr) return false;
+  const auto known = [&](const Value& item) {
+    return std::ranges::any_of(*others, [&](const Value& other) { return compare_values(Op::kEqual, item, other); });
+  };
+  return op == Op::kIn ? std::ranges::all_of(left, known) : std::ranges::any_of(left, known);
+}
+
+// A view with a NUL behind it, on the stack if it is of common size.
+template <std::size_t Bytes>
+class Terminated {
+ public:
+  explicit Terminated(std::string_view text) {
+    if (text.size() < Bytes) {
+      text.copy(near_.data(), text.size());
+      near_[text.size()] = '\0';
+    } else {
+      far_ = text;
+    }
+  }
+  const char* text() const { return far_.empty() ? near_.data() : far_.c_str(); }
+
+ private:
+  std::array<char, Bytes> near_;  // NOLINT(cppcoreguidelines-pro-type-member-init): what is read is written
+  std::string far_;
+};
 
 }  // namespace
 
@@ -282,23 +347,21 @@ PathPattern parse_path_pattern(std::string_view text) {
 bool glob_match(std::string_view pattern, std::string_view text, bool ignore_case) {
   // fnmatch wants terminated strings; a NUL inside ends the text there for glibc, so such texts never match.
   if (text.find('\0') != std::string_view::npos) return false;
-  std::array<char, 16'384> room;  // paths and command lines fit; what does not goes to the heap
-  std::string large;
-  const std::size_t size = pattern.size() + text.size() + 2;
-  if (size > room.size()) large.resize(size);
-  char* const first = size > room.size() ? large.data() : room.data();
-  char* const second = std::ranges::copy(pattern, first).out + 1;
-  second[-1] = '\0';
-  *std::ranges::copy(text, second).out = '\0';
-  return fnmatch(first, second, ignore_case ? FNM_CASEFOLD : 0) == 0;
+  const Terminated<256> a(pattern);
+  const Terminated<4096> b(text);
+  return fnmatch(a.text(), b.text(), ignore_case ? FNM_CASEFOLD : 0) == 0;
 }
 
 bool holds(const Predicate& predicate, const Value& left, const Value& right) {
-  if (left.absent()) return false;
+  if (left.absent() && left.also.count == 0) return false;
   const auto* list = std::get_if<event::ValueList>(&left.data);
   if (list == nullptr) return holds_named(predicate, left, right);
   if (predicate.op == Op::kExists) return true;
   const auto test = [&](const Value& item) { return holds_scalar(predicate, item, right); };
+  if (predicate.list) {
+    if (std::holds_alternative<std::uint32_t>(predicate.constants)) return holds_lists(predicate.op, *list, right);
+    return predicate.op == Op::kIn ? std::ranges::all_of(*list, test) : std::ranges::any_of(*list, test);
+  }
   // fd.ip != x wants both ends to differ; everything else is content with one (rule-language.md 2.5, 2.6).
   if (predicate.op == Op::kNotEqual && (predicate.field_flags & event::kBothEnds) != 0) return std::ranges::all_of(*list, test);
   return std::ranges::any_of(*list, test);

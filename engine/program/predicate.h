@@ -77,20 +77,21 @@ using Numbers = std::vector<std::variant<std::int64_t, std::uint64_t>>;
 using Constants = std::variant<std::monostate,  // exists
                                Texts, Numbers, std::vector<bool>, std::vector<event::IpAddress>, std::vector<Network>,
                                std::vector<PathPattern>, Regexes,
-                               std::uint32_t>;  // val(): the slot on the right
+                               std::uint32_t>;  // val() or a transformer: the slot on the right
 
 struct Predicate {
   std::uint32_t slot = 0;  // left side
   Op op = Op::kExists;
   Quantifier quantifier = Quantifier::kNone;
   std::uint8_t field_flags = 0;  // of the left field: kExistential, kBothEnds
+  bool list = false;             // both sides are lists: `in` wants all of the left one, and none will do
   Constants constants;
   std::string text;  // normal form; also what makes two predicates the same
 };
 
-// The answer for a left value (and, for val(), a right one). An absent value makes every predicate false. A value that has
-// further names (Value::also) holds if one of them does, for != only if all do: so `not fd.name = /x` and `fd.name != /x` both
-// want that no name is /x.
+// The answer for a left value (and, for val() and transformers, a right one). An absent value makes every predicate false. A
+// value that has further names (Value::also) holds if one of them does, for != only if all do: so `not fd.name = /x` and `fd.name
+// != /x` both want that no name is /x.
 bool holds(const Predicate& predicate, const event::Value& left, const event::Value& right = {});
 
 // POSIX fnmatch without flags; a set of its own because it must not read past a view.

@@ -29,7 +29,26 @@ void dump_node(const Program& program, std::uint32_t at, std::size_t depth, std:
   for (std::uint32_t i = 0; i < node.count; ++i) dump_node(program, program.children[node.first + i], depth + 1, out);
 }
 
+void append_arguments(const Program& program, const std::vector<CallArgument>& all, std::string& out) {
+  out += '(';
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (i > 0) out += ',';
+    if (const auto* slot = std::get_if<std::uint32_t>(&all[i].node)) {
+      out += program.slot_text(*slot);
+    } else if (const auto* constant = std::get_if<std::string>(&all[i].node)) {
+      out += '"' + *constant + '"';
+    } else {
+      append_arguments(program, std::get<std::vector<CallArgument>>(all[i].node), out);
+    }
+  }
+  out += ')';
+}
+
 }  // namespace
+
+std::string value_text(const Slot& slot, const event::Value& value) {
+  return slot.call ? event::list_text(value) : event::field_text(slot.use, value);
+}
 
 std::string_view priority_name(std::uint8_t priority) {
   static constexpr std::string_view kNames[] = {"Emergency", "Alert",  "Critical",      "Error",
@@ -63,13 +82,39 @@ bool Program::wants_open_results() const {
   return std::ranges::any_of(rules, [](const Rule& rule) { return is_asked(rule) && rule.wants_open_result; });
 }
 
+bool Program::shows_field(const OutputField& output, std::string_view field) const {
+  if (output.format.empty()) return reads_field(output.slot, field);
+  return std::ranges::any_of(output.format, [&](const OutputPart& part) { return part.slot && reads_field(*part.slot, field); });
+}
+
+bool Program::reads_field(std::uint32_t slot, std::string_view field) const {
+  if (!slots[slot].call) return slots[slot].use.field->name == field;
+  return reads_field(slots[slot].call->arguments, field);
+}
+
+bool Program::reads_field(const std::vector<CallArgument>& arguments, std::string_view field) const {
+  return std::ranges::any_of(arguments, [&](const CallArgument& argument) {
+    if (const auto* slot = std::get_if<std::uint32_t>(&argument.node)) return reads_field(*slot, field);
+    const auto* list = std::get_if<std::vector<CallArgument>>(&argument.node);
+    return list != nullptr && reads_field(*list, field);
+  });
+}
+
 bool Program::uses_field(std::string_view field, const event::EventSet& types) const {
   return std::ranges::any_of(rules, [&](const Rule& rule) {
     if (!is_alive(rule) || (rule.events & types).none()) return false;
     const bool asked = is_asked(rule) && std::ranges::find(rule.condition_fields, field) != rule.condition_fields.end();
-    return asked || std::ranges::any_of(rule.output_fields,
-                                        [&](const OutputField& output) { return slots[output.slot].use.field->name == field; });
+    return asked ||
+           std::ranges::any_of(rule.output_fields, [&](const OutputField& output) { return shows_field(output, field); });
   });
+}
+
+std::string Program::slot_text(std::uint32_t slot) const {
+  const auto& [use, call] = slots[slot];
+  if (!call) return use.text();
+  std::string out(spelling(call->function));
+  append_arguments(*this, call->arguments, out);
+  return call->option ? out + '[' + *call->option + ']' : out;
 }
 
 std::string Program::dump() const {
@@ -87,7 +132,8 @@ std::string Program::dump() const {
     dump_node(*this, rule.root, 1, out);
     out += "  output";
     for (const OutputPart& part : rule.output) {
-      out += part.slot ? " %" + slots[*part.slot].use.text() : " \"" + part.literal + '"';
+      const std::string width = part.width == 0 ? "" : std::to_string(part.width);
+      out += part.slot ? " %" + width + slot_text(*part.slot) : " \"" + part.literal + '"';
     }
     out += '\n';
   }

@@ -11,6 +11,7 @@
 
 #include "engine/event/event_type.h"
 #include "engine/event/field.h"
+#include "engine/program/call.h"
 #include "engine/program/predicate.h"
 
 namespace shrike::program {
@@ -32,10 +33,11 @@ struct OutputPart {
   bool operator==(const OutputPart&) const = default;
 };
 
-// A field of output_fields: its key, as written in the template, and its slot.
+// A field of output_fields: its key, as written in the template, and its slot; or a text with fields in it.
 struct OutputField {
   std::string key;
   std::uint32_t slot = 0;
+  std::vector<OutputPart> format{};  // if there is any it stands for the slot
 
   bool operator==(const OutputField&) const = default;
 };
@@ -51,9 +53,7 @@ struct Availability {
 
 struct Rule {
   std::string name;
-  std::string desc;
-  std::string condition;  // normal form, after expansion
-  std::string output_text;
+  std::string condition;      // normal form, after expansion; empty if compile::Options does without
   std::uint8_t priority = 7;  // 0 emergency … 7 debug
   std::string source;
   std::vector<std::string> tags;  // sorted
@@ -73,9 +73,10 @@ struct Rule {
   Availability availability;
 };
 
-// A value the program asks for, at most once per event.
+// A value the program asks for, at most once per event: a field, or a call over other slots.
 struct Slot {
-  event::FieldUse use;
+  event::FieldUse use;       // its `field` is null if this is a call
+  std::optional<Call> call;  // all slots it names come before it
 };
 
 struct Program {
@@ -99,8 +100,19 @@ struct Program {
   // outputs count.
   bool uses_field(std::string_view field, const event::EventSet& types) const;
 
+  // A field or a call as in a rule, in normal form.
+  std::string slot_text(std::uint32_t slot) const;
+
   std::string dump() const;
+
+ private:
+  bool shows_field(const OutputField& output, std::string_view field) const;
+  bool reads_field(std::uint32_t slot, std::string_view field) const;
+  bool reads_field(const std::vector<CallArgument>& arguments, std::string_view field) const;
 };
+
+// Value of a slot as an output prints it.
+std::string value_text(const Slot& slot, const event::Value& value);
 
 std::string_view priority_name(std::uint8_t priority);  // "Warning"
 

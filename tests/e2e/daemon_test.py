@@ -123,10 +123,35 @@ class CommandLine(WithFiles):
         self.assertIn('bad.yaml:3:49: error: the kernel does not decide endswith on "proc.exepath"', bad.stderr)
 
 
+    def test_schemas(self):
+        """The schema of rule files takes every shipped rule and no misspelt key."""
+        schemas = {of: json.loads(run("schema", "--of", of).stdout) for of in ("rules", "suite", "events")}
+        self.assertEqual(schemas["rules"], json.loads(run("schema").stdout))
+        try:
+            import jsonschema
+            import yaml
+        except ImportError as missing:
+            self.skipTest(str(missing))
+        for schema in schemas.values():
+            jsonschema.Draft7Validator.check_schema(schema)
+        rules = jsonschema.Draft7Validator(schemas["rules"])
+        for path in sorted((harness.ROOT / "rules").glob("*.yaml")):
+            for document in yaml.safe_load_all(path.read_text()):
+                self.assertEqual([error.message for error in rules.iter_errors(document)], [], path)
+        for text in ("- rule: R\n  desc: d\n", "- list: a\n  itemz: []\n", "- rule: R\n  enabled: true\n  action: deny\n",
+                     "- rule: R\n  condition: c\n  override: {priority: append}\n", "- rule: R\n  desc: d\n  condition: c\n  output: o\n  priority: LOW\n"):
+            self.assertFalse(rules.is_valid(yaml.safe_load(text)), text)
+        events = jsonschema.Draft7Validator(schemas["events"])
+        self.assertTrue(events.is_valid({"evt.type": "openat", "evt.time": 1, "fd.name": {"base64": "AA=="}, "proc.aname": ["sh"], "proc.aname[2]": "init"}))
+        self.assertTrue(events.is_valid({"lost": 1, "hook": "sys_exit"}))
+        for event in ({"evt.typ": "openat"}, {"fd.sport": 70000}, {"proc.pid": "1"}):
+            self.assertFalse(events.is_valid(event), event)
+
     def test_documents_are_what_the_binary_says(self):
-        """docs/fields.md is generated; deploy/shrike.yaml names every key with its default."""
-        fields = (harness.ROOT / "docs" / "fields.md").read_text()
-        self.assertTrue(fields.endswith(run("fields", "--format", "markdown").stdout), "run: build/shrike fields --format markdown")
+        """docs/fields.md and docs/events.md are generated; deploy/shrike.yaml names every key with its default."""
+        for verb in ("fields", "events"):
+            document = (harness.ROOT / "docs" / f"{verb}.md").read_text()
+            self.assertTrue(document.endswith(run(verb, "--format", "markdown").stdout), f"run: build/shrike {verb} --format markdown")
         rules = self.file("bad.yaml", "- rule: R\n")
         result = run("run", "--config", harness.ROOT / "deploy" / "shrike.yaml", "--rules", rules)
         self.assertEqual(result.returncode, 1, "the configuration is read, the rules are not valid: " + result.stderr)

@@ -171,9 +171,9 @@ TEST(Expand, Messages) {
 TEST(Expand, WarnsOfWhatIsNeverUsed) {
   const Expanded all = expanded(list("used", "inner") + list("inner", "a") + list("unused", "b") +
                                 macro("m", "proc.name in (used)") + macro("n", "m"));
-  EXPECT_EQ(
-      all.formatted(true),
-      "shrike: r.yaml:9:10: warning: macro \"n\" is never used\nshrike: r.yaml:5:9: warning: list \"unused\" is never used\n");
+  EXPECT_EQ(all.formatted(true),
+            "shrike: r.yaml:9:10: warning: macro \"n\" is never used\n  9 | - macro: n\n    |          ^\n"
+            "shrike: r.yaml:5:9: warning: list \"unused\" is never used\n  5 | - list: unused\n    |         ^\n");
 }
 
 TEST(Expand, DisabledRulesAreExpandedAndUnknownSourcesAreNot) {
@@ -192,9 +192,18 @@ TEST(Expand, BombsEndInAnError) {
     empty += list("l" + std::to_string(i), "l" + before + ", l" + before);
     macros += macro("m" + std::to_string(i), "m" + before + " or m" + before);
   }
-  EXPECT_EQ(expanded(lists + rule("proc.name in (l99)")).outcome(), "! the lists of this condition are larger than 16 MiB");
-  EXPECT_EQ(expanded(empty + rule("proc.name in (l99)")).outcome(), "! the lists of this condition are larger than 16 MiB");
-  EXPECT_EQ(expanded(macros + rule("m99")).outcome(), "! with its macros the rule has more than 1000000 checks and constants");
+  EXPECT_EQ(expanded(lists + rule("proc.name in (l99)")).outcome(), "! the lists of this condition are larger than 64 MiB");
+  EXPECT_EQ(expanded(empty + rule("proc.name in (l99)")).outcome(), "! the lists of this condition are larger than 64 MiB");
+  EXPECT_EQ(expanded(macros + rule("m99")).outcome(), "! with its macros the rule has more than 2000000 checks and constants");
+  // The arguments of transformers count: 1,000 of them doubled eleven times.
+  std::string call = "len(concat(proc.name";
+  for (int i = 0; i < 997; ++i) call += ", proc.name";
+  std::string calls = "- macro: c0\n  condition: " + call + ")) > 5\n";
+  for (int i = 1; i < 12; ++i) {
+    const std::string before = "c" + std::to_string(i - 1);
+    calls += "- macro: c" + std::to_string(i) + "\n  condition: " + before + " or " + before + "\n";
+  }
+  EXPECT_EQ(expanded(calls + rule("c11")).outcome(), "! with its macros the rule has more than 2000000 checks and constants");
 }
 
 TEST(Expand, DepthIsBounded) {

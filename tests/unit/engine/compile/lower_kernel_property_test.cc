@@ -276,7 +276,7 @@ class Dice {
 
 const std::vector<std::string> kPaths{"/a", "/a/b", "/a/b/c", "/a/bb", "/ab", "/b", "/b/a", "/b/a/c/d"};
 const std::vector<std::string> kNames{"a", "b", "c", "sh", "fifteen-bytes-x", "<NA>"};
-const std::vector<std::string> kNumbers{"0", "1", "2", "3", "33", "1000", "1023", "1024", "65535", "4294967295", "4294967296"};
+const std::vector<std::string> kNumbers{"0", "1", "2", "3", "33", "1000", "1023", "1024", "65535", "4294967295", "4294967294"};
 const std::vector<std::string> kPorts{"0", "1", "22", "80", "1023", "1024", "65535"};
 const std::vector<std::string> kAddresses{"10.0.0.1", "10.1.0.0", "10.1.2.3",    "0.0.0.0", "255.255.255.255",
                                           "::",       "::1",      "2001:db8::1", "fe80::1"};

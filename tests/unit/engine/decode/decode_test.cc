@@ -210,7 +210,8 @@ TEST(Decode, SendsAndBind) {
   const auto event = decode(record.bytes(), WallClock());
   ASSERT_TRUE(event.has_value());
   EXPECT_EQ(event->type, event::EventType::kBind);
-  EXPECT_EQ(event::socket_name(std::get<event::Connect>(event->payload)), "10.0.0.1:80");
+  Arena arena;
+  EXPECT_EQ(event::socket_name(arena, std::get<event::Connect>(event->payload)), "10.0.0.1:80");
   for (const event_type type : {EVENT_TYPE_SENDTO, EVENT_TYPE_SENDMSG, EVENT_TYPE_SENDMMSG}) {
     Record<event_connect> send(EVENT_KIND_CONNECT, type);
     EXPECT_FALSE(refused(send.bytes()));

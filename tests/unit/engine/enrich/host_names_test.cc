@@ -19,6 +19,8 @@ TEST(HostNames, ReadsFilesAndFollowsChanges) {
   HostNames names(passwd, group);
   EXPECT_EQ(names.user_name(1000), "bob");
   EXPECT_EQ(names.user_name(1001), "");
+  EXPECT_EQ(names.user_home(1000), "/home/bob");
+  EXPECT_EQ(names.user_shell(1000), "/bin/sh");
   EXPECT_EQ(names.group_name(3), "big") << "an entry of 30 KB";
   EXPECT_EQ(names.group_name(4), "adm");
   std::ofstream(passwd) << "root:x:0:0::/root:/bin/bash\neve:x:1001:1001::/:/bin/sh\n";

@@ -60,6 +60,8 @@ constexpr Row kRows[] = {
     {"a text", "---\nhello\n", "!ERR_YAML_VALIDATE"},
     {"an item that is a text", "- hello\n", "!ERR_YAML_VALIDATE"},
     {"broken YAML", "- a: [b\n", "!ERR_YAML_PARSE"},
+    {"a comma after an item", "- list: l\n,\n", "!ERR_YAML_PARSE"},  // yaml-cpp finds empty documents there, for ever
+    {"documents that end", "---\n...\n---\n...\n", ""},
     {"a key twice", "- list: a\n  items: []\n  items: []\n", "!ERR_YAML_VALIDATE"},
     {"row 135, unknown item", "- foo: 1\n", "UNKNOWN_ITEM"},
     {"row 116, a null in a list", "- list: a\n  items: [~]\n", "!ERR_YAML_VALIDATE"},
@@ -101,34 +103,33 @@ constexpr Row kRows[] = {
     {"container as alternative",
      "- required_plugin_versions:\n  - {name: k, version: 0.1.0, alternatives: [{name: container, version: 0.2.0}]}\n", ""},
     {"an alternative twice",
-     "- required_plugin_versions:\n  - {name: k, version: 0.1.0, alternatives: [{name: k, version: 0.2.0}]}\n",
-     "!ERR_YAML_VALIDATE"},
+     "- required_plugin_versions:\n  - {name: k, version: 0.1.0, alternatives: [{name: k, version: 0.2.0}]}\n", "!ERR_VALIDATE"},
     {"a plugin without version", "- required_plugin_versions:\n  - {name: container}\n", "!ERR_YAML_VALIDATE"},
 
-    {"row 136, nothing to append", "- rule: R\n  append: true\n  enabled: false\n", "DEPRECATED_ITEM !ERR_YAML_VALIDATE"},
+    {"row 136, nothing to append", "- rule: R\n  append: true\n  enabled: false\n", "DEPRECATED_ITEM !ERR_VALIDATE"},
     {"row 137, append", "- rule: R\n  append: true\n  condition: and x\n  enabled: false\n", "DEPRECATED_ITEM"},
     {"row 138", "- rule: R\n  tags: [t2]\n  override: {tags: append}\n", ""},
     {"row 139", "- rule: R\n  enabled: false\n  override: {enabled: replace}\n", ""},
-    {"row 140", "- rule: R\n  enabled: false\n  override: {enabled: append}\n", "!ERR_VALIDATE"},
-    {"row 141", "- rule: R\n  source: syscall\n  override: {source: replace}\n", "!ERR_VALIDATE"},
-    {"row 142", "- rule: R\n  condition: x\n  override: {output: replace}\n", "!ERR_VALIDATE"},
-    {"row 143", "- rule: R\n  condition: and x\n  priority: INFO\n  override: {condition: append}\n", "!ERR_VALIDATE"},
-    {"row 144", "- rule: R\n  condition: and x\n  append: true\n  override: {condition: append}\n", "!ERR_VALIDATE"},
+    {"row 140", "- rule: R\n  enabled: false\n  override: {enabled: append}\n", "!ERR_YAML_VALIDATE"},
+    {"row 141", "- rule: R\n  source: syscall\n  override: {source: replace}\n", "!ERR_YAML_VALIDATE"},
+    {"row 142", "- rule: R\n  condition: x\n  override: {output: replace}\n", "!ERR_YAML_VALIDATE"},
+    {"row 143", "- rule: R\n  condition: and x\n  priority: INFO\n  override: {condition: append}\n", "!ERR_YAML_VALIDATE"},
+    {"row 144", "- rule: R\n  condition: and x\n  append: true\n  override: {condition: append}\n", "!ERR_YAML_VALIDATE"},
     {"row 145", "- rule: Q\n  condition: x\n  override: {condition: replace}\n", "!ERR_VALIDATE"},
     {"row 146", "- list: K\n  items: [a]\n  override: {items: replace}\n", ""},
     {"row 147", "- list: K\n  items: [a]\n  override: {items: append}\n", "!ERR_VALIDATE"},
     {"row 147, the old way", "- list: K\n  items: [a]\n  append: true\n", "DEPRECATED_ITEM !ERR_VALIDATE"},
     {"append to no macro", "- macro: K\n  condition: a\n  append: true\n", "DEPRECATED_ITEM !ERR_VALIDATE"},
     {"an unknown operation", "- list: L\n  items: [a]\n  override: {items: add}\n", "!ERR_YAML_VALIDATE"},
-    {"a list's override of something else", "- list: L\n  items: [a]\n  override: {condition: append}\n", "!ERR_VALIDATE"},
+    {"a list's override of something else", "- list: L\n  items: [a]\n  override: {condition: append}\n", "!ERR_YAML_VALIDATE"},
     {"an override with the rule's source", "- rule: R\n  source: syscall\n  desc: e\n  override: {desc: replace}\n", ""},
     {"an override with no source", "- rule: R\n  source:\n  desc: e\n  override: {desc: replace}\n", ""},
     {"an override with another source", "- rule: R\n  source: k\n  desc: e\n  override: {desc: replace}\n", "!ERR_VALIDATE"},
     {"an empty override is none", "- rule: R\n  condition: x\n  override: {}\n", "!ERR_YAML_VALIDATE"},
 
     {"action by override", "- rule: R\n  action: block\n  override: {action: replace}\n", ""},
-    {"an unlisted action", "- rule: R\n  action: block\n  desc: e\n  override: {desc: replace}\n", "!ERR_VALIDATE"},
-    {"action cannot be appended", "- rule: R\n  action: block\n  override: {action: append}\n", "!ERR_VALIDATE"},
+    {"an unlisted action", "- rule: R\n  action: block\n  desc: e\n  override: {desc: replace}\n", "!ERR_YAML_VALIDATE"},
+    {"action cannot be appended", "- rule: R\n  action: block\n  override: {action: append}\n", "!ERR_YAML_VALIDATE"},
     {"action in the old append", "- rule: R\n  append: true\n  condition: and x\n  action: block\n",
      "DEPRECATED_ITEM !ERR_VALIDATE"},
     {"action in the old switch", "- rule: R\n  enabled: true\n  mode: enforce\n", "!ERR_VALIDATE"},
@@ -138,12 +139,82 @@ constexpr Row kRows[] = {
     {"Action", "- rule: R\n  Action: block\n  desc: e\n  override: {desc: replace}\n", "!ERR_YAML_VALIDATE"},
     {"modes", "- rule: R\n  modes: enforce\n  desc: e\n  override: {desc: replace}\n", "!ERR_YAML_VALIDATE"},
 
+    {"documents one after the other", "---\n- list: a\n  items: []\n---\n- list: b\n  items: []\n...\n", ""},
+    {"an error in a later document", "- foo: 1\n---\na: b\n", "UNKNOWN_ITEM !ERR_YAML_VALIDATE"},
+    {"broken YAML says nothing else", "- foo: 1\n- list: a\n  items: [~]\n- a: [b\n", "!ERR_YAML_PARSE"},
+    {"a key without value", "- rule:\n  enabled: true\n", "!ERR_YAML_VALIDATE"},
+    {"the first kind counts", "- macro: a\n  list: b\n  items: [c]\n", "UNKNOWN_KEY"},
+    {"an alias for a condition", "- macro: a\n  condition: &c x\n- macro: b\n  condition: *c\n", ""},
+    {"an alias without its anchor", "- macro: a\n  condition: *c\n", "!ERR_YAML_PARSE"},
+    {"a merge key",
+     "- rule: Q\n  <<: &base {desc: d, condition: x, output: o, priority: INFO}\n- {rule: P, <<: *base, desc: e}\n", ""},
+    {"a merge key of several", "- {rule: Q, <<: [{desc: d, condition: x}, {desc: e, output: o, priority: INFO}]}\n", ""},
+    {"a merge key of a text", "- {rule: Q, <<: x}\n", "!ERR_YAML_VALIDATE"},
+    {"an override of nothing is none", "- rule: Q\n  desc: d\n  condition: x\n  output: o\n  priority: INFO\n  override:\n", ""},
+    {"an empty override with all keys", "- rule: Q\n  desc: d\n  condition: x\n  output: o\n  priority: INFO\n  override: {}\n",
+     ""},
+    {"append: false is a definition", "- rule: Q\n  desc: d\n  condition: x\n  output: o\n  priority: INFO\n  append: false\n",
+     ""},
+    {"a switch reads nothing else", "- rule: R\n  enabled: false\n  tags: 5\n  output_: x\n", "UNKNOWN_KEY DEPRECATED_ITEM"},
+    {"a wrong priority where it is ignored", "- rule: R\n  append: true\n  condition: and x\n  priority: none\n",
+     "DEPRECATED_ITEM"},
+    {"append with another source", "- rule: R\n  append: true\n  condition: and x\n  source: k\n",
+     "DEPRECATED_ITEM !ERR_VALIDATE"},
+    {"an override's target is asked for first", "- rule: Q\n  condition: x\n  desc: e\n  override: {condition: replace}\n",
+     "!ERR_VALIDATE"},
+    {"an override of a rule's name", "- rule: R\n  override: {rule: replace}\n", "!ERR_YAML_VALIDATE"},
+    {"a macro's condition replaced", "- macro: M\n  condition: z\n  override: {condition: replace}\n", ""},
+    {"a macro's override append, unknown", "- macro: K\n  condition: z\n  override: {condition: append}\n", "!ERR_VALIDATE"},
+    {"a list's append and override", "- list: L\n  items: [c]\n  append: true\n  override: {items: append}\n",
+     "!ERR_YAML_VALIDATE"},
+    {"two engine versions", "- required_engine_version: 0.20.0\n- required_engine_version: 0.63.0\n", ""},
+    {"an engine version of two numbers", "- required_engine_version: 0.57\n", "!ERR_YAML_VALIDATE"},
+    {"no engine version", "- required_engine_version:\n", "!ERR_YAML_VALIDATE"},
+    {"an unknown key beside a version", "- required_engine_version: 0.57.0\n  name: x\n", "UNKNOWN_KEY"},
+    {"a plugin's version of one number", "- required_plugin_versions:\n  - {name: container, version: 1}\n", "!ERR_VALIDATE"},
+    {"the container plugin of another major", "- required_plugin_versions:\n  - {name: container, version: 1.0.0}\n",
+     "!ERR_VALIDATE"},
+    {"the first alternative that is there decides",
+     "- required_plugin_versions:\n  - {name: container, version: 9.0.0, alternatives: [{name: k, version: 0.1.0}]}\n",
+     "!ERR_VALIDATE"},
+    {"values that are no list",
+     "- rule: R\n  exceptions: [{name: e, fields: fd.name, values: a}]\n  override: {exceptions: replace}\n",
+     "!ERR_YAML_VALIDATE"},
+    {"a new exception without values",
+     "- rule: R\n  exceptions: [{name: e, fields: fd.name, values: []}]\n  override: {exceptions: append}\n",
+     "APPEND_NO_VALUES !ERR_VALIDATE"},
+    {"a new exception without fields", "- rule: R\n  exceptions: [{name: e, values: [a]}]\n  override: {exceptions: append}\n",
+     "!ERR_VALIDATE"},
+    {"exceptions that are no list",
+     "- rule: Q\n  desc: d\n  condition: x\n  output: o\n  priority: INFO\n  exceptions: {name: e}\n", "!ERR_YAML_VALIDATE"},
+    {"an unknown source: operators are checked",
+     "- rule: Q\n  desc: d\n  condition: x\n  output: o\n  priority: INFO\n  source: k8s_audit\n  exceptions: [{name: e, fields: "
+     "[ka.verb], comps: [like]}]\n",
+     "UNKNOWN_SOURCE !ERR_VALIDATE"},
+    {"an unknown source: fields and values are not",
+     "- rule: Q\n  desc: d\n  condition: x\n  output: o\n  priority: INFO\n  source: k8s_audit\n  exceptions: [{name: e, fields: "
+     "[ka.verb], values: [[a, b]]}]\n",
+     "UNKNOWN_SOURCE"},
+    {"every operator of an exception",
+     "- rule: Q\n  desc: d\n  condition: x\n  output: o\n  priority: INFO\n  exceptions:\n  - {name: e, fields: [fd.num, fd.num, "
+     "fd.name, fd.name, fd.name, fd.name], comps: [<=, '!=', glob, iglob, regex, bstartswith anyof]}\n",
+     ""},
+    {"exists is no operator of an exception",
+     "- rule: Q\n  desc: d\n  condition: x\n  output: o\n  priority: INFO\n  exceptions: [{name: e, fields: [fd.name], comps: "
+     "[exists]}]\n",
+     "!ERR_VALIDATE"},
+    {"capture keys",
+     "- rule: Q\n  desc: d\n  condition: x\n  output: o\n  priority: INFO\n  capture: on\n  capture_duration: 4294967295\n", ""},
+    {"a duration too large",
+     "- rule: Q\n  desc: d\n  condition: x\n  output: o\n  priority: INFO\n  capture_duration: 4294967296\n",
+     "!ERR_YAML_VALIDATE"},
+
     {"row 151",
      "- rule: R\n  exceptions: [{name: e, fields: [proc.name, fd.name], values: [[a]]}]\n  override: {exceptions: append}\n",
-     "!ERR_YAML_VALIDATE"},
+     "!ERR_VALIDATE"},
     {"row 152",
      "- rule: R\n  exceptions: [{name: e, fields: fd.name, comps: startswith, values: [a]}]\n  override: {exceptions: append}\n",
-     "!ERR_YAML_VALIDATE"},
+     "!ERR_VALIDATE"},
     {"row 154",
      "- rule: R\n  exceptions: [{name: e, fields: fd.name, values: [a]}]\n  override: {exceptions: replace}\n"
      "- rule: R\n  exceptions: [{name: e, fields: fd.name, values: [a]}]\n  override: {exceptions: append}\n",
@@ -156,21 +227,20 @@ constexpr Row kRows[] = {
      "- rule: R\n  exceptions: [{name: e, fields: fd.name}, {name: e, fields: fd.name}]\n  override: {exceptions: replace}\n",
      "EXCEPTION_NAME_NOT_UNIQUE"},
     {"an unknown field", "- rule: R\n  exceptions: [{name: e, fields: fd.nmae}]\n  override: {exceptions: replace}\n",
-     "!ERR_YAML_VALIDATE"},
+     "!ERR_VALIDATE"},
     {"a field with an argument",
      "- rule: R\n  exceptions: [{name: e, fields: 'proc.aname[2]'}]\n  override: {exceptions: replace}\n", ""},
     {"an unknown operator",
      "- rule: R\n  exceptions: [{name: e, fields: [fd.name], comps: [like]}]\n  override: {exceptions: replace}\n",
-     "!ERR_YAML_VALIDATE"},
+     "!ERR_VALIDATE"},
     {"fields and comps of two shapes",
-     "- rule: R\n  exceptions: [{name: e, fields: [fd.name], comps: in}]\n  override: {exceptions: replace}\n",
-     "!ERR_YAML_VALIDATE"},
+     "- rule: R\n  exceptions: [{name: e, fields: [fd.name], comps: in}]\n  override: {exceptions: replace}\n", "!ERR_VALIDATE"},
     {"more fields than comps",
      "- rule: R\n  exceptions: [{name: e, fields: [fd.name, proc.name], comps: [in]}]\n  override: {exceptions: replace}\n",
-     "!ERR_YAML_VALIDATE"},
+     "!ERR_VALIDATE"},
     {"a list for a single field",
      "- rule: R\n  exceptions: [{name: e, fields: fd.name, values: [[a]]}]\n  override: {exceptions: replace}\n",
-     "!ERR_YAML_VALIDATE"},
+     "!ERR_VALIDATE"},
     {"an append without values",
      "- rule: R\n  exceptions: [{name: e, fields: fd.name}]\n  override: {exceptions: replace}\n"
      "- rule: R\n  exceptions: [{name: e}]\n  override: {exceptions: append}\n",
@@ -182,6 +252,7 @@ TEST(RuleFile, Rows) {
     Loaded loaded = load(std::string(kBase));
     ASSERT_EQ(loaded.codes(), "");
     loaded.read(row.yaml);
+    if (!loaded.diagnostics.has_errors()) check_plugins(loaded.set, loaded.diagnostics);
     EXPECT_EQ(loaded.codes(), row.codes) << row.name << '\n' << loaded.formatted();
   }
 }
@@ -209,6 +280,38 @@ TEST(RuleFile, ReadsEveryKeyOfARule) {
   EXPECT_EQ(rule.mode, Mode::kMonitor);
   EXPECT_EQ(rule.position, (Position{"r.yaml", 1, 9}));
   EXPECT_EQ(rule.action_position, (Position{"r.yaml", 14, 11}));
+}
+
+TEST(RuleFile, FlagsAreYaml11) {
+  const auto enabled = [](const char* word) {
+    Loaded loaded = load(std::string(kBase));
+    loaded.read(std::string("- rule: R\n  enabled: ") + word + "\n  override: {enabled: replace}\n");
+    return loaded.diagnostics.has_errors() ? "error" : loaded.set.find_rule("R")->enabled ? "true" : "false";
+  };
+  for (const char* word : {"true", "True", "TRUE", "yes", "Yes", "on", "ON", "y", "Y", "'true'"})
+    EXPECT_STREQ(enabled(word), "true");
+  for (const char* word : {"false", "no", "NO", "off", "Off", "n", "N"}) EXPECT_STREQ(enabled(word), "false");
+  for (const char* word : {"1", "0", "tRUE", "maybe", "''", "~", "[true]"}) EXPECT_STREQ(enabled(word), "error") << word;
+}
+
+TEST(RuleFile, MergedKeysStandBehindTheItemsOwn) {
+  const Loaded loaded = load(
+      "- {rule: A, <<: &base {desc: d, condition: x, output: o, priority: INFO, tags: [t]}}\n"
+      "- {rule: B, <<: [{priority: ALERT}, *base], desc: e}\n");
+  ASSERT_EQ(loaded.codes(), "");
+  const Rule& rule = loaded.set.rules.back();
+  EXPECT_EQ(rule.name, "B");
+  EXPECT_EQ(rule.desc, "e");
+  EXPECT_EQ(rule.priority, Priority::kAlert);
+  EXPECT_EQ(rule.tags, (std::set<std::string>{"t"}));
+}
+
+// Rows 129 and 130.
+TEST(RuleFile, PrioritiesInAnyCase) {
+  EXPECT_EQ(parse_priority("Info"), Priority::kInformational);
+  EXPECT_EQ(parse_priority("INFORMATIONAL"), Priority::kInformational);
+  EXPECT_EQ(parse_priority("emergency"), Priority::kEmergency);
+  for (const char* text : {"warn", "err", "crit", "", " info", "0"}) EXPECT_FALSE(parse_priority(text)) << text;
 }
 
 TEST(RuleFile, ListsTakeRawScalars) {
@@ -277,6 +380,10 @@ constexpr ExceptionRow kExceptions[] = {
     {"quotes are left alone", "[{name: e, fields: [proc.name], values: [['\"a b\"']]}]", "(C) and not ((proc.name = \"a b\"))"},
     {"two exceptions", "[{name: e, fields: proc.name, values: [a]}, {name: f, fields: fd.name, comps: pmatch, values: [/b]}]",
      "(C) and not (proc.name in (a)) and not (fd.name pmatch (/b))"},
+    {"a list without its parentheses", "[{name: e, fields: [proc.name], comps: [in], values: [['a, b']]}]",
+     "(C) and not ((proc.name in (a, b)))"},
+    {"a blank under a list operator", "[{name: e, fields: [proc.name], comps: [in], values: [[a b]]}]",
+     "(C) and not ((proc.name in (\"a b\")))"},
     {"none with values", "[{name: e, fields: proc.name, values: []}]", "C"},
 };
 
@@ -327,8 +434,10 @@ const TextRow kTexts[] = {
      "rule file; in quotes write \\x..\n"},
     {"an alias of itself", "- &a [*a]\n",
      "shrike: r.yaml:1:7: error: an alias inside its own anchor\n  1 | - &a [*a]\n    |       ^\n"},
-    {"unexpected override", "- rule: R\n  desc: d\n  enabled: false\n  override: {enabled: replace}\n",
-     "shrike: r.yaml:2:3: error: unexpected key \"desc\": override does not name it\n  2 |   desc: d\n    |   ^\n  hint: write: "
+    {"unexpected override",
+     "- rule: R\n  condition: x\n  output: o\n  priority: INFO\n  desc: e\n"
+     "- rule: R\n  desc: d\n  enabled: false\n  override: {enabled: replace}\n",
+     "shrike: r.yaml:7:3: error: unexpected key \"desc\": override does not name it\n  7 |   desc: d\n    |   ^\n  hint: write: "
      "override: {desc: replace}\n"},
 };
 
