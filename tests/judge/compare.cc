@@ -18,7 +18,7 @@ std::string values(const program::Program& program, match::Matcher& matcher) {
   std::string out;
   for (std::uint32_t slot = 0; slot < program.slots.size(); ++slot) {
     const event::Value& value = matcher.value(slot);
-    out += "  " + program.slots[slot].text() + " = " + (value.absent() ? "(absent)" : '"' + event::to_text(value) + '"');
+    out += "  " + program.slot_text(slot) + " = " + (value.absent() ? "(absent)" : '"' + event::to_text(value) + '"');
     for (const event::Value& name : value.also) out += " also \"" + event::to_text(name) + '"';
     out += '\n';
   }
