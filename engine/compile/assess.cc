@@ -299,8 +299,13 @@ bool wants_open_result(const Program& program, const Fields& fields, const progr
     return true;
   return compares_fd_number(program, rule.root) ||
          std::ranges::any_of(rule.output_fields, [&](const program::OutputField& output) {
-           const std::string_view name = program.slots[output.slot].use.field->name;
-           return is_told_at_exit(name) || name == "fd.num";
+           const auto told = [&](std::uint32_t slot) {
+             const event::Field* field = program.slots[slot].use.field;
+             return field == nullptr || is_told_at_exit(field->name) || field->name == "fd.num";
+           };
+           if (!output.format) return told(output.slot);
+           return std::ranges::any_of(program.formats[*output.format],
+                                      [&](const program::OutputPart& part) { return part.slot && told(*part.slot); });
          });
 }
 

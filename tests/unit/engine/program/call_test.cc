@@ -174,11 +174,11 @@ TEST_F(Calls, NamesThatYieldNothing) {
   const Value others[] = {Value("aGVsbG8="), Value("!")};
   Value name("no base64 either");
   name.also = {others, 2};
-  const Value decoded = apply({Function::kB64, {}, std::nullopt, {}}, std::span(&name, 1), arena_);
+  const Value decoded = apply({Function::kB64, {}, std::nullopt}, std::span(&name, 1), arena_);
   EXPECT_TRUE(decoded.absent());
   ASSERT_EQ(decoded.also.count, 2U);
   EXPECT_TRUE(decoded.also.items[1].absent());
-  const Value lower = apply({Function::kTolower, {}, std::nullopt, {}}, std::span(&decoded, 1), arena_);
+  const Value lower = apply({Function::kTolower, {}, std::nullopt}, std::span(&decoded, 1), arena_);
   EXPECT_TRUE(lower.absent());
   ASSERT_EQ(lower.also.count, 2U);
   EXPECT_EQ(event::to_text(lower.also.items[0]), "hello");
