@@ -66,7 +66,7 @@ std::string render(const Source& from, const std::vector<program::OutputPart>& p
   std::string all;
   for (const program::OutputPart& part : parts) {
     if (!part.slot) {
-      all += part.literal;
+      all += from.program.texts[part.text];
       continue;
     }
     std::string text = text_of(from, *part.slot);
@@ -143,7 +143,8 @@ Alert make_alert(const program::Program& program, const program::Rule& rule, con
   alert.message = render(from, rule.output);
   alert.fields.reserve(rule.output_fields.size());
   for (const program::OutputField& field : rule.output_fields) {
-    alert.fields.emplace_back(field.key, field.format.empty() ? typed(from, field.slot) : FieldValue(render(from, field.format)));
+    alert.fields.emplace_back(program.texts[field.key],
+                              field.format ? FieldValue(render(from, program.formats[*field.format])) : typed(from, field.slot));
   }
   add_names(alert, event);
   if (std::string gaps = missing(event); !gaps.empty()) {

@@ -245,6 +245,7 @@ void Daemon::report_rules() {
         break;
     }
     for (const program::OutputField& field : rule.output_fields) {
+      if (field.format) continue;
       const event::Field& named = *program_->slots[field.slot].use.field;
       if (named.origin == event::Origin::kNotCaptured)
         log_->warn("rule \"{}\": its output shows {}, which nothing captures: <NA>", outputs::escape(rule.name), named.name);

@@ -303,8 +303,8 @@ bool wants_open_result(const Program& program, const Fields& fields, const progr
   };
   return compares_fd_number(program, rule.root) ||
          std::ranges::any_of(rule.output_fields, [&](const program::OutputField& output) {
-           if (output.format.empty()) return told(output.slot);
-           return std::ranges::any_of(output.format,
+           if (!output.format) return told(output.slot);
+           return std::ranges::any_of(program.formats[*output.format],
                                       [&](const program::OutputPart& part) { return part.slot && told(*part.slot); });
          });
 }

@@ -169,16 +169,16 @@ bool matches(const AppendOutput& entry, const lang::Rule& rule) {
          std::ranges::all_of(entry.tags, on_rule);
 }
 
-void add_field(program::OutputField field, program::Rule& out) {
+void add_field(const program::OutputField& field, program::Rule& out) {
   if (std::ranges::find(out.output_fields, field.key, &program::OutputField::key) == out.output_fields.end())
-    out.output_fields.push_back(std::move(field));
+    out.output_fields.push_back(field);
 }
 
 void add_text(ProgramBuilder& builder, std::string_view text, program::Rule& out) {
   auto added = builder.add_output(text);
   if (!added) return;  // check_append_output has had it
   std::ranges::move(added->parts, std::back_inserter(out.output));
-  for (program::OutputField& field : added->fields) add_field(std::move(field), out);
+  for (const program::OutputField& field : added->fields) add_field(field, out);
 }
 
 // What the entry adds to a rule it matches.
@@ -188,19 +188,19 @@ void append(ProgramBuilder& builder, const AppendOutput& entry, const lang::Rule
   if (entry.suggested_output && rule.source == "syscall") {
     add_text(builder, kSuggestedOutput, out);
     for (const auto& [key, value] : options.static_fields) {
-      out.output.push_back({std::string(" static_").append(key).append("=").append(value), std::nullopt, 0});
-      add_field({.key = "static." + key, .format = {{value, std::nullopt, 0}}}, out);
+      out.output.push_back({.slot = {}, .text = builder.text(std::string(" static_").append(key).append("=").append(value))});
+      add_field({.key = builder.text("static." + key), .format = builder.format({{.slot = {}, .text = builder.text(value)}})},
+                out);
     }
   }
   for (const std::string& name : entry.extra_fields) {
     auto added = builder.add_output('%' + name);
-    if (added && !added->fields.empty()) add_field(std::move(added->fields.front()), out);
+    if (added && !added->fields.empty()) add_field(added->fields.front(), out);
   }
   for (const auto& [key, format] : entry.extra_formats) {
     auto added = builder.add_output(format);
     if (!added) continue;
-    if (added->parts.empty()) added->parts.push_back({});  // an empty text, not a slot
-    add_field({.key = key, .format = std::move(added->parts)}, out);
+    add_field({.key = builder.text(key), .format = builder.format(std::move(added->parts))}, out);
   }
 }
 
@@ -284,7 +284,7 @@ std::optional<Problem> check_append_output(const AppendOutput& entry) {
     if (auto problem = wrong('%' + name)) return problem;
     // A transformer or text behind the field.
     const auto added = builder.add_output('%' + name);
-    if (added->parts.size() != 1 || added->fields.size() != 1 || added->fields[0].key != name)
+    if (added->parts.size() != 1 || added->fields.size() != 1 || builder.program().texts[added->fields[0].key] != name)
       return Problem{Problem::Kind::kOther,
                      '"' + name + "\" is no field",
                      "name a text with fields in it: - key: \"%proc.name/%fd.name\"",

@@ -227,15 +227,15 @@ std::expected<ProgramBuilder::Token, Problem> ProgramBuilder::token(std::string_
 
 std::expected<ProgramBuilder::Output, Problem> ProgramBuilder::add_output(std::string_view text) {
   Output output;
-  std::unordered_set<std::string> keys;  // of output.fields
+  std::unordered_set<std::uint32_t> keys;  // of output.fields
   std::string literal;
   const auto flush = [&] {
-    if (!literal.empty()) output.parts.push_back({std::exchange(literal, {}), std::nullopt, 0});
+    if (!literal.empty()) output.parts.push_back({.slot = {}, .text = this->text(std::exchange(literal, {}))});
   };
   const auto note = [&](const event::FieldUse& use) {
-    std::string key = use.text();
+    const std::uint32_t key = this->text(use.text());
     if (!keys.insert(key).second) return;
-    output.fields.push_back({std::move(key), slot(shown(use))});
+    output.fields.push_back({.key = key, .slot = slot(shown(use)), .format = {}});
   };
   std::size_t i = text.starts_with('*') ? 1 : 0;
   while (i < text.size()) {
@@ -260,12 +260,28 @@ std::expected<ProgramBuilder::Output, Problem> ProgramBuilder::add_output(std::s
     if (!found) return std::unexpected(std::move(found).error());
     flush();
     const event::FieldUse* use = found->operand.field();
-    output.parts.push_back({{}, use != nullptr ? slot(shown(*use)) : slot(found->operand), width});
+    output.parts.push_back({.slot = use != nullptr ? slot(shown(*use)) : slot(found->operand), .width = width});
     each_field(found->operand, note);
     i = at + found->size;
   }
   flush();
   return output;
+}
+
+std::uint32_t ProgramBuilder::text(std::string text) {
+  const auto known = texts_.find(text);
+  if (known != texts_.end()) return known->second;
+  const auto added = static_cast<std::uint32_t>(program_.texts.size());
+  program_.texts.push_back(std::move(text));
+  texts_.emplace(program_.texts.back(), added);
+  return added;
+}
+
+std::uint32_t ProgramBuilder::format(std::vector<program::OutputPart> parts) {
+  const auto known = std::ranges::find(program_.formats, parts);  // there are as many as the configuration names
+  if (known != program_.formats.end()) return static_cast<std::uint32_t>(known - program_.formats.begin());
+  program_.formats.push_back(std::move(parts));
+  return static_cast<std::uint32_t>(program_.formats.size() - 1);
 }
 
 }  // namespace shrike::compile

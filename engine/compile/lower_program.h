@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "engine/compile/check_types.h"
@@ -38,6 +39,9 @@ class ProgramBuilder {
     std::vector<Remark> removed;  // tokens that no longer mean anything and print nothing: %container.info
   };
   std::expected<Output, Problem> add_output(std::string_view text);
+  // Each once.
+  std::uint32_t text(std::string text);
+  std::uint32_t format(std::vector<program::OutputPart> parts);
 
   program::Program take() { return std::move(program_); }
   program::Program& program() { return program_; }
@@ -56,6 +60,7 @@ class ProgramBuilder {
   std::map<std::string, std::uint32_t> slots_;
   std::map<std::string, std::uint32_t> predicates_;
   std::size_t regex_size_ = 0;
+  std::unordered_map<std::string_view, std::uint32_t> texts_;  // borrowed from program_
   // of the condition being added
   std::vector<Located> problems_;
   std::vector<LocatedRemark>* remarks_ = nullptr;

@@ -42,7 +42,7 @@ Matcher::Matcher(const program::Program& program, const event::Context& context)
 std::span<const std::uint32_t> Matcher::match(const event::Event& event, Matching matching) {
   look_at(event);
   if (event.type == event::EventType::kNone) [[unlikely]] {
-    for (const std::uint32_t rule : program_.by_event[event::index(event.type)]) {
+    for (const std::uint32_t rule : program_.asked(event.type)) {
       if (matching == Matching::kFirst && !fired_.empty()) break;
       if (holds(program_.rules[rule].root)) fired_.push_back(rule);
     }
@@ -50,15 +50,54 @@ std::span<const std::uint32_t> Matcher::match(const event::Event& event, Matchin
   }
   const std::uint32_t at = index_.first_step(event.type);
   if (at == RuleIndex::kNone) return fired_;
-  const auto seen = fingerprint(event);
-  if (seen && quiet_.knows(*seen)) return fired_;
-  const RuleIndex::Step* step = &index_.step(at);
-  while (step->predicate != RuleIndex::Step::kLeaf) step = &index_.step(step->next[check(step->predicate) ? 1 : 0]);
-  const RuleIndex::Leaf& leaf = index_.leaf(*step);
-  if (!find_candidates(leaf)) {
-    if (seen) quiet_.remember(*seen);
-    return fired_;
+  const QuietOpens::Inputs* inputs = quiet_inputs(event);
+  const RuleIndex::Leaf* leaf = nullptr;
+  if (inputs == nullptr) {
+    leaf = &find_leaf(at);
+    if (!find_candidates(*leaf)) return fired_;
+  } else {
+    const auto& open = std::get<event::Open>(event.payload);
+    const QuietOpens::Shape shape = QuietOpens::shape(*inputs, open);
+    const auto seen = fingerprint(*inputs, shape, open);
+    if (seen && quiet_.knows(*seen)) return fired_;
+    ShapeLeaf& known = shape_leaves_[mix_hash(shape.flags ^ shape.result, shape.bits) % shape_leaves_.size()];
+    if (known.leaf == nullptr || known.shape != shape) known = {shape, &find_leaf(at)};
+    leaf = known.leaf;
+    if (!find_candidates(*leaf)) {
+      if (seen) quiet_.remember(*seen);
+      return fired_;
+    }
   }
+  ask(*leaf, matching);
+  return fired_;
+}
+
+// The opens for which what QuietOpens::Inputs says is all; null: it is none.
+const QuietOpens::Inputs* Matcher::quiet_inputs(const event::Event& event) const {
+  if (event::index(event.type) >= inputs_.size() || !std::holds_alternative<event::Open>(event.payload)) return nullptr;
+  const QuietOpens::Inputs& inputs = inputs_[event::index(event.type)];
+  return inputs.usable && event.names.empty() && event.recorded == nullptr ? &inputs : nullptr;
+}
+
+std::optional<QuietOpens::Fingerprint> Matcher::fingerprint(const QuietOpens::Inputs& inputs, const QuietOpens::Shape& shape,
+                                                            const event::Open& open) {
+  auto made = quiet_.fingerprint(inputs, shape, open);
+  if (!made) return std::nullopt;
+  // Not through value(): most of these opens need nothing else.
+  for (const std::uint32_t slot : inputs.slots) {
+    if (!quiet_.add(*made, event::extract(program_.slots[slot].use, *event_, context_, arena_))) return std::nullopt;
+  }
+  return made;
+}
+
+const RuleIndex::Leaf& Matcher::find_leaf(std::uint32_t first) {
+  const RuleIndex::Step* step = &index_.step(first);
+  while (step->predicate != RuleIndex::Step::kLeaf) step = &index_.step(step->next[check(step->predicate) ? 1 : 0]);
+  return index_.leaf(*step);
+}
+
+// The candidates of the leaf.
+void Matcher::ask(const RuleIndex::Leaf& leaf, Matching matching) {
   bool done = false;
   for (std::size_t upper = 0; upper < leaf.always_words.size(); ++upper) {
     for (std::uint64_t words = std::exchange(hit_words_[upper], 0) | leaf.always_words[upper]; words != 0; words &= words - 1) {
@@ -72,19 +111,6 @@ std::span<const std::uint32_t> Matcher::match(const event::Event& event, Matchin
       }
     }
   }
-  return fired_;
-}
-
-std::optional<QuietOpens::Fingerprint> Matcher::fingerprint(const event::Event& event) {
-  const auto* open = std::get_if<event::Open>(&event.payload);
-  if (open == nullptr || event::index(event.type) >= inputs_.size() || !event.names.empty()) return std::nullopt;
-  const QuietOpens::Inputs& inputs = inputs_[event::index(event.type)];
-  if (!inputs.usable) return std::nullopt;
-  QuietOpens::Fingerprint made = quiet_.fingerprint(inputs, *open);
-  // Not through value(): most of these opens need nothing else.
-  for (const std::uint32_t slot : inputs.slots)
-    quiet_.add(made, event::extract(program_.slots[slot].use, event, context_, arena_));
-  return made;
 }
 
 // Whether there are any.

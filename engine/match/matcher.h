@@ -5,6 +5,7 @@
 // One thread. The program must outlive the matcher.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -37,8 +38,12 @@ class Matcher {
  private:
   event::Value evaluate(const program::Call& call);
   std::span<const event::Value> arguments(const std::vector<program::CallArgument>& all);
+  const QuietOpens::Inputs* quiet_inputs(const event::Event& event) const;
   // Nothing: it is not to be remembered.
-  std::optional<QuietOpens::Fingerprint> fingerprint(const event::Event& event);
+  std::optional<QuietOpens::Fingerprint> fingerprint(const QuietOpens::Inputs& inputs, const QuietOpens::Shape& shape,
+                                                     const event::Open& open);
+  const RuleIndex::Leaf& find_leaf(std::uint32_t first);
+  void ask(const RuleIndex::Leaf& leaf, Matching matching);
   bool find_candidates(const RuleIndex::Leaf& leaf);
   bool holds(std::uint32_t node);
   bool check(std::uint32_t predicate);
@@ -54,11 +59,18 @@ class Matcher {
     bool by_type = false;  // depends on nothing else
   };
 
+  // Where opens of a shape went last.
+  struct ShapeLeaf {
+    QuietOpens::Shape shape;
+    const RuleIndex::Leaf* leaf = nullptr;
+  };
+
   const program::Program& program_;
   const event::Context& context_;
   RuleIndex index_;
   std::vector<QuietOpens::Inputs> inputs_;  // by type, of the kinds of opens
   QuietOpens quiet_;
+  std::array<ShapeLeaf, 64> shape_leaves_;
   const event::Event* event_ = nullptr;
   std::uint64_t events_ = 0;
   Arena arena_;

@@ -2,23 +2,20 @@
 #include "engine/match/quiet_opens.h"
 
 #include <algorithm>
-#include <bit>
 #include <random>
 #include <string_view>
-#include <sys/stat.h>
+#include <sys/random.h>
 #include <utility>
 
 namespace shrike::match {
 namespace {
 
-constexpr std::size_t kSlotsMax = 4;  // more than that is not worth it
-
 // Fields that say nothing but what event::Open holds, if it has no further names.
 bool is_of_open(std::string_view field) {
   static constexpr std::string_view kFields[] = {
-      "fd.name",  "fd.directory",     "fd.filename",       "fd.nameraw",       "fd.typechar",
-      "fd.type",  "fd.num",           "evt.rawres",        "evt.res",          "evt.failed",
-      "evt.type", "evt.is_open_read", "evt.is_open_write", "evt.is_open_exec", "evt.is_open_create"};
+      "fd.name",          "fd.directory",      "fd.filename",      "fd.typechar",       "fd.type",
+      "fd.num",           "evt.rawres",        "evt.res",          "evt.failed",        "evt.type",
+      "evt.is_open_read", "evt.is_open_write", "evt.is_open_exec", "evt.is_open_create"};
   return std::ranges::find(kFields, field) != std::end(kFields);
 }
 
@@ -40,14 +37,16 @@ QuietOpens::Inputs QuietOpens::inputs(const program::Program& program, const Rul
   Inputs inputs;
   const std::uint32_t first = index.first_step(type);
   if (first == RuleIndex::kNone) return inputs;
-  inputs.type = static_cast<std::uint32_t>(event::index(type));
+  inputs.type = event::index(type);
   inputs.usable = true;
   const auto take = [&](std::uint32_t slot, const program::Predicate* predicate) {
     const event::Field* field = program.slots[slot].use.field;
-    if (field == nullptr) {
-      inputs.usable = false;
+    if (field == nullptr || (predicate != nullptr && std::holds_alternative<std::uint32_t>(predicate->constants))) {
+      inputs.usable = false;  // val() and transformers ask for other slots
     } else if (field->name == "fd.num" || field->name == "evt.rawres") {
       inputs.result = inputs.result || predicate == nullptr || !asks_for_sign(*predicate);
+    } else if (field->name == "fd.nameraw") {
+      inputs.name = true;
     } else if (!is_of_open(field->name) && std::ranges::find(inputs.slots, slot) == inputs.slots.end()) {
       inputs.slots.push_back(slot);
     }
@@ -70,35 +69,14 @@ QuietOpens::Inputs QuietOpens::inputs(const program::Program& program, const Rul
 }
 
 QuietOpens::QuietOpens() : lines_(std::size_t{1} << (64 - kShift)) {
-  std::random_device device;
-  for (std::uint64_t& key : keys_) key = static_cast<std::uint64_t>(device()) << 32U | device();
-}
-
-void QuietOpens::add_value(Fingerprint& to, const event::Value& value) const {
-  struct Visitor {
-    const QuietOpens& quiet;
-    Fingerprint& to;
-    void operator()(std::monostate) const { quiet.add(to, 1, 0); }
-    void operator()(bool flag) const { quiet.add(to, 2, flag ? 1 : 0); }
-    void operator()(std::int64_t number) const { quiet.add(to, 3, static_cast<std::uint64_t>(number)); }
-    void operator()(std::uint64_t number) const { quiet.add(to, 4, number); }
-    void operator()(double number) const { quiet.add(to, 9, std::bit_cast<std::uint64_t>(number)); }
-    void operator()(std::string_view text) const {
-      if (text.size() >= 16) quiet.add(to, 8, text.size());  // else its only block says it
-      quiet.add(to, text);
-    }
-    void operator()(const event::IpAddress& address) const {
-      quiet.add(to, {reinterpret_cast<const char*>(address.bytes.data()), address.bytes.size()});
-      quiet.add(to, 5, address.family);
-    }
-    void operator()(const event::ValueList& list) const {
-      for (const event::Value& item : list) quiet.add(to, item);
-      quiet.add(to, 6, list.count);
-    }
+  // One call for all: random_device takes microseconds for each word.
+  const auto draw = [&](auto& keys) {
+    if (getrandom(keys.data(), sizeof(keys), GRND_NONBLOCK) == static_cast<ssize_t>(sizeof(keys))) return;
+    std::random_device device;
+    for (std::uint64_t& key : keys) key = static_cast<std::uint64_t>(device()) << 32U | device();
   };
-  std::visit(Visitor{*this, to}, value.data);
-  for (const event::Value& name : value.also) add(to, name);
-  if (value.also.count != 0) add(to, 7, value.also.count);
+  draw(keys_);
+  draw(ends_);
 }
 
 }  // namespace shrike::match

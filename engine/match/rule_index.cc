@@ -5,7 +5,6 @@
 #include <map>
 #include <set>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
 #include "engine/program/cover.h"
@@ -201,40 +200,23 @@ RuleIndex::RuleIndex(const program::Program& program) : program_(program), first
   for (std::uint32_t p = 0; p < program.predicates.size(); ++p) {
     if (program::answer_by_type(program, program.predicates[p], EventType::kNone)) by_type.push_back(p);
   }
-  // Types with the same rules and the same answers go the same way; found by a hash, then compared.
-  struct Group {
-    std::vector<EventType> types;
-    std::vector<bool> answers;
-  };
-  std::vector<Group> groups;
-  std::unordered_multimap<std::uint64_t, std::size_t> known;
+  // Types with the same rules and the same answers go the same way.
+  std::vector<std::vector<EventType>> groups;
+  std::map<std::pair<std::uint32_t, std::vector<bool>>, std::size_t> known;
   for (std::size_t t = 1; t < program.by_event.size(); ++t) {  // Matcher asks rules of events without a type one by one
-    const std::vector<std::uint32_t>& rules = program.by_event[t];
-    if (rules.empty()) continue;
     const auto type = static_cast<EventType>(t);
-    std::vector<bool> answers(by_type.size());
-    std::uint64_t hash = rules.size();
-    for (std::size_t i = 0; i < by_type.size(); ++i) {
-      answers[i] = *program::answer_by_type(program, program.predicates[by_type[i]], type);
-      hash = mix_hash(hash, answers[i] ? 1 : 0);
-    }
-    for (const std::uint32_t rule : rules) hash = mix_hash(hash, rule);
-    const auto [first, last] = known.equal_range(hash);
-    const auto same = std::find_if(first, last, [&](const auto& entry) {
-      const Group& group = groups[entry.second];
-      return group.answers == answers && program.by_event[event::index(group.types.front())] == rules;
-    });
-    if (same != last) {
-      groups[same->second].types.push_back(type);
-    } else {
-      known.emplace(hash, groups.size());
-      groups.push_back({{type}, std::move(answers)});
-    }
+    if (program.asked(type).empty()) continue;
+    std::vector<bool> answers;
+    answers.reserve(by_type.size());
+    for (const std::uint32_t p : by_type) answers.push_back(*program::answer_by_type(program, program.predicates[p], type));
+    const auto [group, added] = known.try_emplace({program.by_event[t], std::move(answers)}, groups.size());
+    if (added) groups.emplace_back();
+    groups[group->second].push_back(type);
   }
   Builder builder(*this);
-  for (const Group& group : groups) {
-    const std::uint32_t step = builder.build(group.types, program.by_event[event::index(group.types.front())]);
-    for (const EventType type : group.types) first_step_[event::index(type)] = step;
+  for (const std::vector<EventType>& types : groups) {
+    const std::uint32_t step = builder.build(types, program.asked(types.front()));
+    for (const EventType type : types) first_step_[event::index(type)] = step;
   }
 }
 

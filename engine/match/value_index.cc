@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <functional>
 #include <limits>
 #include <unordered_map>
 
@@ -153,6 +154,15 @@ void ValueIndex::add(const Key& key, std::uint32_t asker, Lists& lists) {
       const std::uint64_t number =
           negative != nullptr ? static_cast<std::uint64_t>(*negative) : std::get<std::uint64_t>(key.number);
       lists.add(numbers_.at(mix_hash(number, negative != nullptr && *negative < 0 ? 1 : 0)), asker);
+      lists.add(all_numbers_, asker);
+      break;
+    }
+    case Key::Kind::kRange: {
+      const auto* natural = std::get_if<std::uint64_t>(&key.number);
+      Bound& bound = (key.flag ? most_ : least_).emplace_back();
+      bound.number = natural != nullptr ? clamp(*natural) : std::get<std::int64_t>(key.number);
+      lists.add(bound.list, asker);
+      lists.add(all_numbers_, asker);
       break;
     }
     case Key::Kind::kFlag:
@@ -172,6 +182,8 @@ void ValueIndex::add(const Key& key, std::uint32_t asker, Lists& lists) {
 
 void ValueIndex::finish(Lists& lists) {
   if (has_pieces_) pieces_.finish(lists);
+  std::ranges::sort(least_, {}, &Bound::number);
+  std::ranges::sort(most_, std::greater<>(), &Bound::number);
 }
 
 }  // namespace shrike::match

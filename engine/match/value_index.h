@@ -228,7 +228,20 @@ class ValueIndex {
   std::uint32_t regexes_ = 0;  // list: of a text with bytes above 0x7f all of them
   std::uint32_t paths_ = 0;    // list: of a path that is not plain all of them
   // the others
+  // Bounds in the order in which a value passes them.
+  struct Bound {
+    std::int64_t number = 0;
+    std::uint32_t list = 0;
+  };
+  static std::int64_t clamp(std::uint64_t number) {
+    constexpr std::uint64_t kMost = ~std::uint64_t{0} >> 1U;
+    return static_cast<std::int64_t>(number < kMost ? number : kMost);
+  }
+  template <class Found>
+  void look_ranges(std::int64_t number, Found found) const;
   HashTable<std::uint32_t> numbers_;
+  std::vector<Bound> least_, most_;
+  std::uint32_t all_numbers_ = 0;  // list: of a double all of them
   HashTable<std::uint32_t> addresses_;
   std::vector<std::pair<std::uint8_t, std::uint8_t>> networks_;  // families and bits that occur
   HashTable<std::uint32_t> network_lists_;
@@ -385,6 +398,18 @@ void ValueIndex::look_address(const event::IpAddress& address, Found found) cons
 }
 
 template <class Found>
+void ValueIndex::look_ranges(std::int64_t number, Found found) const {
+  for (const Bound& bound : least_) {
+    if (bound.number > number) break;
+    found(bound.list);
+  }
+  for (const Bound& bound : most_) {
+    if (bound.number < number) break;
+    found(bound.list);
+  }
+}
+
+template <class Found>
 void ValueIndex::look(const event::Value& value, Found found) const {
   if (const auto* text = std::get_if<std::string_view>(&value.data)) {
     look_text(*text, found);
@@ -393,8 +418,12 @@ void ValueIndex::look(const event::Value& value, Found found) const {
   } else if (const auto* number = std::get_if<std::int64_t>(&value.data)) {
     if (const std::uint32_t* list = numbers_.find(mix_hash(static_cast<std::uint64_t>(*number), *number < 0 ? 1 : 0)))
       found(*list);
+    look_ranges(*number, found);
   } else if (const auto* natural = std::get_if<std::uint64_t>(&value.data)) {
     if (const std::uint32_t* list = numbers_.find(mix_hash(*natural, 0))) found(*list);
+    look_ranges(clamp(*natural), found);
+  } else if (std::holds_alternative<double>(value.data)) {
+    if (all_numbers_ != 0) found(all_numbers_);
   } else if (const auto* address = std::get_if<event::IpAddress>(&value.data)) {
     look_address(*address, found);
   } else if (const auto* list = std::get_if<event::ValueList>(&value.data)) {

@@ -114,6 +114,8 @@ double odds_of(const Key& key) {
       return by_length(key.text.size(), 0.5);
     case Key::Kind::kNumber:
       return 0.01;
+    case Key::Kind::kRange:
+      return 0.3;
     case Key::Kind::kFlag:
       return 0.5;
     case Key::Kind::kAddress:
@@ -129,10 +131,11 @@ double weight_of(std::string_view field, const Key& key) {
   if (field.starts_with("evt.arg")) return 100;
   if (field == "evt.is_open_read") return key.flag ? 1.8 : 0.4;
   if (field == "evt.is_open_write" || field == "evt.is_open_exec" || field == "evt.is_open_create" || field == "evt.failed")
-    return key.flag ? 0.2 : 1.9;
+    return key.flag ? 0.6 : 1.9;
   if (field == "fd.typechar" || field == "fd.type" || field == "container.id" || field == "user.name" || field == "evt.res")
     return 1000;
-  if (field == "fd.sockfamily" || field == "fd.l4proto") return 400;
+  if (field == "fd.sockfamily") return 800;
+  if (field == "fd.l4proto") return 400;
   if (field == "fd.num" || field == "evt.rawres") return 100;
   if (field == "user.uid") return 30;
   if (key.kind == Key::Kind::kFlag && field.starts_with("proc.")) return key.flag ? 0.1 : 1.9;
@@ -228,8 +231,11 @@ std::optional<Keys> Keys::of(const Predicate& p) {
     }
     return found;
   } else if (const auto* numbers = std::get_if<Numbers>(&p.constants)) {
-    if (p.op != Op::kEqual && p.op != Op::kIn && p.op != Op::kIntersects) return std::nullopt;
-    for (const auto& number : *numbers) found.keys_.push_back({.kind = Key::Kind::kNumber, .number = number});
+    const bool least = p.op == Op::kGreater || p.op == Op::kGreaterEqual;
+    const bool most = p.op == Op::kLess || p.op == Op::kLessEqual;
+    if (p.op == Op::kNotEqual) return std::nullopt;
+    for (const auto& number : *numbers)
+      found.keys_.push_back({.kind = least || most ? Key::Kind::kRange : Key::Kind::kNumber, .number = number, .flag = most});
   } else if (const auto* flags = std::get_if<std::vector<bool>>(&p.constants)) {
     if (p.op != Op::kEqual && p.op != Op::kIn && p.op != Op::kIntersects) return std::nullopt;
     for (const bool flag : *flags) found.keys_.push_back({.kind = Key::Kind::kFlag, .flag = flag});
@@ -302,8 +308,8 @@ const std::optional<Keys>& Coverer::keys(std::uint32_t predicate) {
     known.looked = true;
     const Predicate& p = program_.predicates[predicate];
     const event::Field* field = program_.slots[p.slot].use.field;
-    // Not looked up: transformed values (null), and doubles, which equal numbers of other types.
-    if (field != nullptr && field->type != event::Type::kDouble) known.keys = Keys::of(p);
+    // Null: a transformed value is not looked up.
+    if (field != nullptr) known.keys = Keys::of(p);
     known.odds = 0;
     if (known.keys) {
       for (const Key& key : known.keys->all()) {

@@ -26,6 +26,7 @@ struct Key {
     kRegex,    // as kPiece, or has a byte above 0x7f: RE2 folds more than ASCII
     kPath,     // pmatch: begins with these components, however many slashes lie between them; the text is absolute and plain
     kNumber,   // equals the number
+    kRange,    // is at least the number, or with `flag` at most
     kFlag,     // is true, or is false
     kAddress,  // is the address
     kNetwork,  // lies in the network

@@ -2,6 +2,9 @@
 #include "engine/program/program.h"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
+#include <utility>
 
 namespace shrike::program {
 namespace {
@@ -57,13 +60,21 @@ std::string_view priority_name(std::uint8_t priority) {
 }
 
 void Program::index_rules() {
-  by_event.assign(event::event_types().size(), {});
-  for (std::uint32_t r = 0; r < rules.size(); ++r) {
-    if (!is_asked(rules[r])) continue;
-    by_event[event::index(event::EventType::kNone)].push_back(r);
-    for (std::size_t type = 1; type < by_event.size(); ++type) {
-      if (rules[r].events.test(type)) by_event[type].push_back(r);
+  // Most types have the same rules, those that name no type: thousands of them, were each type to have its own list.
+  std::map<std::vector<std::uint32_t>, std::uint32_t> known;
+  std::vector<std::uint32_t> list;
+  by_event.assign(event::event_types().size(), 0);
+  for (std::size_t type = 0; type < by_event.size(); ++type) {
+    list.clear();
+    for (std::uint32_t r = 0; r < rules.size(); ++r) {
+      if ((type == 0 || rules[r].events.test(type)) && is_asked(rules[r])) list.push_back(r);
     }
+    by_event[type] = known.try_emplace(list, static_cast<std::uint32_t>(known.size())).first->second;
+  }
+  rule_lists.assign(known.size(), {});
+  while (!known.empty()) {
+    auto last = known.extract(std::prev(known.end()));
+    rule_lists[last.mapped()] = std::move(last.key());
   }
 }
 
@@ -84,8 +95,9 @@ bool Program::wants_open_results() const {
 }
 
 bool Program::shows_field(const OutputField& output, std::string_view field) const {
-  if (output.format.empty()) return reads_field(output.slot, field);
-  return std::ranges::any_of(output.format, [&](const OutputPart& part) { return part.slot && reads_field(*part.slot, field); });
+  if (!output.format) return reads_field(output.slot, field);
+  return std::ranges::any_of(formats[*output.format],
+                             [&](const OutputPart& part) { return part.slot && reads_field(*part.slot, field); });
 }
 
 bool Program::reads_field(std::uint32_t slot, std::string_view field) const {
@@ -134,7 +146,7 @@ std::string Program::dump() const {
     out += "  output";
     for (const OutputPart& part : rule.output) {
       const std::string width = part.width == 0 ? "" : std::to_string(part.width);
-      out += part.slot ? " %" + width + slot_text(*part.slot) : " \"" + part.literal + '"';
+      out += part.slot ? " %" + width + slot_text(*part.slot) : " \"" + texts[part.text] + '"';
     }
     out += '\n';
   }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,10 +25,11 @@ struct Node {
   std::uint32_t count = 0;
 };
 
-// A piece of an output: literal text, or the value of a slot, cut or padded to `width` bytes if that is not 0.
+// A piece of an output: literal text, or the value of a slot, cut or padded to `width` bytes if that is not 0. Small, as each
+// rule has some dozens.
 struct OutputPart {
-  std::string literal;
   std::optional<std::uint32_t> slot;
+  std::uint32_t text = 0;  // in Program::texts; if there is no slot
   std::uint32_t width = 0;
 
   bool operator==(const OutputPart&) const = default;
@@ -35,9 +37,9 @@ struct OutputPart {
 
 // A field of output_fields: its key, as written in the template, and its slot; or a text with fields in it.
 struct OutputField {
-  std::string key;
-  std::uint32_t slot = 0;
-  std::vector<OutputPart> format{};  // if there is any it stands for the slot
+  std::uint32_t key = 0;                // in Program::texts
+  std::uint32_t slot = 0;               // or:
+  std::optional<std::uint32_t> format;  // in Program::formats
 
   bool operator==(const OutputField&) const = default;
 };
@@ -84,13 +86,16 @@ struct Program {
   std::vector<Predicate> predicates;
   std::vector<Node> nodes;
   std::vector<std::uint32_t> children;
-  std::vector<Rule> rules;  // in order of first definition; disabled and inactive ones too
-  std::vector<std::vector<std::uint32_t>>
-      by_event;  // event type → rules to ask, in order; only enabled ones that are not inactive, nor decided in the kernel; of
-                 // events without a type (kNone; files have them) all of these
+  std::deque<std::string> texts;                       // of outputs, each once
+  std::vector<std::vector<OutputPart>> formats;        // likewise
+  std::vector<Rule> rules;                             // in order of first definition; disabled and inactive ones too
+  std::vector<std::vector<std::uint32_t>> rule_lists;  // rules that some event types are to be asked, in order
+  std::vector<std::uint32_t> by_event;  // event type → its rule list; kNone, which events of files may be: all of them
 
   // Rebuilds by_event from the rules.
   void index_rules();
+  // Rules to ask about such an event; only enabled ones that are not inactive, nor decided in the kernel.
+  const std::vector<std::uint32_t>& asked(event::EventType type) const { return rule_lists[by_event[event::index(type)]]; }
   // Events some enabled, not inactive rule wants that the kernel does not decide.
   event::EventSet wanted_events() const;
   // Could such a rule hold for an execve or execveat that fails?

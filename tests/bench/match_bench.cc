@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What rules cost per event: a generated mix of records in memory (tests/support/mix.h) is decoded, enriched and matched by one
-// thread, with more and more rules. All of them are enabled, every rule that fires is found (rule_matching: all), no alert is
-// made. Prints figures, judges nothing.
+// What rules cost per event: a generated mix of records in memory (tests/support/mix.h) goes through pipeline::Pipeline, as in
+// the daemon, with more and more rules. All of them are enabled, every rule that fires is found (rule_matching: all) and makes an
+// alert, which nobody takes. Prints figures, judges nothing.
 //
-//   match_bench [--rounds N] [--scale PERCENT] [--only LABEL]
+//   match_bench [--rounds N] [--scale PERCENT] [--only LABEL] [--mix all|build|server]
 //   match_bench --dump LABEL      the index of those rules: why each is asked
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -24,11 +24,11 @@
 
 #include "engine/base/clock.h"
 #include "engine/compile/compile.h"
-#include "engine/decode/decode.h"
 #include "engine/enrich/enricher.h"
 #include "engine/enrich/host_names.h"
 #include "engine/lang/rule_file.h"
 #include "engine/match/matcher.h"
+#include "engine/pipeline/pipeline.h"
 #include "tests/support/mix.h"
 
 namespace {
@@ -46,7 +46,7 @@ class TwoCgroups final : public enrich::CgroupReader {
 struct Row {
   std::string label;
   std::function<std::optional<lang::RuleSet>()> load;
-  program::Program program;
+  std::shared_ptr<const program::Program> program;
   std::vector<double> ns;  // per event, of each round
   std::uint64_t fired = 0;
 };
@@ -188,25 +188,19 @@ double run(const test::Mix& mix, Row& row) {
   const enrich::ProcReader proc("/nonexistent");
   enrich::Enricher enricher(table, proc, cgroups);
   const enrich::HostNames names;
-  const event::Context context{names, table, "bench", 0};
-  const WallClock clock;
-  match::Matcher matcher(row.program, context);
-  row.fired = 0;
+  event::Context context{names, table, "bench", 0};
+  std::vector<std::unique_ptr<act::AlertSink>> sinks;
+  pipeline::Pipeline pipeline(
+      {.enricher = enricher, .context = context, .sinks = sinks, .matching = match::Matching::kAll, .on_sink_error = {}});
+  pipeline.load(row.program, nullptr, 1);
   const double begin = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
-  for (std::size_t i = 0; i < mix.size(); ++i) {
-    auto event = decode::decode(mix.record(i), clock);
-    if (!event) {
-      std::fprintf(stderr, "record %zu: %s\n", i, event.error().message.c_str());
-      std::exit(1);
-    }
-    enricher.enrich(*event);
-    if (event->type == event::EventType::kNone) continue;  // fork, exit: no rule is asked
-    event->number = i + 1;
-    row.fired += matcher.match(*event, match::Matching::kAll).size();
-  }
+  for (std::size_t i = 0; i < mix.size(); ++i) pipeline.process(mix.record(i));
   const double spent = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - begin;
-  if (enricher.counters().unknown != 0) {
-    std::fprintf(stderr, "%lu events without a process\n", static_cast<unsigned long>(enricher.counters().unknown));
+  row.fired = pipeline.counters().alerts;
+  if (pipeline.counters().corrupt != 0 || enricher.counters().unknown != 0) {
+    std::fprintf(stderr, "%lu records are corrupt, %lu events without a process\n",
+                 static_cast<unsigned long>(pipeline.counters().corrupt),
+                 static_cast<unsigned long>(enricher.counters().unknown));
     std::exit(1);
   }
   return spent / static_cast<double>(mix.size());
@@ -223,12 +217,17 @@ int main(int argc, char** argv) {
   int rounds = 5;
   std::size_t scale = 100;
   std::string only;
+  test::Mix::Size size;
   bool dump = false;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view option = argv[i];
     if (option == "--rounds") rounds = std::max(1, std::atoi(argv[i + 1]));
     if (option == "--scale") scale = static_cast<std::size_t>(std::max(1, std::atoi(argv[i + 1])));
     if (option == "--only" || option == "--dump") only = argv[i + 1];
+    if (option == "--mix" && argv[i + 1] == std::string_view("build"))
+      size = {.spawns = 500, .connects = 200, .opens = 0, .units = 1'000, .documents = 20'000, .scripts = 100, .commits = 2'000};
+    if (option == "--mix" && argv[i + 1] == std::string_view("server"))
+      size = {.spawns = 8'000, .connects = 150'000, .opens = 150'000, .units = 0, .documents = 0, .scripts = 800, .commits = 20};
     dump = dump || option == "--dump";
   }
 
@@ -281,18 +280,17 @@ int main(int argc, char** argv) {
     if (!set) return 1;
     auto program = compile_all(*std::move(set));
     if (!program) return 1;
-    row.program = *std::move(program);
+    row.program = std::make_shared<const program::Program>(*std::move(program));
   }
 
   const auto of = [&](std::size_t n) { return n * scale / 100; };
-  const test::Mix::Size full;
-  const test::Mix mix({.spawns = of(full.spawns),
-                       .connects = of(full.connects),
-                       .opens = of(full.opens),
-                       .units = of(full.units),
-                       .documents = of(full.documents),
-                       .scripts = of(full.scripts),
-                       .commits = of(full.commits)});
+  const test::Mix mix({.spawns = of(size.spawns),
+                       .connects = of(size.connects),
+                       .opens = of(size.opens),
+                       .units = of(size.units),
+                       .documents = of(size.documents),
+                       .scripts = of(size.scripts),
+                       .commits = of(size.commits)});
   std::printf("\n%zu records, %.0f MiB, %d rounds; ns of CPU per record: median (least), and against no rules\n", mix.size(),
               static_cast<double>(mix.bytes()) / 1048576, rounds);
   for (int round = 0; round < rounds; ++round) {
@@ -302,7 +300,7 @@ int main(int argc, char** argv) {
   for (const Row& row : rows) {
     std::vector<double> ratios;
     for (std::size_t i = 0; i < row.ns.size(); ++i) ratios.push_back(row.ns[i] / rows.front().ns[i]);
-    std::printf("%-16s %6zu %8.1f %9.1f %8.2f %10lu\n", row.label.c_str(), row.program.rules.size(), median(row.ns),
+    std::printf("%-16s %6zu %8.1f %9.1f %8.2f %10lu\n", row.label.c_str(), row.program->rules.size(), median(row.ns),
                 std::ranges::min(row.ns), median(ratios), static_cast<unsigned long>(row.fired));
   }
   return 0;

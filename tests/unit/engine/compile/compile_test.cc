@@ -261,7 +261,7 @@ std::string output_of(const std::string& output) {
   std::string text;
   for (const program::OutputPart& part : program.rules[0].output) {
     text += part.slot ? "{" + program.slot_text(*part.slot) + (part.width != 0 ? ":" + std::to_string(part.width) : "") + "}"
-                      : part.literal;
+                      : program.texts[part.text];
   }
   return text;
 }
@@ -396,7 +396,7 @@ TEST(Compile, SuggestedOutputNamesTheContainer) {
   const program::Program program = test::compile_text(test::one_rule("evt.type = execve"), {});
   ASSERT_EQ(program.rules.size(), 1U);
   std::vector<std::string> keys;
-  for (const program::OutputField& field : program.rules[0].output_fields) keys.push_back(field.key);
+  for (const program::OutputField& field : program.rules[0].output_fields) keys.push_back(program.texts[field.key]);
   EXPECT_EQ(keys, (std::vector<std::string>{"container.id", "container.name", "container.image.repository", "container.image.tag",
                                             "k8s.pod.name", "k8s.ns.name"}));
 }

@@ -474,11 +474,11 @@ TEST(LowerKernel, WhatTheKernelDecidesIsNotAskedAgain) {
   Compiled with = lower(rules).compiled;
   assess(with.program, {.events = {}, .containers = false});
   EXPECT_EQ(with.program.rules[0].availability.state, program::Availability::State::kActive);
-  EXPECT_TRUE(with.program.by_event[event::index(event::EventType::kExecve)].empty());
+  EXPECT_TRUE(with.program.asked(event::EventType::kExecve).empty());
   EXPECT_TRUE(with.program.wanted_events().none());
   Compiled without = lower(rules, std::nullopt).compiled;
   EXPECT_TRUE(without.plan.empty());
-  EXPECT_EQ(without.program.by_event[event::index(event::EventType::kExecve)].size(), 1U);
+  EXPECT_EQ(without.program.asked(event::EventType::kExecve).size(), 1U);
   assess(without.program, {.events = {}, .containers = false});
   EXPECT_EQ(without.program.rules[0].availability.reason, "events: execve, execveat");
 }

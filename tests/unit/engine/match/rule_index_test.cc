@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <random>
+#include <set>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -137,6 +138,8 @@ std::string check(Dice& dice) {
       return std::string(dice.one_in(2) ? "fd.snet" : "fd.net") + " in (" + std::string(dice.of(kNetworks)) + ", " +
              std::string(dice.of(kNetworks)) + ")";
     case 10:
+      if (dice.one_in(2))
+        return "fd.sport " + std::string(dice.of(kOrders)) + ' ' + std::to_string(dice.below(4) + (dice.one_in(2) ? 0 : 441));
       return "fd.port in (" + std::to_string(dice.below(3)) + ", 443)";
     case 11:
       return dice.one_in(2) ? "evt.type in (openat, connect)" : "evt.type = execve";
@@ -314,6 +317,82 @@ TEST(RuleIndexTest, FindsFractions) {
   told.set_type(event::EventType::kOpenat);
   told.set(*event::resolve_field("proc.fdusage", std::nullopt), event::Value(50.0));
   EXPECT_EQ(matcher.match(told.event(), Matching::kAll).size(), 2U);
+}
+
+// Would catch: a bound passed by a value that lies beyond it only as another type, or a double that no list is looked up for.
+TEST(ValueIndexTest, NumbersPassBounds) {
+  using program::Key;
+  ValueIndex index;
+  Lists lists;
+  const std::uint64_t huge = ~std::uint64_t{0} - 1;
+  index.add({.kind = Key::Kind::kNumber, .number = std::int64_t{50}}, 0, lists);
+  index.add({.kind = Key::Kind::kRange, .number = std::int64_t{-5}}, 1, lists);
+  index.add({.kind = Key::Kind::kRange, .number = huge}, 2, lists);
+  index.add({.kind = Key::Kind::kRange, .number = std::int64_t{-5}, .flag = true}, 3, lists);
+  index.add({.kind = Key::Kind::kRange, .number = std::uint64_t{60}, .flag = true}, 4, lists);
+  index.finish(lists);
+  const auto asks = [&](const event::Value& value) {
+    std::set<std::uint32_t> found;
+    index.look(value, [&](std::uint32_t list) { lists.each(list, [&](std::uint32_t asker) { found.insert(asker); }); });
+    return found;
+  };
+  using Set = std::set<std::uint32_t>;
+  EXPECT_EQ(asks(event::Value(std::int64_t{50})), (Set{0, 1, 4}));
+  EXPECT_EQ(asks(event::Value(std::uint64_t{50})), (Set{0, 1, 4}));
+  EXPECT_EQ(asks(event::Value(std::int64_t{-5})), (Set{1, 3, 4}));
+  EXPECT_EQ(asks(event::Value(std::int64_t{-6})), (Set{3, 4}));
+  EXPECT_EQ(asks(event::Value(std::uint64_t{61})), (Set{1}));
+  EXPECT_EQ(asks(event::Value(huge)), (Set{1, 2}));
+  EXPECT_EQ(asks(event::Value(50.0)), (Set{0, 1, 2, 3, 4}));
+}
+
+// Rules alike enough that the index goes its way by what they share.
+std::string alike(const std::string& shared) {
+  std::string text;
+  for (std::size_t i = 0; i < 30; ++i)
+    text += yaml(i, "evt.type in (open, creat) and " + shared + " and fd.name endswith .key" + std::to_string(i));
+  return text;
+}
+
+// Would catch: an open taken for one that was quiet, of another type or by another process, as its fingerprint leaves that out.
+TEST(RuleIndexTest, AQuietOpenSaysNothingOfOthers) {
+  test::World world;
+  {
+    const Program program = test::compile_text(alike("evt.is_open_write = true"));
+    Matcher matcher(program, world.context);
+    event::Event event = world.open(world.process(7, "sh", {"sh"}), "/srv/a.key3");
+    std::get<event::Open>(event.payload).writable = true;
+    event.type = event::EventType::kCreat;  // which never is evt.is_open_write
+    EXPECT_TRUE(matcher.match(event, Matching::kAll).empty());
+    event.type = event::EventType::kOpen;
+    EXPECT_EQ(matcher.match(event, Matching::kAll).size(), 1U);
+  }
+  {
+    const Program program = test::compile_text(alike("fd.typechar = val(proc.name)"));
+    Matcher matcher(program, world.context);
+    event::Event event = world.open(world.process(8, "sh", {"sh"}), "/srv/a.key3");
+    event.type = event::EventType::kOpen;
+    EXPECT_TRUE(matcher.match(event, Matching::kAll).empty());
+    event.process = &world.process(9, "f", {"f"});
+    EXPECT_EQ(matcher.match(event, Matching::kAll).size(), 1U);
+  }
+  {  // a text longer than any that is remembered, and the names of a path that differ in their last byte
+    const Program program = test::compile_text(alike("fd.nameraw contains secret"));
+    Matcher matcher(program, world.context);
+    for (const std::size_t size : {4, 8, 15, 16, 31, 32, 33, 511, 600, 5'000}) {
+      const std::string quiet = "/" + std::string(size, 'a') + ".secret.key_";
+      const std::string loud = "/" + std::string(size, 'a') + ".secret.key5";
+      event::Event event = world.open(world.process(10, "sh", {"sh"}), quiet);
+      event.type = event::EventType::kOpen;
+      for (const std::string* path : {&quiet, &quiet, &loud, &quiet}) {
+        auto& open = std::get<event::Open>(event.payload);
+        open.path = open.name = *path;
+        EXPECT_EQ(matcher.match(event, Matching::kAll).size(), path == &loud ? 1U : 0U) << *path;
+        open.name = "elsewhere";
+        EXPECT_TRUE(matcher.match(event, Matching::kAll).empty());
+      }
+    }
+  }
 }
 
 TEST(RuleIndexTest, Dump) {
