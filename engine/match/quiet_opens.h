@@ -142,7 +142,7 @@ inline bool QuietOpens::add(Fingerprint& to, const event::Value& value) const {
       return true;
     }
     const std::size_t low = text->size() < 8 ? text->size() : 8;
-    add(to, load_bytes(text->data(), low), load_bytes(text->data() + low, text->size() - low) | text->size() << 56U);
+    add(to, load_bytes(text->begin(), low), load_bytes(text->begin() + low, text->size() - low) | text->size() << 56U);
   } else if (const auto* flag = std::get_if<bool>(&value.data)) {
     add(to, *flag ? 1 : 0, kind(1));
   } else if (const auto* number = std::get_if<std::int64_t>(&value.data)) {
