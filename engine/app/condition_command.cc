@@ -2,6 +2,7 @@
 // `condition check`: one condition by itself, without definitions. Its answer does not depend on the host.
 #include <algorithm>
 #include <cstdio>
+#include <expected>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -15,6 +16,7 @@ namespace {
 
 using nlohmann::json;
 
+constexpr const char* kBatchHint = R"(write: ["evt.type = execve", "proc.name = nc"])";
 constexpr std::string_view kPlace = "condition";  // stands for the file in diagnostics
 
 using Text = std::shared_ptr<const lang::SourceFile>;
@@ -52,17 +54,33 @@ std::optional<lang::Diagnostic> check(const Text& text, bool syntax_only, lang::
   return at(text, lang::Severity::kError, first.span.begin, std::move(first.message), std::move(first.hint));
 }
 
-int wrong_batch(const std::string& path, std::string message) {
-  std::fputs((lang::format({lang::Severity::kError, {}, std::move(message), {}, {path, 0, 0}, {}, {}}) + '\n').c_str(), stderr);
+int wrong_batch(lang::Position position, std::string message, std::string hint = {}) {
+  const lang::Diagnostic wrong{lang::Severity::kError, {}, std::move(message), std::move(hint), std::move(position), {}, {}};
+  std::fputs((lang::format(wrong) + '\n').c_str(), stderr);
   return kUsage;
+}
+
+// The text as JSON, or the byte at which it is none.
+std::expected<json, std::size_t> parse_json(const std::string& text) {
+  try {
+    return json::parse(text);
+  } catch (const json::parse_error& error) {
+    return std::unexpected(std::min(error.byte == 0 ? 0 : error.byte - 1, text.size()));
+  }
 }
 
 int check_batch(const Options& options) {
   const auto file = lang::load_source(options.batch);
-  if (!file) return wrong_batch(options.batch, file.error().message);
-  const json expressions = json::parse((*file)->text, nullptr, false);
-  if (!expressions.is_array() || !std::ranges::all_of(expressions, [](const json& value) { return value.is_string(); }))
-    return wrong_batch(options.batch, "not a JSON array of strings");
+  if (!file) return wrong_batch({options.batch, 0, 0}, file.error().message);
+  const auto parsed = parse_json((*file)->text);
+  if (!parsed) return wrong_batch(lang::position_at(**file, parsed.error()), "not valid JSON", kBatchHint);
+  const json& expressions = *parsed;
+  if (!expressions.is_array()) return wrong_batch({options.batch, 0, 0}, "not a JSON array of strings", kBatchHint);
+  const auto no_text = std::ranges::find_if(expressions, [](const json& value) { return !value.is_string(); });
+  if (no_text != expressions.end()) {
+    return wrong_batch({options.batch, 0, 0},
+                       "element " + std::to_string(no_text - expressions.begin() + 1) + " of the array is no string", kBatchHint);
+  }
   json answers = json::array();
   for (const json& expression : expressions) {
     lang::Diagnostics warnings;

@@ -15,17 +15,6 @@ using program::Availability;
 using program::Node;
 using program::Program;
 
-// What nobody knows yet.
-class NoNames final : public event::Names {
- public:
-  std::string_view user_name(std::uint32_t) const override { return {}; }
-  std::string_view group_name(std::uint32_t) const override { return {}; }
-};
-class NoProcesses final : public event::Processes {
- public:
-  const event::Process* find(std::uint32_t) const override { return nullptr; }
-};
-
 // What is taken as known besides the rule's own text.
 enum class Given {
   kNothing,
@@ -181,8 +170,8 @@ class Folder {
   const Program& program_;
   Given given_;
   event::EventType type_;
-  NoNames names_;
-  NoProcesses processes_;
+  event::NoNames names_;
+  event::NoProcesses processes_;
   event::Context context_{names_, processes_, {}, 0};
   event::Event event_;
   Arena arena_;

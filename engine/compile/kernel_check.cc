@@ -43,16 +43,6 @@ std::vector<const Literal*> literals(const lang::Compare& compare) {
 
 // --- an event of the operation that has everything such an event can have: what it lacks, the operation lacks
 
-class NoNames final : public event::Names {
- public:
-  std::string_view user_name(std::uint32_t) const override { return {}; }
-  std::string_view group_name(std::uint32_t) const override { return {}; }
-};
-class NoProcesses final : public event::Processes {
- public:
-  const event::Process* find(std::uint32_t) const override { return nullptr; }
-};
-
 event::Payload full_payload(Operation operation) {
   switch (operation) {
     case Operation::kExec:
@@ -81,8 +71,8 @@ struct OnFullEvent {
   bool holds = false;
 };
 OnFullEvent on_full_event(const event::FieldUse& use, const program::Predicate& predicate, Operation operation) {
-  const NoNames names;
-  const NoProcesses processes;
+  const event::NoNames names;
+  const event::NoProcesses processes;
   const event::Context context{names, processes, {}, 0};
   event::Event event;
   event.type = types_of(operation).required.front();

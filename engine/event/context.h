@@ -27,6 +27,17 @@ class Processes {
   virtual const Process* find(std::uint32_t pid) const = 0;
 };
 
+// Where there is no host to ask.
+class NoNames final : public Names {
+ public:
+  std::string_view user_name(std::uint32_t) const override { return {}; }
+  std::string_view group_name(std::uint32_t) const override { return {}; }
+};
+class NoProcesses final : public Processes {
+ public:
+  const Process* find(std::uint32_t) const override { return nullptr; }
+};
+
 struct Context {
   const Names& names;
   const Processes& processes;

@@ -147,13 +147,19 @@ class Parser {
     error_ = {std::move(message), std::move(hint), offset};
   }
 
+  // `size` bytes at `at`, or a few more: no letter is cut.
+  std::size_t whole_letters(std::size_t at, std::size_t size) const {
+    while (at + size < text_.size() && (static_cast<unsigned char>(text_[at + size]) & 0xc0U) == 0x80) ++size;
+    return size;
+  }
+
   // What stands here, as a message names it.
   std::string found() const {
     if (at_end()) return "the end of the condition";
     std::size_t end = at_;
     while (end < text_.size() && is_bare(text_[end])) ++end;
     constexpr std::size_t kMost = 40;
-    const std::size_t size = std::clamp<std::size_t>(end - at_, 1, kMost);
+    const std::size_t size = whole_letters(at_, std::clamp<std::size_t>(end - at_, 1, kMost));
     const char first = text_[at_];
     if (first == '"') return "'\"'";
     return '"' + std::string(text_.substr(at_, size)) + (end - at_ > kMost ? "…\"" : "\"");
@@ -897,7 +903,7 @@ class Parser {
     std::string hint = "escapes: \\b \\f \\n \\r \\t \\\\ \\/ \\xHH \\" + std::string(1, quote);
     if (letter == 'x') hint = "\\x takes two hex digits";
     if (is_quote(letter)) hint = "a " + std::string(letter == '"' ? "double" : "single") + " quote needs no backslash here";
-    fail("unknown escape \"" + std::string(text_.substr(at_, 2)) + '"', std::move(hint), at_);
+    fail("unknown escape \"" + std::string(text_.substr(at_, whole_letters(at_, 2))) + '"', std::move(hint), at_);
     return false;
   }
 

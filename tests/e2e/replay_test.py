@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`shrike replay` and `shrike test` as a user meets them: files in, lines and exit codes out. No kernel, no root."""
+"""`shrike replay`, `shrike test`, `rules` and `condition check` as a user meets them: files in, lines and exit codes out. No kernel, no root."""
 
 import json
 import os
@@ -265,6 +265,65 @@ class Cli(unittest.TestCase):
     def suite(self, name, cases, rules=(rule(),)):
         self.file(f"{name}_rules.yaml", json.dumps(rules))
         return self.file(f"tests/{name}.yaml", f"rules: [../{name}_rules.yaml]\ncases: " + json.dumps(cases))
+
+    # --- conditions and rule files
+
+    def test_conditions(self):
+        batch = self.file("batch.json", json.dumps(["evt.type = open and proc.name = sh", "proc.nam = sh", "spawned", "proc.name =\n  (a"]))
+        done = self.shrike("condition", "check", "--batch", batch)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual([(answer["ok"], answer.get("line"), answer.get("column")) for answer in json.loads(done.stdout)],
+                         [(True, None, None), (False, 1, 1), (False, 1, 1), (False, 2, 3)])
+        done = self.shrike("condition", "check", "--syntax-only", "--batch", batch)
+        self.assertEqual([answer["ok"] for answer in json.loads(done.stdout)], [True, True, True, False])
+        self.assertEqual(self.shrike("condition", "check", "evt.type = open and proc.name = sh").returncode, 0)
+        done = self.shrike("condition", "check", "evt.type = open and proc.nam = sh")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("condition:1:21: error: unknown field \"proc.nam\"", done.stderr)
+        self.assertIn("did you mean proc.name?", done.stderr)
+
+    def test_batches_that_are_none(self):
+        for content, error in (("[\"a\",", "b.json:1:6: error: not valid JSON"), ("{}", "b.json: error: not a JSON array of strings"),
+                               ("[\"a\", 5]", "b.json: error: element 2 of the array is no string")):
+            done = self.shrike("condition", "check", "--batch", self.file("b.json", content))
+            self.assertEqual((done.returncode, done.stdout), (2, ""), content)
+            self.assertIn(error, done.stderr)
+
+    def test_rule_files_as_data(self):
+        good = self.rules(rule("A", "evt.type = open and fd.name = /a"), rule("B", enabled=False))
+        done = self.shrike("rules", "check", "--format", "json", good)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(json.loads(done.stdout), {"ok": True, "files": [str(good)], "errors": [], "warnings": []})
+        shown = json.loads(self.shrike("rules", "show", "--format", "json", good).stdout)["rules"]
+        self.assertEqual([(r["name"], r["enabled"], r["events"]) for r in shown], [("A", True, ["open"]), ("B", False, ["openat"])])
+        self.assertEqual(shown[0]["condition_compiled"], "(evt.type = open and fd.name = /a)")
+        bad = self.file("bad.yaml", """\
+            - rule: R
+              desc: d
+              condition: evt.type = open and proc.nosuch = 1
+              output: o
+              priority: INFO
+            """)
+        done = self.shrike("rules", "check", "--format", "json", bad)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual([(e["code"], e["line"], e["column"], e["item"]) for e in json.loads(done.stdout)["errors"]],
+                         [("LOAD_ERR_COMPILE_CONDITION", 3, 34, "R")])
+        done = self.shrike("rules", "show", "--rule", "AA", good)
+        self.assertEqual(done.returncode, 1)
+
+    def test_falcos_packs(self):
+        folder = pathlib.Path(os.environ.get("FALCO_RULES", ROOT.parent / "shared" / "corpus" / "falco-rules"))
+        packs = sorted(folder.glob("*.yaml"))
+        if not packs:
+            self.skipTest(f"Falco's rules are not here: {folder}")
+        for files, count in (([packs[0]], None), ([packs[1]], None), ([packs[2]], None), (packs, 93)):
+            done = self.shrike("rules", "check", "--format", "json", *files)
+            self.assertEqual(done.returncode, 0, done.stdout)
+            self.assertEqual(json.loads(done.stdout)["warnings"], [])
+            shown = json.loads(self.shrike("rules", "show", "--format", "json", *files).stdout)["rules"]
+            if count:
+                self.assertEqual(len(shown), count)
+            self.assertTrue(all(r["condition_compiled"] and r["events"] for r in shown))
 
     def test_suites(self):
         good = {"name": "fires", "event": {"evt.type": "openat"}, "alerts": [{"rule": "R"}]}
