@@ -30,6 +30,7 @@
 #include "engine/match/matcher.h"
 #include "engine/pipeline/pipeline.h"
 #include "tests/support/mix.h"
+#include "tests/support/packs.h"
 
 namespace {
 
@@ -231,17 +232,14 @@ int main(int argc, char** argv) {
     dump = dump || option == "--dump";
   }
 
-  const std::string packs = SHRIKE_SOURCE_DIR "/../shared/corpus/falco-rules/";
-  const char* given = std::getenv("FALCO_RULES");
-  const std::string from = given != nullptr    ? std::string(given) + '/'
-                           : fs::exists(packs) ? packs
-                                               : "/work/shared/corpus/falco-rules/";
+  const auto packs = test::falco_packs();
+  const std::string from = packs ? packs->string() + '/' : std::string();
   std::vector<Row> rows;
   const auto add = [&](const std::string& label, std::function<std::optional<lang::RuleSet>()> load) {
     if (only.empty() || label == "0" || label == only) rows.push_back({label, std::move(load), {}, {}, 0});
   };
   add("0", [] { return std::optional<lang::RuleSet>(lang::RuleSet()); });
-  if (fs::exists(from + "falco_rules.yaml")) {
+  if (packs) {
     add("1", [&] {
       auto set = read_files({from + "falco_rules.yaml"});
       if (set) std::erase_if(set->rules, [](const lang::Rule& rule) { return rule.name != "Read sensitive file untrusted"; });

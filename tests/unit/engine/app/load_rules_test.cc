@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
+#include "tests/support/packs.h"
 
 namespace shrike::app {
 namespace {
@@ -102,8 +103,9 @@ TEST(LoadRules, MillionsOfEntriesAreLoaded) {
 
 // Falco's packs, unmodified: no error and no warning, together and alone.
 TEST(LoadRules, FalcosPacks) {
-  const fs::path packs = fs::path(SHRIKE_SOURCE_DIR) / "../shared/corpus/falco-rules";
-  if (!fs::exists(packs)) GTEST_SKIP() << packs << " is not there";
+  const auto found_packs = test::falco_packs();
+  if (!found_packs) GTEST_SKIP() << "Falco's packs are not here";
+  const fs::path& packs = *found_packs;
   const auto load = [&](const std::vector<std::string>& names) {
     std::vector<std::string> paths;
     for (const std::string& name : names) paths.push_back(packs / name);

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <gtest/gtest.h>
+#include "tests/support/packs.h"
 
 namespace shrike::compile {
 namespace {
@@ -264,8 +265,9 @@ TEST(Expand, LongChainsOfMacrosAreBounded) {
 }
 
 TEST(Expand, PacksOfFalcoLoad) {
-  const std::filesystem::path packs = std::filesystem::path(SHRIKE_SOURCE_DIR) / "../shared/corpus/falco-rules";
-  if (!std::filesystem::exists(packs)) GTEST_SKIP() << "no rule packs at " << packs;
+  const auto found = test::falco_packs();
+  if (!found) GTEST_SKIP() << "Falco's packs are not here";
+  const std::filesystem::path& packs = *found;
   Expanded together;
   for (const auto& [name, rules] : {std::pair("falco_rules.yaml", 25U), std::pair("falco-incubating_rules.yaml", 31U),
                                     std::pair("falco-sandbox_rules.yaml", 37U)}) {

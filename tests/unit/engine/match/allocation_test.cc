@@ -15,6 +15,7 @@
 #include "engine/lang/rule_file.h"
 #include "engine/match/matcher.h"
 #include "tests/support/mix.h"
+#include "tests/support/packs.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define COUNTS_ALLOCATIONS 0  // the sanitizer has a malloc of its own
@@ -184,9 +185,9 @@ TEST(AllocationTest, SilentEventsHaveNoneWithAllOperators) {
 
 TEST(AllocationTest, SilentEventsHaveNoneWithFalcosPacks) {
   if (!COUNTS_ALLOCATIONS) GTEST_SKIP() << "the sanitizer has a malloc of its own";
-  const char* packs = std::getenv("FALCO_RULES");  // NOLINT(concurrency-mt-unsafe): one thread
-  if (packs == nullptr || !std::filesystem::exists(packs)) GTEST_SKIP() << "FALCO_RULES does not lead to Falco's packs";
-  expect_none(count(read_directory(packs, ".yaml")));
+  const auto packs = test::falco_packs();
+  if (!packs) GTEST_SKIP() << "Falco's packs are not here";
+  expect_none(count(read_directory(*packs, ".yaml")));
 }
 
 }  // namespace
