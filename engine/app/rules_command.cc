@@ -79,6 +79,7 @@ void print_shown(const ShownRule& rule, bool compiled) {
 
 int no_such_rule(const std::string& name, const lang::RuleSet& set) {
   std::vector<std::string_view> names;
+  names.reserve(set.rules.size());
   for (const lang::Rule& rule : set.rules) names.push_back(rule.name);
   const std::string_view near = lang::nearest(name, names);
   const std::string hint = near.empty() ? "" : "did you mean \"" + std::string(near) + "\"?";

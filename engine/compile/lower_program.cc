@@ -149,7 +149,8 @@ std::uint32_t ProgramBuilder::lower(const lang::Expr& expr, std::uint32_t source
           [&](const lang::Compare& compare) {
             if (problems_.size() == kMaxProblems) return 0U;
             auto checked = check_types(compare);
-            if (checked && (regex_size_ += checked->regex_size) > kMaxRegexSize)
+            if (checked) regex_size_ += checked->regex_size;
+            if (checked && regex_size_ > kMaxRegexSize)
               checked = std::unexpected(
                   Problem{Problem::Kind::kOther, "the regexes of the rules up to here are too large", {}, expr.span});
             if (!checked) {
