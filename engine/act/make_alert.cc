@@ -7,6 +7,7 @@
 #include <sys/random.h>
 #include <utility>
 
+#include "engine/base/base64.h"
 #include "engine/event/times.h"
 
 namespace shrike::act {
@@ -20,24 +21,11 @@ struct Source {
   const SlotValue& value;
 };
 
-std::string base64(std::string_view bytes) {
-  static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t count = std::min<std::size_t>(bytes.size() - i, 3);
-    std::uint32_t bits = 0;
-    for (std::size_t k = 0; k < 3; ++k) bits = bits << 8U | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-    for (std::size_t k = 0; k < 4; ++k) out += k <= count ? kAlphabet[bits >> (18 - 6 * k) & 0x3fU] : '=';
-  }
-  return out;
-}
-
 std::string text_of(const Source& from, std::uint32_t slot) {
   const program::Slot& of = from.program.slots[slot];
   const event::Value& value = from.value(slot);
   if (!value.absent() && of.use.field != nullptr) {
-    if (from.context.base64_buffers && of.use.field->type == event::Type::kBuffer) return base64(event::to_text(value));
+    if (from.context.base64_buffers && of.use.field->type == event::Type::kBuffer) return encode_base64(event::to_text(value));
     if (from.context.iso_time && of.use.field->name == "evt.time") return event::iso_time_text(from.event.time_ns, "+0000");
   }
   return program::value_text(of, value);

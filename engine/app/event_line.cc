@@ -9,6 +9,7 @@
 #include <span>
 #include <utility>
 
+#include "engine/base/base64.h"
 #include "engine/lang/diagnostic.h"
 #include "engine/lang/utf8.h"
 
@@ -56,7 +57,7 @@ class FlatObject {
   bool string(const std::string& text) {
     const std::size_t start = take_string();
     if (!bytes_) return put(start, text);
-    auto decoded = decode_base64(text);
+    auto decoded = decode_padded(text);
     if (!decoded) return not_base64(start);
     decoded_ = Given::Bytes{*std::move(decoded)};
     return true;
@@ -368,29 +369,12 @@ std::expected<std::uint64_t, Flaw> natural(std::string_view key, const Given& gi
 
 }  // namespace
 
-std::optional<std::string> decode_base64(std::string_view text) {
-  static constexpr auto kValues = [] {
-    std::array<std::uint8_t, 256> values{};
-    values.fill(0xff);
-    constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (std::size_t i = 0; i < kAlphabet.size(); ++i)
-      values[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::uint8_t>(i);
-    return values;
-  }();
+std::optional<std::string> decode_padded(std::string_view text) {
   if (text.size() % 4 != 0) return std::nullopt;
-  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-  std::string out;
-  out.reserve(text.size() / 4 * 3);
-  for (std::size_t i = 0; i < text.size(); i += 4) {
-    const std::size_t used = i + 4 == text.size() ? 4 - padding : 4;
-    std::uint32_t bits = 0;
-    for (std::size_t k = 0; k < 4; ++k) {
-      const std::uint8_t six = k < used ? kValues[static_cast<unsigned char>(text[i + k])] : 0;
-      if (six == 0xff) return std::nullopt;
-      bits = bits << 6U | six;
-    }
-    for (std::size_t k = 0; k + 1 < used; ++k) out += static_cast<char>(bits >> (16 - 8 * k));
-  }
+  std::string out(decoded_size_max(text), '\0');
+  const auto size = decode_base64(text, out);
+  if (!size) return std::nullopt;
+  out.resize(*size);
   return out;
 }
 

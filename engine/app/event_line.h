@@ -47,7 +47,7 @@ struct Member {
 std::expected<std::vector<Member>, Flaw> parse_flat_json(std::string_view line);
 
 // The bytes of standard base64, padded; nothing if it is none.
-std::optional<std::string> decode_base64(std::string_view text);
+std::optional<std::string> decode_padded(std::string_view text);
 
 inline constexpr std::size_t kMaxKeys = 4096;  // of an event; there are some 300 fields, a few of them with keys
 

@@ -133,7 +133,7 @@ class Reader {
       }
       case Kind::kMap: {
         const YamlNode* base64 = node.children.size() == 2 ? node.find("base64") : nullptr;
-        auto decoded = base64 == nullptr ? std::nullopt : decode_base64(base64->scalar);
+        auto decoded = base64 == nullptr ? std::nullopt : decode_padded(base64->scalar);
         if (decoded) {
           out.data = Given::Bytes{*std::move(decoded)};
         } else {

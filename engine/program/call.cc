@@ -7,6 +7,8 @@
 #include <cstring>
 #include <utility>
 
+#include "engine/base/base64.h"
+
 namespace shrike::program {
 namespace {
 
@@ -35,30 +37,10 @@ Value map_letters(std::string_view text, Arena& arena, Map map) {
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
 
-// RFC 4648 section 4; 64: no digit.
-unsigned base64_digit(char c) {
-  static constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  return static_cast<unsigned>(std::min(kDigits.find(c), kDigits.size()));
-}
-
-Value decode_base64(std::string_view text, Arena& arena) {
-  std::string_view digits = text;
-  while (digits.ends_with('=') && text.size() - digits.size() < 2) digits.remove_suffix(1);
-  if (digits.size() % 4 == 1 || (digits.size() != text.size() && text.size() % 4 != 0)) return {};
-  const std::span<char> out = arena.bytes(digits.size() * 3 / 4);
-  std::size_t size = 0;
-  std::uint32_t bits = 0;
-  unsigned held = 0;  // of `bits`
-  for (const char c : digits) {
-    const unsigned digit = base64_digit(c);
-    if (digit == 64) return {};
-    bits = bits << 6U | digit;
-    held += 6;
-    if (held < 8) continue;
-    held -= 8;
-    out[size++] = static_cast<char>(static_cast<unsigned char>(bits >> held));
-  }
-  return {std::string_view(out.data(), size)};
+Value decoded(std::string_view text, Arena& arena) {
+  const std::span<char> out = arena.bytes(decoded_size_max(text));
+  const auto size = decode_base64(text, out);
+  return size ? Value(std::string_view(out.data(), *size)) : Value();
 }
 
 // Counted first and written then, so that the arena grows once.
@@ -165,7 +147,7 @@ Value apply_once(const Call& call, std::span<const Value> arguments, Arena& aren
     case Function::kToupper:
       return map_letters(text(first), arena, upper);
     case Function::kB64:
-      return decode_base64(text(first), arena);
+      return decoded(text(first), arena);
     case Function::kBasename:
       return {text(first).substr(text(first).rfind('/') + 1)};
     case Function::kLen: {

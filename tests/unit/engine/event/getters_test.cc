@@ -1,28 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What fields give for made-up events.
-#include <cstdlib>
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <new>
 #include <string>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "engine/event/field.h"
+#include "tests/support/count_new.h"
 #include "tests/support/world.h"
-
-namespace {
-thread_local std::size_t allocations = 0;
-}
-
-// Counts what the heap is asked for, in this program.
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size)) return memory;
-  std::abort();
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace shrike::event {
 namespace {

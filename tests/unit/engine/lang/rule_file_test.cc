@@ -535,5 +535,21 @@ TEST(LoadSource, RefusesWhatIsNoFile) {
   for (const std::string& path : {fifo, large, good, folder}) std::remove(path.c_str());
 }
 
+// Would catch: a text of many MiB that is refused only once it is parsed, seconds later.
+TEST(RuleFile, ATextOfMoreThanOneMiB) {
+  const auto read = [](std::size_t size) {
+    RuleSet set;
+    Diagnostics diagnostics;
+    const std::string text = "- macro: m\n  condition: \"" + std::string(size, 'a') + "\"\n";
+    read_rule_file(std::make_shared<const SourceFile>(SourceFile{"r.yaml", text}), set, diagnostics);
+    return diagnostics.all();
+  };
+  EXPECT_TRUE(read(kMaxTextBytes).empty());
+  const auto found = read(kMaxTextBytes + 1);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].code, "LOAD_ERR_YAML_VALIDATE");
+  EXPECT_EQ(found[0].position, (Position{"r.yaml", 2, 14}));
+}
+
 }  // namespace
 }  // namespace shrike::lang

@@ -5,25 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <new>
-
-#include "tests/support/world.h"
-
-namespace {
-thread_local std::size_t allocations = 0;
-}
-
-// Counts what the heap is asked for, in this program.
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size)) return memory;
-  std::abort();
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 #include "engine/program/predicate.h"
+#include "tests/support/count_new.h"
+#include "tests/support/world.h"
 
 namespace shrike::program {
 namespace {
