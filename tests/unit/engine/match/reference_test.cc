@@ -163,6 +163,19 @@ TEST(ReferenceRows, EventsWithoutType) {
   }
 }
 
+TEST(ReferenceRows, EventsWithoutTypeKnowFirstAndAll) {
+  const test::World world;
+  const std::string rule = test::one_rule("proc.name = x");
+  const program::Program program =
+      test::compile_text(rule + test::one_rule("proc.name = x and not evt.type = open").replace(8, 1, "S"));
+  Matcher matcher(program, world.context);
+  event::RecordedEvent recorded;
+  recorded.set_type(event::EventType::kNone);
+  recorded.set(*event::resolve_field("proc.name", std::nullopt), event::Value("x"));
+  EXPECT_EQ(matcher.match(recorded.event(), Matching::kAll).size(), 2U);
+  EXPECT_EQ(matcher.match(recorded.event(), Matching::kFirst).size(), 1U);
+}
+
 // Would catch: an answer that is the type's kept for the event without one, or the reverse.
 TEST(ReferenceRows, EventsWithoutTypeBetweenOthers) {
   const test::World world;
@@ -184,6 +197,9 @@ TEST(ReferenceRows, EventsThatHappen) {
   event::Event creat = world.open(world.process(3, "sh", {"sh"}), "/a", O_WRONLY | O_CREAT);
   creat.type = event::EventType::kCreat;
   EXPECT_FALSE(fires(creat, world, "evt.is_open_write = true")) << 97;
+  EXPECT_FALSE(fires(creat, world, "evt.is_open_create = true"));
+  std::get<event::Open>(creat.payload).file.created = true;
+  EXPECT_TRUE(fires(creat, world, "evt.is_open_create = true")) << "unlike Falco: docs/differences.md";
   const event::Event failed = world.open(world.process(4, "cat", {"cat"}), "/a", 0, -ENOENT);
   EXPECT_TRUE(fires(failed, world, "fd.name = /a and fd.num < 0 and evt.res = ENOENT")) << 98;
   EXPECT_FALSE(fires(failed, world, "fd.filename exists")) << 99;
