@@ -52,6 +52,7 @@ class Blobs {
     return {reinterpret_cast<const std::byte*>(found.data()), found.size()};
   }
 
+  bool fits() const { return fits_; }
   Result<void> check() const {
     if (!fits_) return fail(Code::kCorrupt, "a text leaves its record");
     return {};
@@ -163,9 +164,10 @@ Result<void> decode_process(std::span<const std::byte> record, std::uint16_t kin
   return blobs.check();
 }
 
+constexpr std::uint32_t kModeRead = 1;   // FMODE_READ, include/linux/fs.h
+constexpr std::uint32_t kModeWrite = 2;  // FMODE_WRITE
+
 Result<void> decode_open(std::span<const std::byte> record, Event& event) {
-  static constexpr std::uint32_t kRead = 1;   // FMODE_READ, include/linux/fs.h
-  static constexpr std::uint32_t kWrite = 2;  // FMODE_WRITE
   const auto wire = TRY(read_as<event_open>(record));
   Blobs blobs(record);
   event::Open open;
@@ -174,8 +176,8 @@ Result<void> decode_open(std::span<const std::byte> record, Event& event) {
   open.resolve = wire.resolve;
   open.mode = wire.open_mode;
   open.dirfd = wire.dirfd;
-  open.readable = (wire.fmode & kRead) != 0;
-  open.writable = (wire.fmode & kWrite) != 0;
+  open.readable = (wire.fmode & kModeRead) != 0;
+  open.writable = (wire.fmode & kModeWrite) != 0;
   open.file = file_of(wire.file);
   open.path = blobs.text(wire.path);
   open.name = blobs.text(wire.name);
@@ -266,7 +268,39 @@ Result<void> decode_call(std::span<const std::byte> record, Event& event) {
   return blobs.check();
 }
 
+constexpr std::uint32_t kWholeFlags = EVENT_FLAG_COMPAT | EVENT_FLAG_PATH_UNREACHABLE | EVENT_FLAG_ASSUMED;
+
 }  // namespace
+
+bool peek_open(std::span<const std::byte> record, OpenPeek& peek) {
+  if (record.size() < sizeof(event_open)) return false;
+  event_open wire;
+  std::memcpy(&wire, record.data(), sizeof(wire));  // of which the compiler loads what is used
+  const event_header& header = wire.header;
+  if (header.kind != EVENT_KIND_OPEN || header.version != ABI_VERSION || header.size != record.size() ||
+      header.type >= EVENT_TYPE_COUNT || header.hook >= HOOK_COUNT || (header.flags & ~kWholeFlags) != 0 ||
+      header.verdict.size != 0 || wire.names.size != 0)
+    return false;
+  Blobs blobs(record);
+  peek.type = static_cast<event::EventType>(header.type);
+  peek.hook = header.hook;
+  peek.pid = header.tgid;
+  peek.start_ns = header.start_ns;
+  peek.cgroup_id = header.cgroup_id;
+  peek.boot_ns = header.time_ns;
+  peek.key = {.ret = wire.ret,
+              .flags = wire.open_flags,
+              .mode = wire.open_mode,
+              .file_type = wire.file.mode & S_IFMT,
+              .readable = (wire.fmode & kModeRead) != 0,
+              .writable = (wire.fmode & kModeWrite) != 0,
+              .created = (wire.file.flags & EVENT_FILE_CREATED) != 0,
+              .path = blobs.text(wire.path),
+              .name = blobs.text(wire.name),
+              .base = blobs.text(wire.base)};
+  blobs.text(wire.cwd);
+  return blobs.fits();
+}
 
 Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) {
   const auto header = TRY(read_as<event_header>(record));

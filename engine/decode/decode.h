@@ -18,4 +18,18 @@ namespace shrike::decode {
 // names does not fit its blob.
 Result<event::Event> decode(std::span<const std::byte> record, const WallClock& clock);
 
+// An open in short.
+struct OpenPeek {
+  event::EventType type = event::EventType::kNone;
+  std::uint8_t hook = 0;
+  std::uint32_t pid = 0;
+  std::uint64_t start_ns = 0;
+  std::uint64_t cgroup_id = 0;
+  std::uint64_t boot_ns = 0;
+  event::OpenKey key;
+};
+
+// False: it is no open, or one that only decode() tells whole: with a verdict, further names, gaps, or malformed.
+bool peek_open(std::span<const std::byte> record, OpenPeek& peek);
+
 }  // namespace shrike::decode

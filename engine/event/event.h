@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <sys/stat.h>
 #include <variant>
 #include <vector>
 
@@ -81,6 +82,32 @@ struct Open {
   bool assumed = false;   // ret is not the call's: every LSM allowed it
   std::vector<ObjectName> names;
 };
+
+// What tells one open from another, but for its process and other names of its file; cheap to have before the rest is decoded.
+struct OpenKey {
+  std::int64_t ret = 0;
+  std::uint64_t flags = 0;
+  std::uint32_t mode = 0;
+  std::uint32_t file_type = 0;  // S_IFMT of the file's mode
+  bool readable = false;
+  bool writable = false;
+  bool created = false;
+  std::string_view path, name, base;
+
+  bool operator==(const OpenKey&) const = default;
+};
+inline OpenKey key_of(const Open& open) {
+  return {.ret = open.ret,
+          .flags = open.flags,
+          .mode = open.mode,
+          .file_type = open.file.mode & S_IFMT,
+          .readable = open.readable,
+          .writable = open.writable,
+          .created = open.file.created,
+          .path = open.path,
+          .name = open.name,
+          .base = open.base};
+}
 
 // Who called whom. kServer: the local end was accepted, or listens.
 enum class SocketRole : std::uint8_t { kUnknown, kClient, kServer };

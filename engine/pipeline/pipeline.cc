@@ -78,6 +78,11 @@ void Pipeline::refresh() {
 
 void Pipeline::process(std::span<const std::byte> record) {
   ++counters_.records;
+  match::Peeked peeked;
+  if (decode::OpenPeek open; !generations_.empty() && generations_.front().matcher->peeks() && decode::peek_open(record, open)) {
+    peeked = peek(open);
+    if (peeked.quiet) return;
+  }
   auto event = decode::decode(record, clock_);
   if (!event) {
     ++counters_.corrupt;
@@ -92,12 +97,26 @@ void Pipeline::process(std::span<const std::byte> record) {
   event->number = ++counters_.events;
   parts_.context.begin(event->time_ns);
   if (event->verdict) alert_verdict(*event);
-  if (!rules_wait) alert_rules(*event);
+  if (!rules_wait) alert_rules(*event, peeked);
 }
 
-void Pipeline::alert_rules(const event::Event& event) {
+// Counts the open, if it is one that leaves no rule possible.
+match::Peeked Pipeline::peek(const decode::OpenPeek& open) {
+  const event::Process* process = parts_.enricher.known(open.pid, open.start_ns, open.cgroup_id);
+  if (process == nullptr) return {};
+  auto peeked = generations_.front().matcher->peek(open.type, open.key, *process);
+  if (peeked.quiet) {
+    ++counters_.delivered[open.hook % kHooksMax];
+    ++counters_.events;
+    ++counters_.quiet;
+    parts_.context.begin(clock_.from_boot(open.boot_ns));
+  }
+  return peeked;
+}
+
+void Pipeline::alert_rules(const event::Event& event, const match::Peeked& peeked) {
   Generation& newest = generations_.front();
-  for (const std::uint32_t rule : newest.matcher->match(event, parts_.matching)) emit(make_alert(newest, rule, event));
+  for (const std::uint32_t rule : newest.matcher->match(event, parts_.matching, peeked)) emit(make_alert(newest, rule, event));
 }
 
 act::Alert Pipeline::make_alert(Generation& of, std::uint32_t rule, const event::Event& event) {

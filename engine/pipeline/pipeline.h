@@ -19,6 +19,7 @@
 #include "engine/act/alert_sink.h"
 #include "engine/base/clock.h"
 #include "engine/base/result.h"
+#include "engine/decode/decode.h"
 #include "engine/enrich/enricher.h"
 #include "engine/event/context.h"
 #include "engine/event/event.h"
@@ -35,6 +36,7 @@ struct Counters {
   std::uint64_t records = 0;
   std::uint64_t corrupt = 0;  // records that did not decode: skipped; and those whose verdict or names no policy we know explains
   std::uint64_t events = 0;   // given to rules, in the kernel or here
+  std::uint64_t quiet = 0;    // of those, opens known to leave no rule possible: not decoded
   std::uint64_t alerts = 0;
   std::uint64_t alerts_failed = 0;                   // a sink did not take it, per sink
   std::array<std::uint64_t, kHooksMax> delivered{};  // records per hook
@@ -92,7 +94,8 @@ class Pipeline {
   bool collect_names(const program::KernelPlan& plan, std::span<const event::ObjectName> names, std::string_view path);
   void alert_verdict(const event::Event& event);
   bool alert_decision(Generation& of, std::uint32_t number, const event::Event& event);
-  void alert_rules(const event::Event& event);
+  match::Peeked peek(const decode::OpenPeek& open);
+  void alert_rules(const event::Event& event, const match::Peeked& peeked);
   act::Alert make_alert(Generation& of, std::uint32_t rule, const event::Event& event);
 
   Parts parts_;
