@@ -67,6 +67,14 @@ struct {
   __type(value, struct scratch);
 } scratch_pool SEC(".maps") __weak;
 
+/* What sys_exit goes on with, by enum call_program; the loader fills it before anything is attached. */
+struct {
+  __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+  __uint(max_entries, CALL_PROGRAM_COUNT);
+  __type(key, __u32);
+  __type(value, __u32);
+} call_programs SEC(".maps") __weak;
+
 /* --- decisions: bpf/abi/policy.h */
 
 /* By generation % POLICY_SLOTS. */
@@ -245,11 +253,12 @@ __u32 network_kills __weak;         /* doomed_threads is in use */
 __u64 verdicts_wakeup_bytes __weak; /* as below */
 
 /* Globals the engine writes while programs run; each is one aligned load here. */
-__u8 syscall_any[SYSCALL_NR_MAX] __weak;    /* non-zero: some ABI's call of this number is wanted */
-__u8 syscall_type64[SYSCALL_NR_MAX] __weak; /* enum event_type, by x86-64 number */
-__u8 syscall_type32[SYSCALL_NR_MAX] __weak; /* enum event_type, by ia32 number */
-__u32 capture_options __weak;               /* enum capture_options */
-__u64 processes_wakeup_bytes __weak;        /* the reader is woken at each multiple of so many unread bytes; 0: never */
+__u8 syscall_any[SYSCALL_NR_MAX] __weak;      /* non-zero: some ABI's call of this number is wanted */
+__u16 syscall_type64[SYSCALL_NR_MAX] __weak;  /* enum syscall_entry, by x86-64 number */
+__u16 syscall_type32[SYSCALL_NR_MAX] __weak;  /* the same by ia32 number */
+__u16 socketcall_type[SOCKETCALL_MAX] __weak; /* the same by the first argument of ia32's socketcall */
+__u32 capture_options __weak;                 /* enum capture_options */
+__u64 processes_wakeup_bytes __weak;          /* the reader is woken at each multiple of so many unread bytes; 0: never */
 __u64 events_wakeup_bytes __weak;
 
 #endif

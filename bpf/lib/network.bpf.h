@@ -23,8 +23,6 @@ struct peer {
   __u16 reserved;
 };
 
-enum { SOCKET_STREAM = 1, SOCKET_RAW = 3 /* include/linux/net.h */ };
-
 static __always_inline void peer__set_v4(struct peer* peer, __u32 address, __u16 port) {
   peer->family = FAMILY_INET;
   peer->port = bpf_ntohs(port);

@@ -179,7 +179,7 @@ Result<void> Daemon::find_tier() {
                       .static_fields = config_.static_fields,
                       .plan = compile::PlanOptions{.tier = tier, .mode = mode_},
                       .normal_forms = false};
-  capabilities_ = {.events = kernel::captured_events(full_), .containers = false};
+  capabilities_ = {.events = kernel::captured_events(full_), .generic = kernel::generic_events(), .containers = false};
   return {};
 }
 

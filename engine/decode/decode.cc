@@ -308,7 +308,10 @@ Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) 
   if (header.size != record.size()) {
     return fail(Code::kCorrupt, "record says " + std::to_string(header.size) + " bytes and has " + std::to_string(record.size()));
   }
-  if (header.type >= EVENT_TYPE_COUNT || header.hook >= HOOK_COUNT) return fail(Code::kCorrupt, "record of unknown type or hook");
+  const bool generic =
+      header.type >= EVENT_TYPE_COUNT && header.kind == EVENT_KIND_CALL && header.type < event::event_types().size();
+  if ((header.type >= EVENT_TYPE_COUNT && !generic) || header.hook >= HOOK_COUNT)
+    return fail(Code::kCorrupt, "record of unknown type or hook");
 
   Event event;
   event.type = static_cast<event::EventType>(header.type);
