@@ -23,6 +23,63 @@ static_assert(static_cast<int>(event::EventType::kBind) == EVENT_TYPE_BIND);
 static_assert(static_cast<int>(event::EventType::kFinitModule) == EVENT_TYPE_FINIT_MODULE &&
               EVENT_TYPE_FINIT_MODULE + 1 == EVENT_TYPE_COUNT);
 
+// The kind of record that tells the calls of a type; execs that succeed have one of their own.
+std::uint16_t kind_of(std::uint16_t type) {
+  switch (type) {
+    case EVENT_TYPE_OPEN:
+    case EVENT_TYPE_OPENAT:
+    case EVENT_TYPE_OPENAT2:
+    case EVENT_TYPE_CREAT:
+    case EVENT_TYPE_OPEN_BY_HANDLE_AT:
+      return EVENT_KIND_OPEN;
+    case EVENT_TYPE_CONNECT:
+    case EVENT_TYPE_SENDTO:
+    case EVENT_TYPE_SENDMSG:
+    case EVENT_TYPE_SENDMMSG:
+    case EVENT_TYPE_BIND:
+    case EVENT_TYPE_ACCEPT:
+    case EVENT_TYPE_ACCEPT4:
+    case EVENT_TYPE_LISTEN:
+    case EVENT_TYPE_RECVFROM:
+    case EVENT_TYPE_RECVMSG:
+      return EVENT_KIND_SOCKET;
+    case EVENT_TYPE_EXECVE:
+    case EVENT_TYPE_EXECVEAT: /* those that failed */
+    case EVENT_TYPE_SYMLINK:
+    case EVENT_TYPE_SYMLINKAT:
+    case EVENT_TYPE_LINK:
+    case EVENT_TYPE_LINKAT:
+    case EVENT_TYPE_RENAME:
+    case EVENT_TYPE_RENAMEAT:
+    case EVENT_TYPE_RENAMEAT2:
+    case EVENT_TYPE_RMDIR:
+    case EVENT_TYPE_UNLINK:
+    case EVENT_TYPE_UNLINKAT:
+    case EVENT_TYPE_MKDIR:
+    case EVENT_TYPE_MKDIRAT:
+    case EVENT_TYPE_CHMOD:
+    case EVENT_TYPE_FCHMODAT:
+      return EVENT_KIND_PATHS;
+    default:
+      return EVENT_KIND_CALL;
+  }
+}
+
+// Records of processes tell no call, or an exec.
+bool fits(std::uint16_t kind, std::uint16_t type) {
+  switch (kind) {
+    case EVENT_KIND_EXEC:
+    case EVENT_KIND_EXEC_CHECK:
+      return type == EVENT_TYPE_EXECVE || type == EVENT_TYPE_EXECVEAT;
+    case EVENT_KIND_TASK:
+    case EVENT_KIND_FORK:
+    case EVENT_KIND_EXIT:
+      return type == EVENT_TYPE_NONE;
+    default:
+      return type != EVENT_TYPE_NONE && kind_of(type) == kind;
+  }
+}
+
 // Records are 8-aligned in the ring; a copy keeps other callers (files, fuzzers) safe and costs a few words.
 template <class Wire>
 Result<Wire> read_as(std::span<const std::byte> record) {
@@ -197,20 +254,39 @@ event::IpAddress address(std::uint16_t family, const __u8 (&bytes)[16]) {
   return event::canonical(ip);
 }
 
-event::Socket socket_of(const event_sock& wire, bool listening, Blobs& blobs) {
+// What else a record says of its socket.
+struct SocketOf {
+  std::uint16_t type;  // enum event_type
+  std::uint8_t hook;
+};
+
+event::Socket socket_of(const event_sock& wire, SocketOf of, Blobs& blobs) {
   event::Socket socket;
   socket.family = wire.family;
   socket.protocol = wire.protocol;
   socket.socket_type = wire.socket_type;
   socket.remote = address(wire.remote_family, wire.remote_ip);
   socket.local = address(wire.family, wire.local_ip);
-  socket.listening = listening;
-  // An unbound v6 socket that talks v4-mapped has no v4 address of its own yet.
-  if (!listening && socket.local.family != socket.remote.family) socket.local = {};
   socket.local_port = wire.local_port;
   socket.remote_port = wire.remote_port;
   socket.role = static_cast<event::SocketRole>(std::min<std::uint8_t>(wire.role, SOCKET_ROLE_SERVER));
-  socket.connected = wire.connected != 0;
+  // Hooks see the address that is asked for: who asks is the client.
+  const bool asks = of.type == EVENT_TYPE_CONNECT || (of.hook != HOOK_SYS_EXIT && of.type != EVENT_TYPE_BIND);
+  if (socket.role == event::SocketRole::kUnknown && asks) socket.role = event::SocketRole::kClient;
+  const bool alone = socket.remote.family == 0;
+  socket.listening = of.type == EVENT_TYPE_BIND || of.type == EVENT_TYPE_LISTEN ||
+                     (alone && socket.role == event::SocketRole::kServer && socket.local.family != 0);
+  socket.received = of.type == EVENT_TYPE_RECVFROM || of.type == EVENT_TYPE_RECVMSG;
+  if (socket.listening) {
+    socket.remote = {};  // datagram sockets may have a peer while they are bound: not what this is about
+    socket.remote_port = 0;
+  } else if (alone ? socket.local_port == 0 : socket.local.family != socket.remote.family) {
+    // Not bound; or an IPv6 socket that talks IPv4 and has no such address of its own yet.
+    socket.local = {};
+  }
+  // A datagram socket has a peer and no state.
+  const bool has_peer = wire.role == SOCKET_ROLE_CLIENT && wire.socket_type == SOCK_DGRAM && socket.remote.family != 0;
+  socket.connected = wire.connected != 0 || has_peer;
   socket.unix_path = blobs.text(wire.unix_path);
   return socket;
 }
@@ -222,7 +298,7 @@ Result<void> decode_socket(std::span<const std::byte> record, Event& event) {
   call.ret = wire.ret;
   call.fd = wire.fd;
   call.size = wire.size;
-  call.socket = socket_of(wire.sock, wire.header.type == EVENT_TYPE_BIND || wire.header.type == EVENT_TYPE_LISTEN, blobs);
+  call.socket = socket_of(wire.sock, {.type = wire.header.type, .hook = wire.header.hook}, blobs);
   call.queue_length = wire.queue_length;
   call.queue_max = wire.queue_max;
   call.flags = wire.call_flags;
@@ -259,7 +335,7 @@ Result<void> decode_call(std::span<const std::byte> record, Event& event) {
   std::ranges::copy(wire.args, call.args);
   call.fd = wire.fd;
   call.file = file_of(wire.file);
-  if (wire.sock.family != 0) call.socket = socket_of(wire.sock, false, blobs);
+  if (wire.sock.family != 0) call.socket = socket_of(wire.sock, {.type = wire.header.type, .hook = HOOK_SYS_EXIT}, blobs);
   call.path = blobs.text(wire.path);
   call.text = blobs.text(wire.text);
   call.data = blobs.text(wire.data);
@@ -278,7 +354,7 @@ bool peek_open(std::span<const std::byte> record, OpenPeek& peek) {
   std::memcpy(&wire, record.data(), sizeof(wire));  // of which the compiler loads what is used
   const event_header& header = wire.header;
   if (header.kind != EVENT_KIND_OPEN || header.version != ABI_VERSION || header.size != record.size() ||
-      header.type >= EVENT_TYPE_COUNT || header.hook >= HOOK_COUNT || (header.flags & ~kWholeFlags) != 0 ||
+      !fits(header.kind, header.type) || header.hook >= HOOK_COUNT || (header.flags & ~kWholeFlags) != 0 ||
       header.verdict.size != 0 || wire.names.size != 0)
     return false;
   Blobs blobs(record);
@@ -308,10 +384,14 @@ Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) 
   if (header.size != record.size()) {
     return fail(Code::kCorrupt, "record says " + std::to_string(header.size) + " bytes and has " + std::to_string(record.size()));
   }
-  const bool generic =
-      header.type >= EVENT_TYPE_COUNT && header.kind == EVENT_KIND_CALL && header.type < event::event_types().size();
-  if ((header.type >= EVENT_TYPE_COUNT && !generic) || header.hook >= HOOK_COUNT)
+  if (header.kind == 0 || header.kind >= EVENT_KIND_COUNT)
+    return fail(Code::kCorrupt, "record of unknown kind " + std::to_string(header.kind));
+  if (header.type >= event::event_types().size() || header.hook >= HOOK_COUNT)
     return fail(Code::kCorrupt, "record of unknown type or hook");
+  if (!fits(header.kind, header.type)) {
+    return fail(Code::kCorrupt, "a record of kind " + std::to_string(header.kind) + " does not tell events of type " +
+                                    std::to_string(header.type));
+  }
 
   Event event;
   event.type = static_cast<event::EventType>(header.type);
@@ -369,7 +449,7 @@ Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) 
       TRY(decode_call(record, event));
       break;
     default:
-      return fail(Code::kCorrupt, "record of unknown kind " + std::to_string(header.kind));
+      break;
   }
   return event;
 }

@@ -122,7 +122,8 @@ struct Socket {
   std::uint16_t remote_port = 0;
   SocketRole role = SocketRole::kUnknown;
   bool connected = false;
-  bool listening = false;      // bind, listen: the local end is the server's, and there is no other
+  bool listening = false;      // the local end is a server's (bind, listen), and there is no other
+  bool received = false;       // recvfrom, recvmsg: what was told came from the remote end
   std::string_view unix_path;  // the peer's, else its own; abstract: begins with NUL
 };
 
