@@ -27,10 +27,12 @@ static __always_inline struct event_open* open_record__begin(struct scratch** sc
   event_header__fill(*scratch, task);
   event->header.type = call->type;
   if (task->thread_info.status & TS_COMPAT) event->header.flags |= EVENT_FLAG_COMPAT;
+  if (call->uring) event->header.flags |= EVENT_FLAG_URING;
   if (call->told) event->header.flags |= EVENT_FLAG_VERDICT_ONLY;
   if (!refused) event->header.flags |= EVENT_FLAG_ASSUMED;
   event->ret = refused ? -EPERM_ : 0;
   event->dirfd = AT_FDCWD;
+  event->in_mount = PLACE_UNKNOWN; /* until there is a file */
   walk__set_root(&(*scratch)->buffer, task);
   if (capture_options & CAPTURE_CWD) cwd__append(*scratch, &event->cwd, task);
   if (decision) {

@@ -47,7 +47,7 @@ static __always_inline void report(struct task_struct* task, struct file* file, 
   event->fmode = mode & (FMODE_READ | FMODE_WRITE);
   event_file__fill(&event->file, file);
   if (mode & FMODE_CREATED) event->file.flags |= EVENT_FILE_CREATED;
-  file_path__append(scratch, &event->path, file);
+  open_path__append(scratch, event, file);
   open_record__submit(scratch, HOOK_FILE_OPEN, decision != NULL);
 }
 

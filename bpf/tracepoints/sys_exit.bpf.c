@@ -100,7 +100,7 @@ static __always_inline void event_open__fill_file(struct scratch* scratch, struc
   event->fmode = mode & (FMODE_READ | FMODE_WRITE);
   event_file__fill(&event->file, file);
   if (mode & FMODE_CREATED) event->file.flags |= EVENT_FILE_CREATED;
-  file_path__append(scratch, &event->path, file);
+  open_path__append(scratch, event, file);
 }
 
 /* Tracing tier: kill rules on files, once they are open. Returns the decision if some rule hit. */
@@ -132,6 +132,7 @@ static __noinline int report_open(struct call* call, const struct decision* deci
   if (!scratch) return 0; /* counted by record__begin */
   struct event_open* event = (struct event_open*)scratch->record;
   event->ret = call->ret;
+  event->in_mount = PLACE_UNKNOWN; /* until there is a file */
   const __u64 name = event_open__fill_args(event, call, &event->header.flags);
   const bool relative = user_string__append(scratch, &event->name, name);
   if (call->ret >= 0)

@@ -79,6 +79,10 @@ struct Open {
   std::string_view name;  // as passed
   std::string_view base;  // where a relative name of a failed open starts
   bool assumed = false;   // ret is not the call's: every LSM allowed it
+  // Its place in its file system: the path of a directory (empty: the root), and how many last bytes of `path` lie below that.
+  // Nothing: not known.
+  std::string_view above;
+  std::optional<std::uint32_t> in_mount;
   std::vector<ObjectName> names;
 };
 
@@ -149,6 +153,7 @@ struct Event {
   Credentials creds;
   std::string_view cwd;  // if the record carries it
   std::optional<Verdict> verdict;
+  bool uring = false;                       // io_uring's: no system call of this type was made
   bool verdict_only = false;                // another record tells the event itself: only the verdict's rules alert from this one
   std::uint32_t names_generation = 0;       // of the policy the payload's ObjectNames belong to
   std::span<const std::string_view> names;  // those names as paths: what fd.names gives. Set by the pipeline

@@ -337,6 +337,8 @@ Result<void> Loader::read_tasks(const RecordHandler& handler) {
   });
 }
 
+Result<std::vector<Identity>> Loader::identify(const std::vector<int>& fds) { return state_->identify(fds); }
+
 Result<std::vector<Identity>> Loader::State::identify(const std::vector<int>& fds) {
   bpf_iter_link_info info{};
   info.task.pid = static_cast<__u32>(getpid());

@@ -94,6 +94,40 @@ bool Program::wants_open_results() const {
   return std::ranges::any_of(rules, [](const Rule& rule) { return is_asked(rule) && rule.wants_open_result; });
 }
 
+namespace {
+
+// The paths a check names, other than by a part of them. A pattern of pmatch without a glob names all that begins with it.
+void add_paths(const Predicate& predicate, std::set<std::string>& to) {
+  if (predicate.op == Op::kContains || predicate.op == Op::kIcontains || predicate.op == Op::kBcontains ||
+      predicate.op == Op::kEndswith)
+    return;
+  const auto add = [&](std::string_view path) {
+    if (path.size() > 1 && path.starts_with('/') && !path.ends_with('/')) to.emplace(path);
+  };
+  if (const auto* texts = std::get_if<Texts>(&predicate.constants)) {
+    for (const std::string& text : *texts) add(text);
+  }
+  if (const auto* patterns = std::get_if<std::vector<PathPattern>>(&predicate.constants)) {
+    for (const PathPattern& pattern : *patterns) {
+      if (std::ranges::any_of(pattern.components, &PathPattern::Component::glob)) continue;
+      std::string path;
+      for (const PathPattern::Component& component : pattern.components) path += '/' + component.text;
+      add(path);
+    }
+  }
+}
+
+}  // namespace
+
+std::set<std::string> Program::named_files() const {
+  std::set<std::string> paths;
+  const auto is_path = [&](std::uint32_t slot) { return !slots[slot].call && slots[slot].use.field->name == "fd.name"; };
+  for (const Predicate& predicate : predicates) {
+    if (is_path(predicate.slot)) add_paths(predicate, paths);
+  }
+  return paths;
+}
+
 bool Program::shows_field(const OutputField& output, std::string_view field) const {
   if (!output.format) return reads_field(output.slot, field);
   return std::ranges::any_of(formats[*output.format],

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -105,6 +106,9 @@ struct Program {
   // Does such a rule read this field (in condition or output) for an event in `types`? Of rules the kernel decides only the
   // outputs count.
   bool uses_field(std::string_view field, const event::EventSet& types) const;
+
+  // Whole paths that rules compare fd.name with.
+  std::set<std::string> named_files() const;
 
   // A field or a call as in a rule, in normal form.
   std::string slot_text(std::uint32_t slot) const;
