@@ -98,6 +98,7 @@ enum hook {
   HOOK_CGROUP_CONNECT, /* cgroup programs: what the tracing tier can refuse */
   HOOK_CGROUP_SENDMSG,
   HOOK_CGROUP_BIND,
+  HOOK_IO_URING, /* tracing tier: what io_uring opened */
   HOOK_COUNT
 };
 

@@ -6,7 +6,7 @@
  * thread closed or replaced that descriptor in the meantime. */
 #include <linux/openat2.h>
 
-#include "bpf/lib/decide.bpf.h"
+#include "bpf/lib/open.bpf.h"
 #include "bpf/lib/sock.bpf.h"
 
 enum {
@@ -77,6 +77,10 @@ static __always_inline __u64 event_open__fill_args(struct event_open* event, con
     return call->args[0];
   }
   event->dirfd = call->args[0];
+  if (call->type == EVENT_TYPE_OPEN_BY_HANDLE_AT) {
+    event->open_flags = (__u32)call->args[2];
+    return 0; /* a handle is no name */
+  }
   if (call->type == EVENT_TYPE_OPENAT) {
     event->open_flags = (__u32)call->args[2];
     event->open_mode = call->args[3];
@@ -96,11 +100,7 @@ static __always_inline void event_open__fill_file(struct scratch* scratch, struc
     record__flag(scratch, EVENT_FLAG_FD_GONE);
     return;
   }
-  const __u32 mode = BPF_CORE_READ(file, f_mode);
-  event->fmode = mode & (FMODE_READ | FMODE_WRITE);
-  event_file__fill(&event->file, file);
-  if (mode & FMODE_CREATED) event->file.flags |= EVENT_FILE_CREATED;
-  open_path__append(scratch, event, file);
+  event_open__fill_opened(scratch, event, file);
 }
 
 /* Tracing tier: kill rules on files, once they are open. Returns the decision if some rule hit. */
@@ -134,7 +134,7 @@ static __noinline int report_open(struct call* call, const struct decision* deci
   event->ret = call->ret;
   event->in_mount = PLACE_UNKNOWN; /* until there is a file */
   const __u64 name = event_open__fill_args(event, call, &event->header.flags);
-  const bool relative = user_string__append(scratch, &event->name, name);
+  const bool relative = name && user_string__append(scratch, &event->name, name);
   if (call->ret >= 0)
     event_open__fill_file(scratch, event, call->task);
   else if (relative)
@@ -148,6 +148,8 @@ static __noinline int report_open(struct call* call, const struct decision* deci
 }
 
 static __always_inline int handle_open(struct call* call) {
+  /* The engine looks where rules' paths lead, by O_PATH: no access, and nothing else it calls openat2 for. */
+  if (call->type == EVENT_TYPE_OPENAT2 && call->task->tgid == (int)policy_daemon_tgid) return 0;
   struct decision* decision = open_decides ? open__decide(call) : NULL;
   if (decision || !call->unasked) report_open(call, decision);
   if (decision) decision__release(decision);
@@ -277,6 +279,7 @@ static __always_inline int report_call(const struct pt_regs* regs, __u64 nr, __s
     case EVENT_TYPE_OPENAT:
     case EVENT_TYPE_OPENAT2:
     case EVENT_TYPE_CREAT:
+    case EVENT_TYPE_OPEN_BY_HANDLE_AT:
       return handle_open(&call);
     case EVENT_TYPE_CONNECT:
       if (call.compat && nr == IA32_SOCKETCALL && !call__unpack_socketcall(&call))

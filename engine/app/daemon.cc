@@ -190,6 +190,7 @@ Result<void> Daemon::find_tier() {
                       .append_output = config_.append_output,
                       .static_fields = config_.static_fields,
                       .plan = compile::PlanOptions{.tier = tier, .mode = mode_},
+                      .opening_is_opening = config_.opening_is_opening,
                       .normal_forms = false};
   capabilities_ = {.events = kernel::captured_events(full_), .containers = false};
   return {};

@@ -2,6 +2,7 @@
 #include "engine/event/field.h"
 
 #include <algorithm>
+#include <functional>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -35,14 +36,14 @@ const Socket* ip_of(const Extraction& x) {
   return socket != nullptr && is_ip(*socket) ? socket : nullptr;
 }
 
-// `main`, and beside it the other names of the same object.
-template <class Names>
-Value also_named(const Extraction& x, Value main, const Names& names) {
+// `main`, and beside it what `part` makes of the other names of the same object.
+template <class Names, class Part = std::identity>
+Value also_named(const Extraction& x, Value main, const Names& names, Part part = {}) {
   if (names.empty()) [[likely]] {
     return main;
   }
   const std::span<Value> others = x.arena.array<Value>(names.size());
-  std::ranges::transform(names, others.begin(), [](std::string_view name) { return Value(name); });
+  std::ranges::transform(names, others.begin(), [&](std::string_view name) { return Value(std::string_view(part(name))); });
   main.also = {others.data(), others.size()};
   return main;
 }
@@ -433,17 +434,19 @@ bool is_directory(const Open& open) { return S_ISDIR(open.file.mode); }
 Value fd_directory(const Extraction& x) {
   const Open* open = open_of(x);
   if (open == nullptr) return {};
-  const std::string_view path = open_path(x, *open);
-  if (opened(*open) && is_directory(*open)) return path;
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string_view::npos || slash == 0 ? Value("/") : Value(path.substr(0, slash));
+  const auto directory = [&](std::string_view path) -> std::string_view {
+    if (opened(*open) && is_directory(*open)) return path;
+    const std::size_t slash = path.rfind('/');
+    return slash == std::string_view::npos || slash == 0 ? "/" : path.substr(0, slash);
+  };
+  return also_named(x, directory(open_path(x, *open)), x.event.names, directory);
 }
 
 Value fd_filename(const Extraction& x) {
   const Open* open = open_of(x);
   if (open == nullptr || !opened(*open) || is_directory(*open)) return {};
-  const std::string_view path = open_path(x, *open);
-  return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+  const auto filename = [](std::string_view path) { return path.substr(path.rfind('/') + 1); };  // npos + 1 is 0
+  return also_named(x, filename(open_path(x, *open)), x.event.names, filename);
 }
 
 Value fd_type(const Extraction& x) {
@@ -656,6 +659,7 @@ constexpr Field kFields[] = {
     {"evt.arg", kString, kParameter, 0, kUserMemory, "a parameter as text, by name or position; paths as the program passed them, made absolute", evt_arg},
     {"evt.rawarg", kOpaque, kRawParameter, kNoRef, kUserMemory, "a parameter by name, with the type it has in the event; paths as passed", never},
     {"evt.abspath", kString, kOptionalSuffix, 0, kUserMemory, "path of a call with a directory fd, made absolute: openat, openat2, symlinkat, linkat (of it .src, the default, or .dst); open_by_handle_at", evt_abspath},
+    {"evt.is_io_uring", kBool, kNone, 0, kKernel, "io_uring did it: no system call of this type was made", GET(Value(x.event.uring))},
     {"evt.is_open_read", kBool, kNone, 0, kKernel, "open, openat, openat2 or open_by_handle_at with read access", GET(Value(opens_for(x, false)))},
     {"evt.is_open_write", kBool, kNone, 0, kKernel, "open, openat, openat2 or open_by_handle_at with write access; not creat", GET(Value(opens_for(x, true)))},
     {"evt.is_open_exec", kBool, kNone, 0, kKernel, "a file is created with an execute bit", evt_is_open_exec},

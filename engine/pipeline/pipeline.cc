@@ -92,7 +92,9 @@ void Pipeline::process(std::span<const std::byte> record) {
   event->number = ++counters_.events;
   parts_.context.begin(event->time_ns);
   if (event->verdict) alert_verdict(*event);
-  if (!rules_wait) alert_rules(*event);
+  // By the letter, what io_uring opens was opened by no call a rule could name.
+  const bool named = !event->uring || generations_.front().program->opening_is_opening;
+  if (!rules_wait && named) alert_rules(*event);
 }
 
 void Pipeline::alert_rules(const event::Event& event) {

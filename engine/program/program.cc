@@ -67,7 +67,7 @@ void Program::index_rules() {
   for (std::size_t type = 0; type < by_event.size(); ++type) {
     list.clear();
     for (std::uint32_t r = 0; r < rules.size(); ++r) {
-      if ((type == 0 || rules[r].events.test(type)) && is_asked(rules[r])) list.push_back(r);
+      if ((type == 0 || rules[r].asked.test(type)) && is_asked(rules[r])) list.push_back(r);
     }
     by_event[type] = known.try_emplace(list, static_cast<std::uint32_t>(known.size())).first->second;
   }
@@ -81,7 +81,7 @@ void Program::index_rules() {
 event::EventSet Program::wanted_events() const {
   event::EventSet wanted;
   for (const Rule& rule : rules) {
-    if (is_asked(rule)) wanted |= rule.events;
+    if (is_asked(rule)) wanted |= rule.asked;
   }
   return wanted;
 }
@@ -149,7 +149,7 @@ bool Program::reads_field(const std::vector<CallArgument>& arguments, std::strin
 
 bool Program::uses_field(std::string_view field, const event::EventSet& types) const {
   return std::ranges::any_of(rules, [&](const Rule& rule) {
-    if (!is_alive(rule) || (rule.events & types).none()) return false;
+    if (!is_alive(rule) || (rule.asked & types).none()) return false;
     const bool asked = is_asked(rule) && std::ranges::find(rule.condition_fields, field) != rule.condition_fields.end();
     return asked ||
            std::ranges::any_of(rule.output_fields, [&](const OutputField& output) { return shows_field(output, field); });

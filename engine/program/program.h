@@ -69,6 +69,7 @@ struct Rule {
   std::vector<OutputPart> output;
   std::vector<OutputField> output_fields;  // each key once
   event::EventSet events;                  // inferred
+  event::EventSet asked;                   // what it is asked about: those, and by Program::opening_is_opening more
   bool any_event = false;                  // names no event type: all of them
   bool wants_open_result = true;           // it could hold for an open that fails, or shows what only the end of the call tells
   bool wants_failed_exec = true;           // it could hold for an execve that fails; false only if its own text rules that out
@@ -83,6 +84,9 @@ struct Slot {
 };
 
 struct Program {
+  // Rules that name open, openat and openat2 mean every opening: open_by_handle_at, and io_uring's by the type it stands for.
+  // False: rules are not asked about io_uring's.
+  bool opening_is_opening = true;
   std::vector<Slot> slots;
   std::vector<Predicate> predicates;
   std::vector<Node> nodes;
