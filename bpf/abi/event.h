@@ -98,6 +98,7 @@ enum hook {
   HOOK_CGROUP_CONNECT, /* cgroup programs: what the tracing tier can refuse */
   HOOK_CGROUP_SENDMSG,
   HOOK_CGROUP_BIND,
+  HOOK_IO_URING, /* tracing tier: what io_uring opened */
   HOOK_COUNT
 };
 
@@ -114,7 +115,8 @@ enum event_flags {
   EVENT_FLAG_NO_PROCESS_PATHS = 1 << 7, /* mm or exe file missing (kernel thread, dying task) */
   EVENT_FLAG_NAMES_TRUNCATED = 1 << 8,  /* the object has more names than EVENT_NAMES_MAX */
   EVENT_FLAG_VERDICT_ONLY = 1 << 9,     /* sys_exit or sched_process_exec tells the event itself: alert rules wait for that */
-  EVENT_FLAG_ASSUMED = 1 << 10          /* ret is not the call's: every LSM allowed it, so success is assumed */
+  EVENT_FLAG_ASSUMED = 1 << 10,         /* ret is not the call's: every LSM allowed it, so success is assumed */
+  EVENT_FLAG_URING = 1 << 11            /* io_uring's: no system call of this type was made */
 };
 
 struct blob {
@@ -207,8 +209,8 @@ struct event_file {
   __u32 mode; /* i_mode: type and permissions */
   __u32 uid;
   __u32 gid;
-  __u32 flags; /* enum event_file_flags */
-  __u32 reserved;
+  __u32 flags;      /* enum event_file_flags */
+  __u32 generation; /* i_generation: tells one inode from the next of its number */
 };
 WIRE_ASSERT(sizeof(struct event_file) == 48, "wire size");
 
@@ -241,24 +243,25 @@ struct event_exit {
 };
 WIRE_ASSERT(sizeof(struct event_exit) == 120, "wire size");
 
-/* open, openat, openat2, creat; from the LSM also open_by_handle_at and io_uring's, which is told as openat. */
+/* open, openat, openat2, creat; from the LSM also open_by_handle_at. io_uring's: EVENT_FLAG_URING. */
 struct event_open {
   struct event_header header;
-  __s64 ret;        /* fd, or negative errno */
-  __u64 open_flags; /* as passed (openat2: struct open_how, user memory) */
-  __u64 resolve;    /* openat2 only */
-  __u32 open_mode;  /* as passed */
-  __s32 dirfd;      /* AT_FDCWD for open and creat */
-  __u32 fmode;      /* file->f_mode & (FMODE_READ | FMODE_WRITE); 0 for failures and O_PATH */
-  __u32 reserved;
+  __s64 ret;              /* fd, or negative errno */
+  __u64 open_flags;       /* as passed (openat2: struct open_how, user memory) */
+  __u64 resolve;          /* openat2 only */
+  __u32 open_mode;        /* as passed */
+  __s32 dirfd;            /* AT_FDCWD for open and creat */
+  __u32 fmode;            /* file->f_mode & (FMODE_READ | FMODE_WRITE); 0 for failures and O_PATH */
+  __u32 in_mount;         /* so many last bytes of `path` lie in the mount it was opened through; PLACE_UNKNOWN */
   struct event_file file; /* zero when ret < 0 */
   struct blob path;       /* ret >= 0: the kernel's path of the file, seen from the task's root. Empty otherwise */
   struct blob name;       /* user memory: the name as passed */
   struct blob base;       /* directory a relative `name` starts at (cwd or dirfd); only when ret < 0 and name is relative */
   struct blob cwd;        /* only if CAPTURE_CWD */
   struct blob names;      /* struct event_names of the file, or empty */
+  struct blob above;      /* path in its file system of what those bytes lie below; empty: its root */
 };
-WIRE_ASSERT(sizeof(struct event_open) == 112 + 40 + 48 + 40, "wire size");
+WIRE_ASSERT(sizeof(struct event_open) == 112 + 40 + 48 + 48, "wire size");
 
 /* Who called whom. */
 enum socket_role {

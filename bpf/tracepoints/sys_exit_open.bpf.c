@@ -5,7 +5,7 @@
 #include <linux/stat.h>
 
 #include "bpf/lib/call.bpf.h"
-#include "bpf/lib/decide.bpf.h"
+#include "bpf/lib/open.bpf.h"
 
 /* Flags, mode and place of the name among the arguments; returns the name's address. */
 static __always_inline __u64 event_open__fill_args(struct event_open* event, const struct call* call, __u32* record_flags) {
@@ -21,6 +21,10 @@ static __always_inline __u64 event_open__fill_args(struct event_open* event, con
     return call->args[0];
   }
   event->dirfd = call->args[0];
+  if (call->type == EVENT_TYPE_OPEN_BY_HANDLE_AT) {
+    event->open_flags = (__u32)call->args[2];
+    return 0; /* a handle is no name */
+  }
   if (call->type == EVENT_TYPE_OPENAT) {
     event->open_flags = (__u32)call->args[2];
     event->open_mode = call->args[3];
@@ -40,11 +44,7 @@ static __always_inline void event_open__fill_file(struct scratch* scratch, struc
     record__flag(scratch, EVENT_FLAG_FD_GONE);
     return;
   }
-  const __u32 mode = BPF_CORE_READ(file, f_mode);
-  event->fmode = mode & (FMODE_READ | FMODE_WRITE);
-  event_file__fill(&event->file, file);
-  if (mode & FMODE_CREATED) event->file.flags |= EVENT_FILE_CREATED;
-  file_path__append(scratch, &event->path, file);
+  event_open__fill_opened(scratch, event, file);
 }
 
 /* Tracing tier: kill rules on files, once they are open. Returns the decision if some rule hit. */
@@ -76,8 +76,9 @@ static __noinline int report_open(struct call* call, const struct decision* deci
   if (!scratch) return 0; /* counted by record__begin */
   struct event_open* event = (struct event_open*)scratch->record;
   event->ret = call->ret;
+  event->in_mount = PLACE_UNKNOWN; /* until there is a file */
   const __u64 name = event_open__fill_args(event, call, &event->header.flags);
-  const bool relative = user_string__append(scratch, &event->name, name);
+  const bool relative = name && user_string__append(scratch, &event->name, name);
   if (call->ret >= 0)
     event_open__fill_file(scratch, event, call->task);
   else if (relative)
@@ -91,6 +92,8 @@ static __noinline int report_open(struct call* call, const struct decision* deci
 }
 
 static __always_inline int handle_open(struct call* call) {
+  /* The engine looks where rules' paths lead, by O_PATH: no access, and nothing else it calls openat2 for. */
+  if (call->type == EVENT_TYPE_OPENAT2 && call->task->tgid == (int)policy_daemon_tgid) return 0;
   struct decision* decision = open_decides ? open__decide(call) : NULL;
   if (decision || !call->unasked) report_open(call, decision);
   if (decision) decision__release(decision);
@@ -100,5 +103,6 @@ static __always_inline int handle_open(struct call* call) {
 SEC("tp_btf/sys_exit")
 int tp_sys_exit_open(__u64* ctx) {
   struct call call = call__finished(ctx);
-  return call.type >= EVENT_TYPE_OPEN && call.type <= EVENT_TYPE_CREAT ? handle_open(&call) : 0;
+  const bool open = (call.type >= EVENT_TYPE_OPEN && call.type <= EVENT_TYPE_CREAT) || call.type == EVENT_TYPE_OPEN_BY_HANDLE_AT;
+  return open ? handle_open(&call) : 0;
 }

@@ -128,6 +128,7 @@ event::FileIdentity file_of(const event_file& file) {
           .mode = file.mode,
           .uid = file.uid,
           .gid = file.gid,
+          .generation = file.generation,
           .memfd = (file.flags & EVENT_FILE_MEMFD) != 0,
           .deleted = (file.flags & EVENT_FILE_DELETED) != 0,
           .upper_layer = (file.flags & EVENT_FILE_UPPER) != 0,
@@ -239,6 +240,8 @@ Result<void> decode_open(std::span<const std::byte> record, Event& event) {
   open.path = blobs.text(wire.path);
   open.name = blobs.text(wire.name);
   open.base = blobs.text(wire.base);
+  open.above = blobs.text(wire.above);
+  if (wire.in_mount <= open.path.size()) open.in_mount = wire.in_mount;
   open.assumed = (wire.header.flags & EVENT_FLAG_ASSUMED) != 0;
   event.cwd = blobs.text(wire.cwd);
   TRY(decode_names(record, wire.names, event, open.names));
@@ -374,6 +377,14 @@ bool peek_open(std::span<const std::byte> record, OpenPeek& peek) {
               .path = blobs.text(wire.path),
               .name = blobs.text(wire.name),
               .base = blobs.text(wire.base)};
+  peek.place = {.ino = wire.ret < 0 ? 0 : wire.file.ino,
+                .dev = wire.file.dev,
+                .generation = wire.file.generation,
+                .overlay = (wire.file.flags & (EVENT_FILE_UPPER | EVENT_FILE_LOWER)) != 0,
+                .path = peek.key.path,
+                .in_mount = {},
+                .above = blobs.text(wire.above)};
+  if (wire.in_mount <= peek.key.path.size()) peek.place.in_mount = wire.in_mount;
   blobs.text(wire.cwd);
   return blobs.fits();
 }
@@ -406,6 +417,7 @@ Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) 
   event.cpu = header.cpu;
   event.hook = header.hook;
   event.seq = header.seq;
+  event.uring = (header.flags & EVENT_FLAG_URING) != 0;
   event.verdict_only = (header.flags & EVENT_FLAG_VERDICT_ONLY) != 0;
   event.gaps = {.path = (header.flags & EVENT_FLAG_PATH_TRUNCATED) != 0,
                 .arguments = (header.flags & EVENT_FLAG_ARGS_TRUNCATED) != 0,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "engine/base/clock.h"
@@ -27,6 +28,7 @@ struct OpenPeek {
   std::uint64_t cgroup_id = 0;
   std::uint64_t boot_ns = 0;
   event::OpenKey key;
+  event::FilePlace place;
 };
 
 // False: it is no open, or one that only decode() tells whole: with a verdict, further names, gaps, or malformed.

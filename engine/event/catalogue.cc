@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -37,14 +38,14 @@ const Socket* ip_of(const Extraction& x) {
   return socket != nullptr && is_ip(*socket) ? socket : nullptr;
 }
 
-// `main`, and beside it the other names of the same object.
-template <class Names>
-Value also_named(const Extraction& x, Value main, const Names& names) {
+// `main`, and beside it what `part` makes of the other names of the same object.
+template <class Names, class Part = std::identity>
+Value also_named(const Extraction& x, Value main, const Names& names, Part part = {}) {
   if (names.empty()) [[likely]] {
     return main;
   }
   const std::span<Value> others = x.arena.array<Value>(names.size());
-  std::ranges::transform(names, others.begin(), [](std::string_view name) { return Value(name); });
+  std::ranges::transform(names, others.begin(), [&](std::string_view name) { return Value(std::string_view(part(name))); });
   main.also = {others.data(), others.size()};
   return main;
 }
@@ -487,15 +488,16 @@ Value fd_num(const Extraction& x) {
 
 bool is_directory(const Open& open) { return S_ISDIR(open.file.mode); }
 
-Value directory_part(std::string_view path) {
+std::string_view directory_part(std::string_view path) {
   const std::size_t slash = path.rfind('/');
-  return slash == std::string_view::npos || slash == 0 ? Value("/") : Value(path.substr(0, slash));
+  return slash == std::string_view::npos || slash == 0 ? "/" : path.substr(0, slash);
 }
 
 Value fd_directory(const Extraction& x) {
   if (const Open* open = open_of(x)) {
     const std::string_view path = open_path(x, *open);
-    return opened(*open) && is_directory(*open) ? Value(path) : directory_part(path);
+    const auto directory = [&](std::string_view of) { return opened(*open) && is_directory(*open) ? of : directory_part(of); };
+    return also_named(x, directory(path), x.event.names, directory);
   }
   const auto fd = descriptor_of(x.event);
   if (!fd || (fd->type != FdType::kFile && fd->type != FdType::kDirectory)) return {};
@@ -504,7 +506,10 @@ Value fd_directory(const Extraction& x) {
 
 Value fd_filename(const Extraction& x) {
   const auto last = [](std::string_view path) { return path.substr(path.rfind('/') + 1); };  // npos + 1 is 0
-  if (const Open* open = open_of(x)) return !opened(*open) || is_directory(*open) ? Value() : Value(last(open_path(x, *open)));
+  if (const Open* open = open_of(x)) {
+    if (!opened(*open) || is_directory(*open)) return {};
+    return also_named(x, last(open_path(x, *open)), x.event.names, last);
+  }
   const auto fd = descriptor_of(x.event);
   return fd && fd->type == FdType::kFile ? Value(last(fd->path)) : Value();
 }
@@ -824,6 +829,7 @@ constexpr Field kFields[] = {
     {"evt.arg", kString, kParameter, 0, kUserMemory, "a parameter as text, by name or position; paths as the program passed them, made absolute", evt_arg},
     {"evt.rawarg", kOpaque, kRawParameter, kNoRef, kUserMemory, "a parameter by name, with the type it has in the event; paths as passed", never},
     {"evt.abspath", kString, kOptionalSuffix, 0, kUserMemory, "path of a call with a directory fd, made absolute: openat, openat2, mkdirat, unlinkat, fchmodat, symlinkat, linkat, renameat, renameat2 (of the last three .src, the default, or .dst); open_by_handle_at", evt_abspath},
+    {"evt.is_io_uring", kBool, kNone, 0, kKernel, "io_uring did it: no system call of this type was made", GET(Value(x.event.uring))},
     {"evt.is_open_read", kBool, kNone, 0, kKernel, "open, openat, openat2 or open_by_handle_at with read access", GET(Value(opens_for(x, false)))},
     {"evt.is_open_write", kBool, kNone, 0, kKernel, "open, openat, openat2 or open_by_handle_at with write access; not creat", GET(Value(opens_for(x, true)))},
     {"evt.is_open_exec", kBool, kNone, 0, kKernel, "a file is created with an execute bit", evt_is_open_exec},

@@ -80,6 +80,10 @@ struct Open {
   std::string_view name;  // as passed
   std::string_view base;  // where a relative name of a failed open starts
   bool assumed = false;   // ret is not the call's: every LSM allowed it
+  // Its place in its file system: the path of a directory (empty: the root), and how many last bytes of `path` lie below that.
+  // Nothing: not known.
+  std::string_view above;
+  std::optional<std::uint32_t> in_mount;
   std::vector<ObjectName> names;
 };
 
@@ -107,6 +111,26 @@ inline OpenKey key_of(const Open& open) {
           .path = open.path,
           .name = open.name,
           .base = open.base};
+}
+
+// What an opened file is known by besides its name.
+struct FilePlace {
+  std::uint64_t ino = 0;  // 0: nothing was opened
+  std::uint32_t dev = 0;
+  std::uint32_t generation = 0;
+  bool overlay = false;
+  std::string_view path;
+  std::optional<std::uint32_t> in_mount;  // as Open has it, as `above`
+  std::string_view above;
+};
+inline FilePlace place_of(const Open& open) {
+  return {.ino = open.ret < 0 ? 0 : open.file.ino,
+          .dev = open.file.dev,
+          .generation = open.file.generation,
+          .overlay = open.file.upper_layer || open.file.lower_layer,
+          .path = open.path,
+          .in_mount = open.in_mount,
+          .above = open.above};
 }
 
 // Who called whom. kServer: the local end was accepted, or listens.
@@ -198,6 +222,7 @@ struct Event {
   Credentials creds;
   std::string_view cwd;  // if the record carries it
   std::optional<Verdict> verdict;
+  bool uring = false;                       // io_uring's: no system call of this type was made
   bool verdict_only = false;                // another record tells the event itself: only the verdict's rules alert from this one
   std::uint32_t names_generation = 0;       // of the policy the payload's ObjectNames belong to
   std::span<const std::string_view> names;  // those names as paths: what fd.names gives. Set by the pipeline

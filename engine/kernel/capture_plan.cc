@@ -11,7 +11,9 @@ namespace {
 
 using program::Operation;
 
-bool is_open(std::size_t type) { return type >= EVENT_TYPE_OPEN && type <= EVENT_TYPE_CREAT; }
+bool is_open(std::size_t type) {
+  return (type >= EVENT_TYPE_OPEN && type <= EVENT_TYPE_CREAT) || type == EVENT_TYPE_OPEN_BY_HANDLE_AT;
+}
 bool is_exec(std::size_t type) { return type == EVENT_TYPE_EXECVE || type == EVENT_TYPE_EXECVEAT; }
 
 bool decides(const CapturePlan& plan, Operation operation) { return plan.decides[static_cast<std::size_t>(operation)]; }
@@ -49,15 +51,15 @@ CapturePlan make_capture_plan(const program::Program& program, const program::Ke
   plan.full = full;
   const event::EventSet wanted = program.wanted_events();
   const bool results = program.wants_open_results();
-  const event::EventSet captured = captured_events(full);
+  const event::EventSet captured = captured_events();
   for (std::size_t type = 1; type < EVENT_TYPE_COUNT; ++type) {
-    const bool told_by_lsm = full && (is_open(type) || type == EVENT_TYPE_OPEN_BY_HANDLE_AT);
+    const bool told_by_lsm = full && is_open(type);
     plan.lsm_events[type] = wanted.test(type) && told_by_lsm;
-    plan.events[type] =
-        wanted.test(type) && captured.test(type) && type != EVENT_TYPE_OPEN_BY_HANDLE_AT && (!told_by_lsm || results);
+    plan.events[type] = wanted.test(type) && captured.test(type) && (!told_by_lsm || results);
   }
   const event::EventSet generic = program.named_events() & generic_events();
   for (std::size_t type = EVENT_TYPE_COUNT; type < plan.events.size(); ++type) plan.events[type] = generic.test(type);
+  plan.io_uring = !full && program.opening_is_opening && (wanted.test(EVENT_TYPE_OPENAT) || wanted.test(EVENT_TYPE_OPENAT2));
   plan.failed_exec = program.wants_failed_exec();
   // An exec that succeeds has it anyway.
   event::EventSet with_cwd = event::all_event_types();
@@ -101,15 +103,16 @@ bool needs_hook(const CapturePlan& plan, std::size_t hook) {
       return !plan.full && decides(plan, Operation::kSend);
     case HOOK_CGROUP_BIND:
       return !plan.full && decides(plan, Operation::kBind);
+    case HOOK_IO_URING:
+      return plan.io_uring;
     default:
       return false;
   }
 }
 
-event::EventSet captured_events(bool full) {
+event::EventSet captured_events() {
   event::EventSet set;
   for (std::size_t type = 1; type < EVENT_TYPE_COUNT; ++type) set.set(type);
-  if (!full) set.reset(EVENT_TYPE_OPEN_BY_HANDLE_AT);
   return set;
 }
 

@@ -73,7 +73,7 @@ constexpr Syscall kSyscalls[] = {
     {"timerfd_gettime", 287, 326}, {"accept4", 288, 364}, {"signalfd4", 289, 327}, {"eventfd2", 290, 328}, {"epoll_create1", 291, 329},
     {"dup3", 292, 330}, {"pipe2", 293, 331}, {"inotify_init1", 294, 332}, {"preadv", 295, 333}, {"pwritev", 296, 334},
     {"rt_tgsigqueueinfo", 297, 335}, {"perf_event_open", 298, 336}, {"recvmmsg", 299, 337}, {"fanotify_init", 300, 338},
-    {"fanotify_mark", 301, 339}, {"prlimit64", 302, 340}, {"name_to_handle_at", 303, 341}, {"clock_adjtime", 305, 343},
+    {"fanotify_mark", 301, 339}, {"prlimit64", 302, 340}, {"name_to_handle_at", 303, 341}, {"open_by_handle_at", 304, 342}, {"clock_adjtime", 305, 343},
     {"syncfs", 306, 344}, {"sendmmsg", 307, 345}, {"setns", 308, 346}, {"getcpu", 309, 318}, {"process_vm_readv", 310, 347},
     {"process_vm_writev", 311, 348}, {"kcmp", 312, 349}, {"finit_module", 313, 350}, {"sched_setattr", 314, 351},
     {"sched_getattr", 315, 352}, {"renameat2", 316, 353}, {"seccomp", 317, 354}, {"getrandom", 318, 355}, {"memfd_create", 319, 356},
