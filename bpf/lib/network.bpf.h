@@ -111,7 +111,7 @@ static __noinline int peer__report(const struct decision* decision, const struct
   if (!decision || !peer) return 0;
   struct task_struct* task = bpf_get_current_task_btf();
   const __u32 hook = decision->hook;
-  struct scratch* scratch = record__begin(hook, EVENT_KIND_CONNECT, sizeof(struct event_connect));
+  struct scratch* scratch = record__begin(hook, CLASS_VERDICT, EVENT_KIND_CONNECT, sizeof(struct event_connect));
   if (!scratch) return 0; /* counted by record__begin */
   struct event_connect* event = (struct event_connect*)scratch->record;
   event_header__fill(scratch, task);
@@ -142,7 +142,7 @@ static __noinline int peer__report(const struct decision* decision, const struct
   walk__set_root(&scratch->buffer, task);
   if (capture_options & CAPTURE_CWD) cwd__append(scratch, &event->cwd, task);
   verdict__append(scratch, &decision->verdict);
-  record__submit(scratch, hook, &verdicts, verdicts_wakeup_bytes);
+  verdict__submit(scratch, hook);
   return 0;
 }
 

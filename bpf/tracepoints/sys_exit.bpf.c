@@ -44,8 +44,9 @@ static __always_inline void call__read_args(struct call* call, const struct pt_r
 }
 
 /* Begins the record of a call: header, type and cwd, which goes into `cwd` of the record at that offset. */
-static __always_inline struct scratch* call__begin(const struct call* call, __u16 kind, __u32 size, __u32 cwd_offset) {
-  struct scratch* scratch = record__begin(HOOK_SYS_EXIT, kind, size);
+static __always_inline struct scratch* call__begin(const struct call* call, __u32 class, __u16 kind, __u32 size,
+                                                   __u32 cwd_offset) {
+  struct scratch* scratch = record__begin(HOOK_SYS_EXIT, class, kind, size);
   if (!scratch) return NULL; /* counted by record__begin */
   event_header__fill(scratch, call->task);
   struct event_header* header = record__header(scratch);
@@ -56,10 +57,12 @@ static __always_inline struct scratch* call__begin(const struct call* call, __u1
   return scratch;
 }
 
-#define CALL_BEGIN(call, kind, type) call__begin(call, kind, sizeof(struct type), __builtin_offsetof(struct type, cwd))
+#define CLASS_BEGIN(call, class, kind, type) \
+  call__begin(call, class, kind, sizeof(struct type), __builtin_offsetof(struct type, cwd))
+#define CALL_BEGIN(call, kind, type) CLASS_BEGIN(call, CLASS_EVENT, kind, type)
 
 static __always_inline int call__submit(struct scratch* scratch) {
-  record__submit(scratch, HOOK_SYS_EXIT, &events, events_wakeup_bytes);
+  event__submit(scratch, HOOK_SYS_EXIT);
   return 0;
 }
 
@@ -128,7 +131,7 @@ static __always_inline struct decision* open__decide(struct call* call) {
 
 static __noinline int report_open(struct call* call, const struct decision* decision) {
   if (!call) return 0;
-  struct scratch* scratch = CALL_BEGIN(call, EVENT_KIND_OPEN, event_open);
+  struct scratch* scratch = CLASS_BEGIN(call, decision ? CLASS_VERDICT : CLASS_EVENT, EVENT_KIND_OPEN, event_open);
   if (!scratch) return 0; /* counted by record__begin */
   struct event_open* event = (struct event_open*)scratch->record;
   event->ret = call->ret;
@@ -142,7 +145,7 @@ static __noinline int report_open(struct call* call, const struct decision* deci
   if (call->unasked) event->header.flags |= EVENT_FLAG_VERDICT_ONLY;
   verdict__append(scratch, &decision->verdict);
   names__append(scratch, &event->names, &decision->names);
-  record__submit(scratch, HOOK_SYS_EXIT, &verdicts, verdicts_wakeup_bytes);
+  verdict__submit(scratch, HOOK_SYS_EXIT);
   return 0;
 }
 
