@@ -54,8 +54,9 @@ class Daemon {
   void sink_failed(const Error& error);
   void rescan();
   void stop();
-  std::vector<pipeline::HookLoss> losses() const;
-  void print_summary(std::uint64_t seconds) const;
+  pipeline::Losses losses();
+  std::vector<pipeline::CgroupLoss> cgroup_losses();
+  void print_summary(std::uint64_t seconds);
 
   const Options& options_;
   Config config_;
@@ -89,8 +90,12 @@ class Daemon {
   bool stopping_ = false;
   bool reload_wanted_ = false;
   int exit_code_ = kDone;
-  std::uint64_t sink_error_ns_ = 0;   // when a failed sink was last reported
-  std::uint64_t lifecycle_lost_ = 0;  // of the process hooks, at the last rescan
+  std::uint64_t sink_error_ns_ = 0;                 // when a failed sink was last reported
+  std::uint64_t lifecycle_lost_ = 0;                // of the process hooks, at the last rescan
+  std::vector<pipeline::CgroupLoss> cgroups_lost_;  // as last looked at
+  std::uint64_t cgroups_at_lost_ = 0;               // what had been lost in all then
+  std::uint64_t cgroups_looked_ns_ = 0;
+  std::uint64_t gone_cgroups_lost_ = 0;  // by cgroups that are no more
 };
 
 }  // namespace shrike::app
