@@ -140,12 +140,22 @@ int Daemon::run() {
     }
     sinks_.push_back(*std::move(file));
   }
+  if (!options_.record.empty()) {
+    auto file = BackgroundFile::make(options_.record);
+    if (!file) {
+      log_->error("error: --record: {}", file.error().message);
+      return kCouldNotRun;
+    }
+    recorder_ = std::make_unique<Recorder>(*std::move(file), options_.record);
+  }
   pipeline_ = std::make_unique<pipeline::Pipeline>(pipeline::Pipeline::Parts{
       .enricher = enricher_,
       .context = context_,
       .sinks = sinks_,
       .matching = config_.match_all ? match::Matching::kAll : match::Matching::kFirst,
       .on_sink_error = [this](const Error& error) { sink_failed(error); },
+      .on_event = recorder_ == nullptr ? std::function<void(const pipeline::Observed&)>()
+                                       : [this](const pipeline::Observed& seen) { recorder_->event(seen); },
   });
 
   if (auto started = start_capture(); !started) {
@@ -164,6 +174,10 @@ int Daemon::run() {
   if (counters.alerts != 0 && counters.alerts_failed >= counters.alerts * sinks_.size())
     exit_code_ = kCouldNotRun;  // not one arrived
   return exit_code_;
+}
+
+void Daemon::recording_failed(const Error& error) {
+  log_->error("error: recording: {}: it will lack events, and says where", error.message);
 }
 
 void Daemon::sink_failed(const Error& error) {
@@ -228,6 +242,7 @@ Result<void> Daemon::start_capture() {
   // Attached first, read afterwards: a process that begins in between is in the ring.
   TRY(loader_->want(kernel::make_capture_plan(*program_, *policy_, full_), *policy_));
   pipeline_->load(program_, policy_, loader_->policy().generation());
+  if (recorder_ != nullptr) recorder_->rules(*program_);
   for (const std::string& remark : loader_->policy().remarks()) log_->warn("{}", outputs::escape(remark));
   rescan();
   return {};
@@ -368,6 +383,7 @@ void Daemon::reload() {
   if (auto wanted = loader_->want(kernel::make_capture_plan(*program_, *policy_, full_), *policy_); !wanted)
     return keep_old(wanted.error().message);
   pipeline_->load(program_, policy_, loader_->policy().generation());
+  if (recorder_ != nullptr) recorder_->rules(*program_);
   retire(*old_program, *old_policy);
   for (const std::string& remark : loader_->policy().remarks()) log_->warn("{}", outputs::escape(remark));
   if (old_policy->empty() && !policy_->empty()) rescan();  // states of the tasks there are
@@ -480,6 +496,10 @@ void Daemon::tick() {
     pipeline_->emit(*notice);
     log_->warn("{}", outputs::escape(notice->message));
   }
+  if (recorder_ != nullptr) {
+    recorder_->losses(all);
+    if (const auto error = recorder_->flush()) recording_failed(*error);
+  }
   // A lost exec, fork or exit leaves the process table wrong: look at the tasks again.
   std::uint64_t lifecycle_lost = 0;
   for (const pipeline::HookLoss& hook : all.hooks) {
@@ -505,6 +525,10 @@ void Daemon::stop() {
   for (const auto& sink : sinks_) {
     if (auto flushed = sink->flush(); !flushed) sink_failed(flushed.error());
   }
+  if (recorder_ == nullptr) return;
+  if (const auto error = recorder_->finish()) recording_failed(*error);
+  log_->info("recorded: {} events, {} bytes in {}, {} lines not written", recorder_->events(), recorder_->written().bytes,
+             options_.record, recorder_->written().missing);
 }
 
 void Daemon::print_summary(std::uint64_t seconds) {
@@ -558,34 +582,38 @@ void Daemon::print_summary(std::uint64_t seconds) {
                      {"would_kill", report.would_kill},
                      {"outranked", report.outranked}};
   }
-  const nlohmann::json summary = {{"seconds", seconds},
-                                  {"events", counters.events},
-                                  {"alerts", counters.alerts},
-                                  {"alerts_failed", counters.alerts_failed},
-                                  {"records", counters.records},
-                                  {"corrupt", counters.corrupt},
-                                  {"lost", lost},
-                                  {"hooks", by_hook},
-                                  {"classes", by_class},
-                                  {"cgroups_lost", by_cgroup},
-                                  {"rules", by_rule},
-                                  {"tier", full_ ? "full" : "tracing"},
-                                  {"mode", spelling(mode_)},
-                                  {"generation", loader_->policy().generation()},
-                                  {"incomplete",
-                                   {{"path", counters.gap_path},
-                                    {"arguments", counters.gap_arguments},
-                                    {"user_unread", counters.gap_user_unread},
-                                    {"user_cut", counters.gap_user_cut},
-                                    {"fd_gone", counters.gap_fd_gone},
-                                    {"names", counters.gap_names},
-                                    {"rules", counters.gap_rules}}},
-                                  {"processes",
-                                   {{"known", processes_.size()},
-                                    {"evicted", processes_.counters().evicted},
-                                    {"parent_unknown", processes_.counters().parent_unknown},
-                                    {"recovered", enricher_.counters().recovered},
-                                    {"unknown", enricher_.counters().unknown}}}};
+  nlohmann::json summary = {{"seconds", seconds},
+                            {"events", counters.events},
+                            {"alerts", counters.alerts},
+                            {"alerts_failed", counters.alerts_failed},
+                            {"records", counters.records},
+                            {"corrupt", counters.corrupt},
+                            {"lost", lost},
+                            {"hooks", by_hook},
+                            {"classes", by_class},
+                            {"cgroups_lost", by_cgroup},
+                            {"rules", by_rule},
+                            {"tier", full_ ? "full" : "tracing"},
+                            {"mode", spelling(mode_)},
+                            {"generation", loader_->policy().generation()},
+                            {"incomplete",
+                             {{"path", counters.gap_path},
+                              {"arguments", counters.gap_arguments},
+                              {"user_unread", counters.gap_user_unread},
+                              {"user_cut", counters.gap_user_cut},
+                              {"fd_gone", counters.gap_fd_gone},
+                              {"names", counters.gap_names},
+                              {"rules", counters.gap_rules}}},
+                            {"processes",
+                             {{"known", processes_.size()},
+                              {"evicted", processes_.counters().evicted},
+                              {"parent_unknown", processes_.counters().parent_unknown},
+                              {"recovered", enricher_.counters().recovered},
+                              {"unknown", enricher_.counters().unknown}}}};
+  if (recorder_ != nullptr) {
+    summary["recorded"] = {
+        {"events", recorder_->events()}, {"bytes", recorder_->written().bytes}, {"missing", recorder_->written().missing}};
+  }
   std::fprintf(stderr, "%s\n", summary.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
 

@@ -16,6 +16,7 @@
 #include "engine/app/config.h"
 #include "engine/app/load_rules.h"
 #include "engine/app/options.h"
+#include "engine/app/recorder.h"
 #include "engine/base/handle.h"
 #include "engine/compile/compile.h"
 #include "engine/enrich/cgroups.h"
@@ -52,6 +53,7 @@ class Daemon {
   void tick();
   bool drain(bool everything);  // true: there is more
   void sink_failed(const Error& error);
+  void recording_failed(const Error& error);
   void rescan();
   void stop();
   pipeline::Losses losses();
@@ -81,6 +83,7 @@ class Daemon {
   enrich::Enricher enricher_{processes_, proc_, cgroups_};
   event::Context context_;
   std::vector<std::unique_ptr<act::AlertSink>> sinks_;
+  std::unique_ptr<Recorder> recorder_;  // --record
   std::unique_ptr<pipeline::Pipeline> pipeline_;
   pipeline::LossMonitor loss_monitor_;
 
