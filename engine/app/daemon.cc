@@ -455,34 +455,39 @@ pipeline::Losses Daemon::losses() {
   return losses;
 }
 
-// By path. The entries of cgroups that are gone are taken out, and what they lost is one sum: their ids do not come again.
+// By path. The entries of cgroups that are gone are taken out and what they lost is kept: their ids do not come again.
 std::vector<pipeline::CgroupLoss> Daemon::cgroup_losses() {
+  static constexpr std::size_t kGoneKept = 256;
   const auto lost = [](const cgroup_share& share) {
     std::uint64_t sum = share.lost_quota;
     for (const std::uint64_t full : share.lost_ring_full) sum += full;
     return sum;
   };
-  std::vector<pipeline::CgroupLoss> losses;
   const auto shares = loader_->cgroup_shares();
   if (!shares) {
     log_->error("error: {}", shares.error().message);
-    return losses;
+    return cgroups_lost_;
   }
-  std::uint64_t untold = 0;
+  std::map<std::string, std::uint64_t> all;
   for (const auto& [id, share] : *shares) {
     if (id == 0) {
-      untold = lost(share);
+      if (lost(share) != 0) all["(beyond the table)"] = lost(share);
       continue;
     }
     const auto path = cgroup_reader_.read(id);
-    if (path && path->empty()) {
-      if (const auto last = loader_->forget_cgroup(id)) gone_cgroups_lost_ += lost(last->share);
-    } else if (lost(share) != 0) {
-      losses.push_back({path ? *path : "cgroup " + std::to_string(id), lost(share)});
+    if (!path || !path->empty()) {
+      if (lost(share) != 0) all[path ? *path : "(unknown)"] += lost(share);
+      continue;
     }
+    const auto last = loader_->forget_cgroup(id);
+    if (!last || lost(last->share) == 0) continue;
+    std::string was(cgroups_.path(id));  // as its events had it
+    if (was.empty() || (gone_cgroups_.size() >= kGoneKept && !gone_cgroups_.contains(was))) was = "(gone)";
+    gone_cgroups_[was] += lost(last->share);
   }
-  if (gone_cgroups_lost_ != 0) losses.push_back({"(gone)", gone_cgroups_lost_});
-  if (untold != 0) losses.push_back({"(beyond the table)", untold});
+  for (const auto& [path, sum] : gone_cgroups_) all[path] += sum;
+  std::vector<pipeline::CgroupLoss> losses;
+  for (const auto& [path, sum] : all) losses.push_back({path, sum});
   return losses;
 }
 

@@ -98,7 +98,7 @@ class Daemon {
   std::vector<pipeline::CgroupLoss> cgroups_lost_;  // as last looked at
   std::uint64_t cgroups_at_lost_ = 0;               // what had been lost in all then
   std::uint64_t cgroups_looked_ns_ = 0;
-  std::uint64_t gone_cgroups_lost_ = 0;  // by cgroups that are no more
+  std::map<std::string, std::uint64_t> gone_cgroups_;  // what cgroups lost that are no more, by path
 };
 
 }  // namespace shrike::app
