@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -42,9 +44,9 @@ std::vector<event::FieldUse> every_use() {
 
 // Events of every payload, among hostile texts.
 std::vector<event::Event> events_of(test::World& world) {
-  static const std::string bytes("\xff\x01\n\"\\\x7f\xc3\xa9\0end", 13);
+  static const std::string bytes = std::string("\xff\x01\x1f\x1b[31m\n\"\\\x7f\xc3\xa9\0end", 20);
   event::Process& parent = world.process(40, "ba\xffsh", {"-bash", "x\xc0"}, nullptr, "/usr/bin/bash");
-  event::Process& one = world.process(50, "c\"a\\t", {"cat", "-n", "x y", "\x80"}, &parent,
+  event::Process& one = world.process(50, "c\"a\\t\x1f\x1b[", {"cat", "-n", "x y", "\x80"}, &parent,
                                       "/usr/bin/c\xff"
                                       "at",
                                       "/home/bo b/");
@@ -237,6 +239,32 @@ TEST_F(RecorderFile, AnErrorOfWritingIsToldOnceAndCounted) {
   EXPECT_FALSE(file.take_error()) << "once";
   EXPECT_EQ(file.counters().missing, 4U);
   EXPECT_EQ(file.counters().bytes, 0U);
+}
+
+// A file that may grow no more takes part of a chunk: that part is taken back. Once it may grow again, it says what it lacks.
+TEST_F(RecorderFile, WhatWasCutIsTakenBackAndToldLater) {
+  auto made = BackgroundFile::make(path_);
+  ASSERT_TRUE(made);
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto limit = [&](rlim_t bytes) {
+    const rlimit now{bytes, before.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &now), 0);
+  };
+  BackgroundFile file(*std::move(made), path_);
+  limit(10);
+  file.put("{\"a\": 1}\n{}\n");
+  file.put("{}\n");
+  file.flush();
+  for (int i = 0; i < 5000 && file.counters().missing == 0; ++i) usleep(1000);
+  const std::uint64_t missing = file.counters().missing;
+  limit(before.rlim_cur);
+  file.put("{\"b\": 1}\n");
+  file.finish();
+  EXPECT_EQ(missing, 2U);
+  EXPECT_EQ(file.take_error()->sys_errno, EFBIG);
+  EXPECT_THAT(lines(), testing::ElementsAre(R"({"lost": 2, "hook": "recording"})", R"({"b": 1})"));
 }
 
 TEST_F(RecorderFile, LinesTheDiskDidNotTakeAreToldWhereTheyAreMissing) {
