@@ -38,7 +38,8 @@ static __always_inline bool exec__decide(struct decision* decision, struct task_
 }
 
 static __always_inline void report(struct task_struct* task, const struct linux_binprm* bprm, const struct decision* decision) {
-  struct scratch* scratch = record__begin(HOOK_BPRM_CREDS_FROM_FILE, CLASS_VERDICT, EVENT_KIND_EXEC_CHECK, sizeof(struct event_process));
+  struct scratch* scratch =
+      record__begin(HOOK_BPRM_CREDS_FROM_FILE, CLASS_VERDICT, EVENT_KIND_EXEC_CHECK, sizeof(struct event_process));
   if (!scratch) return; /* counted by record__begin */
   struct event_process* event = (struct event_process*)scratch->record;
   event_header__fill(scratch, task);

@@ -487,6 +487,7 @@ std::vector<pipeline::CgroupLoss> Daemon::cgroup_losses() {
   }
   for (const auto& [path, sum] : gone_cgroups_) all[path] += sum;
   std::vector<pipeline::CgroupLoss> losses;
+  losses.reserve(all.size());
   for (const auto& [path, sum] : all) losses.push_back({path, sum});
   return losses;
 }

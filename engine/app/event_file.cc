@@ -6,7 +6,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
-#include <iterator>
 #include <utility>
 
 #include "engine/event/gaps.h"
@@ -122,9 +121,14 @@ std::expected<EventLine, Flaw> read_event_line(std::string_view line, std::uint6
   const auto has = [&](std::string_view key) { return std::ranges::find(members, key, &Member::key) != members.end(); };
   if (has("lost")) return TRY(read_loss(members));
   if (has("recording")) return TRY(read_rules(members));
-  const auto ours = std::ranges::stable_partition(members, [](const Member& m) { return !m.key.starts_with("shrike."); });
-  const std::vector<Member> marks(std::make_move_iterator(ours.begin()), std::make_move_iterator(ours.end()));
-  members.erase(ours.begin(), ours.end());
+  const auto is_mark = [](const Member& member) { return member.key.starts_with("shrike."); };
+  std::vector<Member> marks;
+  if (std::ranges::any_of(members, is_mark)) {
+    for (Member& member : members) {
+      if (is_mark(member)) marks.push_back(member);
+    }
+    std::erase_if(members, is_mark);
+  }
   event.set_number(number);
   TRY(fill(event, members));
   std::optional<RecordedVerdict> verdict = TRY(read_marks(event, marks));

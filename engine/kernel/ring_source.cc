@@ -131,6 +131,7 @@ std::optional<decode::RawRecord> RingSource::next() {
 
 std::vector<std::uint64_t> RingSource::taken() const {
   std::vector<std::uint64_t> counts;
+  counts.reserve(rings_.size());
   for (const Ring& ring : rings_) counts.push_back(ring.released() + (lent_ == &ring ? 1 : 0));
   return counts;
 }

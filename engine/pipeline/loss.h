@@ -52,7 +52,7 @@ struct Losses {
   std::vector<HookLoss> hooks = {};
   std::vector<ClassLoss> classes = {};
   std::vector<CgroupLoss> cgroups = {};  // those that lost; each path once
-  std::uint64_t corrupt = 0;        // records that arrived and could not be decoded, or not be explained; each is a lost event
+  std::uint64_t corrupt = 0;  // records that arrived and could not be decoded, or not be explained; each is a lost event
 
   std::uint64_t lost() const;
 };

@@ -44,7 +44,7 @@ std::vector<event::FieldUse> every_use() {
 
 // Events of every payload, among hostile texts.
 std::vector<event::Event> events_of(test::World& world) {
-  static const std::string bytes = std::string("\xff\x01\x1f\x1b[31m\n\"\\\x7f\xc3\xa9\0end", 20);
+  static const std::string bytes = std::string("\xff\x01\x1f\x1b[31m\n\"\\\x7f\xc3\xa9\0end", 18);
   event::Process& parent = world.process(40, "ba\xffsh", {"-bash", "x\xc0"}, nullptr, "/usr/bin/bash");
   event::Process& one = world.process(50, "c\"a\\t\x1f\x1b[", {"cat", "-n", "x y", "\x80"}, &parent,
                                       "/usr/bin/c\xff"
