@@ -65,7 +65,7 @@ class Cli(unittest.TestCase):
     # ----------------------------------------------------------------------------------------------------------------------- replay
 
     def test_a_recording_says_who_was_asked_and_what_the_kernel_decided(self):
-        rules = [rule("Blocks", "evt.type = openat and fd.num >= 0", "b %fd.name", action="block"),
+        rules = [rule("Blocks", "evt.type in (open, openat, openat2) and fd.num >= 0", "b %fd.name", action="block"),
                  rule("Asleep", "evt.type = openat", "a"), rule("Alerts", "evt.type = openat", "c %fd.name")]
         event = {"evt.type": "openat", "evt.time": TIME, "fd.name": "/x", "fd.num": 3}
         verdict = {"shrike.rules": ["Blocks", "Nobody"], "shrike.verdicts": ["blocked", "killed"], "shrike.errnos": [1, 0],
