@@ -53,7 +53,7 @@ class Loader {
     std::uint32_t task_states = 1U << 18U;          // processes decisions remember; more are looked up in the kernel each time
     std::uint32_t policy_entries = 1U << 17U;       // of each of the policy's maps; a plan that needs more is refused
     std::uint64_t verdicts_ring_bytes = 1U << 20U;  // powers of two, at least a page
-    std::uint64_t processes_ring_bytes = 4U << 20U;
+    std::uint64_t processes_ring_bytes = 8U << 20U;
     std::uint64_t events_ring_bytes = 8U << 20U;
     // Of the ring of events: filled beyond so much, no cgroup may have more than half of what is free. 100: no quota.
     std::uint32_t quota_above_percent = 50;

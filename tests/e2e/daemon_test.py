@@ -211,7 +211,7 @@ class Daemon(WithFiles):
         self.assertTrue(wait_for(lambda: daemon.find("Marked program", mark)))
 
     def test_losses_add_up(self):
-        config = self.file("shrike.yaml", "capture: {events_ring_bytes: 262144}\n")
+        config = self.file("shrike.yaml", "capture: {events_ring_bytes: 262144, processes_ring_bytes: 64MiB}\n")  # it sleeps while others on this machine work
         rules = self.file("rules.yaml", OPEN_RULE.format(mark="/no/such/name"))
         daemon = self.start("--config", config, "--rules", rules, "--summary", "json")
         daemon.process.send_signal(signal.SIGSTOP)

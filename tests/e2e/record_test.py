@@ -123,7 +123,8 @@ class Record(unittest.TestCase):
         flood, quiet_one = self.enterContext(Cgroup("shrike-flood")), self.enterContext(Cgroup("shrike-quiet"))
         rules = self.file("rules.yaml", [rule("Marked", f"evt.type in (open, openat) and fd.name endswith {mark} and fd.num >= 0", "%fd.name")])
         path = self.file(mark, "")
-        daemon = self.start("--rules", rules)
+        config = self.file("shrike.yaml", "capture: {processes_ring_bytes: 64MiB}\n")  # it sleeps while others on this machine work
+        daemon = self.start("--config", config, "--rules", rules)
         daemon.process.send_signal(signal.SIGSTOP)
         flood.run(WORKLOAD, "open", FLOOD, check=True)
         quiet_one.run("python3", "-c", f"for i in range(1000): open({str(path)!r})", check=True)
