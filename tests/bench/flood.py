@@ -43,36 +43,56 @@ def show(title, seconds, summary, notices):
     return exact
 
 
-def run(arguments, rules, config, quiet):
-    """One flood; the quiet cgroup's opens that were alerted."""
+QUIET = """
+import os, socket, time
+for i in range({watched}):
+  open({path!r}).close()
+  time.sleep(0.001)
+  if i % 10 == 0:
+    with socket.socket() as one: one.connect_ex(("127.0.0.1", 9))
+    os.posix_spawn("/bin/true", ["true", {mark!r}], {{}})
+    os.wait()
+"""
+
+
+def run(arguments, quiet):
+    """One flood; beside it, if asked for, a quiet cgroup that opens a watched file, connects where a rule would refuse it, and runs programs."""
     mark = token()
-    watched = pathlib.Path(arguments.scratch) / mark
+    scratch = pathlib.Path(arguments.scratch)
+    watched = scratch / mark
     watched.touch()
-    own = pathlib.Path(arguments.scratch) / "own.yaml"
-    own.write_text(json.dumps([{"rule": "Watched file", "desc": "d", "condition": f"evt.type in (open, openat) and fd.name endswith {mark} and fd.num >= 0",
-                                "output": "%fd.name", "priority": "NOTICE"}]))
-    daemon = Shrike("--summary", "json", "--config", config, "--rules", rules, "--rules", own).wait_ready()
+    rule = lambda name, condition, **more: {"rule": name, "desc": "d", "condition": condition, "output": "%fd.name %proc.args", "priority": "NOTICE", **more}
+    (scratch / "own.yaml").write_text(json.dumps([
+        rule("Watched file", f"evt.type in (open, openat) and fd.name endswith {mark} and fd.num >= 0"),
+        rule("Watched program", f"evt.type = execve and evt.failed = false and proc.args contains {mark} and proc.exepath endswith true"),
+        rule("Watched port", "evt.type in (connect, sendto, sendmsg, sendmmsg) and fd.sport = 9 and fd.sip = 127.0.0.1", action="block")]))
     with contextlib.ExitStack() as stack:
         flood = stack.enter_context(Cgroup("shrike-flood"))
         other = stack.enter_context(Cgroup("shrike-quiet"))
+        config = scratch / "shrike.yaml"
+        config.write_text(f"rule_matching: all\nenforcement: {{cgroup: {other.path}}}\n"
+                          f"capture: {{events_ring_bytes: {arguments.ring}, quota_above_percent: {arguments.quota}}}\n")
+        daemon = Shrike("--mode", "monitor", "--summary", "json", "--config", config, "--rules", arguments.rules, "--rules", scratch / "own.yaml").wait_ready()
+        stack.callback(daemon.stop)
         start = time.monotonic()
         workers = [flood.start(BUILD / "tests/bench/workload", "open", arguments.opens // arguments.workers) for _ in range(arguments.workers)]
         if quiet:
-            other.run("python3", "-c", f"import time\nfor i in range({WATCHED}):\n  open({str(watched)!r}).close(); time.sleep(0.001)", check=True)
+            other.run("python3", "-c", QUIET.format(watched=WATCHED, path=str(watched), mark=mark), check=True)
         still = sum(worker.poll() is None for worker in workers)
         for worker in workers:
             worker.wait()
         seconds = time.monotonic() - start
-    if quiet:
-        wait_for(lambda: len(daemon.find("Watched file", mark)) >= WATCHED, 5)
-    daemon.stop()
+        wanted = {"Watched file": WATCHED, "Watched program": WATCHED // 10, "Watched port": WATCHED // 10} if quiet else {}
+        alerted = lambda name: sum(alert["rule"] == name for alert in list(daemon.alerts))
+        wait_for(lambda: all(alerted(name) >= count for name, count in wanted.items()), 5)
+        daemon.stop()
     summary = json.loads(daemon.log[-1])
     notices = [alert for alert in daemon.alerts if alert["rule"] == "Shrike internal: events lost"]
     good = show("flood beside a quiet cgroup" if quiet else "flood alone", seconds, summary, notices)
     if quiet:
-        seen = len(daemon.find("Watched file", mark))
-        print(f"    quiet cgroup: {seen} of {WATCHED} opens alerted, {still} of {arguments.workers} flooders still at it when it had ended", flush=True)
-        good &= seen == WATCHED
+        print("    quiet cgroup: " + ", ".join(f"{alerted(name)} of {count} alerts of {name}" for name, count in wanted.items()) +
+              f"; {still} of {arguments.workers} flooders still at it when it had ended", flush=True)
+        good &= all(alerted(name) == count for name, count in wanted.items())
     return good
 
 
@@ -86,10 +106,8 @@ def main():
     arguments = parser.parse_args()
     arguments.scratch = tempfile.mkdtemp(prefix="shrike-flood-", dir="/var/tmp")
     try:
-        config = pathlib.Path(arguments.scratch) / "shrike.yaml"
-        config.write_text(f"rule_matching: all\ncapture: {{events_ring_bytes: {arguments.ring}, quota_above_percent: {arguments.quota}}}\n")
         print(f"{arguments.opens} opens by {arguments.workers} processes, ring of events {arguments.ring}, quota above {arguments.quota} %")
-        good = [run(arguments, arguments.rules, config, quiet) for quiet in (False, True)]
+        good = [run(arguments, quiet) for quiet in (False, True)]
     finally:
         shutil.rmtree(arguments.scratch, True)
     sys.exit(0 if all(good) else 1)
