@@ -343,7 +343,7 @@ struct event_call {
 };
 WIRE_ASSERT(sizeof(struct event_call) == 112 + 8 + 48 + 8 + 48 + 56 + 32, "wire size");
 
-/* Per CPU and hook. produced = delivered + lost_ring_full + lost_no_scratch, exactly, once the rings are drained. */
+/* Per CPU and hook. produced = delivered + lost_ring_full + lost_no_scratch + lost_quota, exactly, once the rings are drained. */
 struct hook_counters {
   __u64 produced; /* records begun */
   __u64 lost_ring_full;
@@ -363,8 +363,38 @@ struct hook_counters {
   __u64 unsure_no_policy; /* the policy's generation was not to be found */
   __u64 state_recomputed; /* a task without state, or with that of another generation or program */
   __u64 state_unstored;   /* the table of task states is full */
+  __u64 lost_quota;       /* events of a cgroup that had its share of the ring, see bpf/lib/quota.bpf.h */
 };
-WIRE_ASSERT(sizeof(struct hook_counters) == 128, "wire size");
+WIRE_ASSERT(sizeof(struct hook_counters) == 136, "wire size");
+
+/* The ring a record is bound for. */
+enum record_class {
+  CLASS_VERDICT = 0, /* refusals, kills, would-blocks */
+  CLASS_PROCESS,     /* exec, fork, exit */
+  CLASS_EVENT,       /* everything else */
+  CLASS_COUNT        /* none: the iterator's records pass no ring */
+};
+
+/* Per CPU and class; the same equation. */
+struct class_counters {
+  __u64 produced;
+  __u64 lost_ring_full;
+  __u64 lost_no_scratch;
+  __u64 lost_quota; /* of CLASS_EVENT only */
+};
+WIRE_ASSERT(sizeof(struct class_counters) == 32, "wire size");
+
+/* One cgroup's share of the ring of events, and what it lost; by cgroup id. Id 0: those there was no room for. Positions and
+ * bytes as the ring counts them. */
+struct cgroup_share {
+  __u64 mark;     /* where `current` began */
+  __u64 end;      /* behind its last record */
+  __u64 current;  /* bytes it wrote since `mark`, while the ring was filled beyond quota_above */
+  __u64 previous; /* bytes it wrote before `mark` that may still be unread */
+  __u64 lost_quota;
+  __u64 lost_ring_full[CLASS_COUNT];
+};
+WIRE_ASSERT(sizeof(struct cgroup_share) == 64, "wire size");
 
 /* capture_options, a global of the object: what records carry beyond the default. */
 enum capture_options {

@@ -28,6 +28,7 @@ enum {
   CGROUP_DEPTH_MAX = 64,        /* systemd and Kubernetes stay below 10; a deeper one falls closed */
   COMM_BYTES = 15,              /* TASK_COMM_LEN - 1 */
   POLICY_SLOTS = 4,             /* generations whose headers can lie side by side: old, new and room */
+  QUOTA_CGROUPS_MAX = 4096,     /* cgroups whose share of a ring and losses are told apart; more share one entry */
   ANCESTORS_MAX = 64            /* different names of ancestors a task remembers; as the engine's kMaxAncestors */
 };
 

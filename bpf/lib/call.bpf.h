@@ -67,8 +67,9 @@ static __always_inline struct call call__finished(const __u64* ctx) {
 }
 
 /* Begins the record of a call: header, type and cwd, which goes into `cwd` of the record at that offset. */
-static __always_inline struct scratch* call__begin(const struct call* call, __u16 kind, __u32 size, __u32 cwd_offset) {
-  struct scratch* scratch = record__begin(HOOK_SYS_EXIT, kind, size);
+static __always_inline struct scratch* call__begin(const struct call* call, __u32 class, __u16 kind, __u32 size,
+                                                   __u32 cwd_offset) {
+  struct scratch* scratch = record__begin(HOOK_SYS_EXIT, class, kind, size);
   if (!scratch) return NULL; /* counted by record__begin */
   event_header__fill(scratch, call->task);
   struct event_header* header = record__header(scratch);
@@ -80,10 +81,12 @@ static __always_inline struct scratch* call__begin(const struct call* call, __u1
   return scratch;
 }
 
-#define CALL_BEGIN(call, kind, type) call__begin(call, kind, sizeof(struct type), __builtin_offsetof(struct type, cwd))
+#define CLASS_BEGIN(call, class, kind, type) \
+  call__begin(call, class, kind, sizeof(struct type), __builtin_offsetof(struct type, cwd))
+#define CALL_BEGIN(call, kind, type) CLASS_BEGIN(call, CLASS_EVENT, kind, type)
 
 static __always_inline int call__submit(struct scratch* scratch) {
-  record__submit(scratch, HOOK_SYS_EXIT, &events, events_wakeup_bytes);
+  event__submit(scratch, HOOK_SYS_EXIT);
   return 0;
 }
 

@@ -72,7 +72,7 @@ static __always_inline struct decision* open__decide(struct call* call) {
 
 static __noinline int report_open(struct call* call, const struct decision* decision) {
   if (!call) return 0;
-  struct scratch* scratch = CALL_BEGIN(call, EVENT_KIND_OPEN, event_open);
+  struct scratch* scratch = CLASS_BEGIN(call, decision ? CLASS_VERDICT : CLASS_EVENT, EVENT_KIND_OPEN, event_open);
   if (!scratch) return 0; /* counted by record__begin */
   struct event_open* event = (struct event_open*)scratch->record;
   event->ret = call->ret;
@@ -87,7 +87,7 @@ static __noinline int report_open(struct call* call, const struct decision* deci
   if (call->unasked) event->header.flags |= EVENT_FLAG_VERDICT_ONLY;
   verdict__append(scratch, &decision->verdict);
   names__append(scratch, &event->names, &decision->names);
-  record__submit(scratch, HOOK_SYS_EXIT, &verdicts, verdicts_wakeup_bytes);
+  verdict__submit(scratch, HOOK_SYS_EXIT);
   return 0;
 }
 

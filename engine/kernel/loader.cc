@@ -257,6 +257,7 @@ Result<std::unique_ptr<Loader>> Loader::create(const Options& options) {
       resize(maps.events, options.events_ring_bytes) != 0 ||
       bpf_map__set_max_entries(maps.scratch_pool, SCRATCH_PER_CPU * static_cast<__u32>(cpus)) != 0 ||
       bpf_map__set_max_entries(maps.task_states, options.task_states) != 0 ||
+      bpf_map__set_max_entries(maps.cgroup_shares, options.quota_cgroups) != 0 ||
       bpf_map__set_max_entries(maps.policy_index, options.policy_entries) != 0 ||
       bpf_map__set_max_entries(maps.policy_ranges, options.policy_entries) != 0 ||
       bpf_map__set_max_entries(maps.policy_objects, options.policy_entries) != 0) {
@@ -283,6 +284,13 @@ Result<std::unique_ptr<Loader>> Loader::create(const Options& options) {
   globals->processes_wakeup_bytes = options.processes_ring_bytes / 8;
   globals->events_wakeup_bytes = options.events_ring_bytes / 8;
   globals->policy_scope_cgroup = options.scope_cgroup;
+  globals->quota_above = options.quota_above_percent >= 100
+                             ? ~std::uint64_t{0}
+                             : std::bit_ceil(options.events_ring_bytes) / 100 * options.quota_above_percent;
+  const std::uint64_t others = 0;
+  const cgroup_share none{};
+  if (bpf_map_update_elem(bpf_map__fd(maps.cgroup_shares), &others, &none, BPF_ANY) != 0)
+    return log.fail("make the entry of cgroups there is no room for", errno);
   state->policy = std::make_unique<PolicyMap>(
       PolicyMap::Fds{.headers = bpf_map__fd(maps.policy_headers),
                      .clauses = bpf_map__fd(maps.policy_clauses),
@@ -434,6 +442,46 @@ Result<std::vector<HookReport>> Loader::counters() const {
     reports.push_back(report);
   }
   return reports;
+}
+
+Result<std::array<ClassReport, CLASS_COUNT>> Loader::class_counters() const {
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus < 0) return std::unexpected(system_error("count the possible CPUs", -cpus));
+  std::array<ClassReport, CLASS_COUNT> reports{{{.name = "verdicts"}, {.name = "processes"}, {.name = "events"}}};
+  std::vector<struct class_counters> per_cpu(static_cast<std::size_t>(cpus));
+  for (std::uint32_t of = 0; of < reports.size(); ++of) {
+    if (bpf_map_lookup_elem(bpf_map__fd(state_->skeleton->maps.class_counters), &of, per_cpu.data()) != 0)
+      return std::unexpected(system_error("read the counters", errno));
+    for (const auto& one : per_cpu) {
+      reports[of].counters.produced += one.produced;
+      reports[of].counters.lost_ring_full += one.lost_ring_full;
+      reports[of].counters.lost_no_scratch += one.lost_no_scratch;
+      reports[of].counters.lost_quota += one.lost_quota;
+    }
+  }
+  return reports;
+}
+
+Result<std::vector<CgroupReport>> Loader::cgroup_shares() const {
+  const int fd = bpf_map__fd(state_->skeleton->maps.cgroup_shares);
+  std::vector<std::uint64_t> ids(QUOTA_CGROUPS_MAX);
+  std::vector<cgroup_share> shares(QUOTA_CGROUPS_MAX);
+  std::uint64_t next = 0;
+  auto count = static_cast<std::uint32_t>(ids.size());
+  // ENOENT: that was all.
+  if (bpf_map_lookup_batch(fd, nullptr, &next, ids.data(), shares.data(), &count, nullptr) != 0 && errno != ENOENT)
+    return std::unexpected(system_error("read the shares of cgroups", errno));
+  std::vector<CgroupReport> reports;
+  reports.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) reports.push_back({ids[i], shares[i]});
+  return reports;
+}
+
+std::optional<CgroupReport> Loader::forget_cgroup(std::uint64_t id) {
+  CgroupReport last{.id = id};
+  if (bpf_map_lookup_and_delete_elem(bpf_map__fd(state_->skeleton->maps.cgroup_shares), &id, &last.share) != 0)
+    return std::nullopt;
+  return last;
 }
 
 std::array<int, 3> Loader::ring_fds() const {

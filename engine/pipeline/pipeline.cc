@@ -79,7 +79,8 @@ void Pipeline::refresh() {
 void Pipeline::process(std::span<const std::byte> record) {
   ++counters_.records;
   match::Peeked peeked;
-  if (decode::OpenPeek open; !generations_.empty() && generations_.front().matcher->peeks() && decode::peek_open(record, open)) {
+  if (decode::OpenPeek open;
+      !generations_.empty() && !parts_.on_event && generations_.front().matcher->peeks() && decode::peek_open(record, open)) {
     peeked = peek(open);
     if (peeked.quiet) return;
   }
@@ -124,6 +125,7 @@ match::Peeked Pipeline::peek(const decode::OpenPeek& open) {
 void Pipeline::alert_rules(const event::Event& event, const match::Peeked& peeked) {
   Generation& newest = generations_.front();
   for (const std::uint32_t rule : newest.matcher->match(event, parts_.matching, peeked)) emit(make_alert(newest, rule, event));
+  if (parts_.on_event) parts_.on_event({event, *newest.program, *newest.matcher, {}});
 }
 
 act::Alert Pipeline::make_alert(Generation& of, std::uint32_t rule, const event::Event& event) {
@@ -146,12 +148,14 @@ void Pipeline::alert_verdict(const event::Event& event) {
     seen.process = &successor;
   }
   of->matcher->look_at(seen);
+  verdict_alerts_.clear();
   bool known = true;
   for (const std::uint32_t number : verdict.rules) known = alert_decision(*of, number, seen) && known;
   // The one that decided may lie beyond the rules the record holds.
   if (verdict.decider && std::ranges::find(verdict.rules, *verdict.decider) == verdict.rules.end())
     known = alert_decision(*of, *verdict.decider, seen) && known;
   if (!known) ++counters_.corrupt;
+  if (parts_.on_event && !verdict_alerts_.empty()) parts_.on_event({seen, *of->program, *of->matcher, verdict_alerts_});
 }
 
 // Whether the plan knows the rule; it alerts unless another one decided in its stead.
@@ -168,6 +172,7 @@ bool Pipeline::alert_decision(Generation& of, std::uint32_t number, const event:
   alert.error_number = decided && verdict.refused ? EPERM : 0;
   alert.generation = verdict.generation;
   emit(alert);
+  if (parts_.on_event) verdict_alerts_.push_back(std::move(alert));
   return true;
 }
 

@@ -46,6 +46,14 @@ struct Counters {
                 gap_rules = 0;
 };
 
+// An event as rules saw it: what a recording is made from.
+struct Observed {
+  const event::Event& event;
+  const program::Program& program;
+  match::Matcher& matcher;               // has looked at the event
+  std::span<const act::Alert> verdicts;  // the alerts of a verdict; nobody else was asked then. Empty: the rules were asked
+};
+
 class Pipeline {
  public:
   struct Parts {
@@ -55,7 +63,10 @@ class Pipeline {
     const enrich::FileNames* file_names = nullptr;  // what opened files are called on this host; null: by their paths alone
     match::Matching matching = match::Matching::kFirst;
     // Told of every alert a sink refused.
-    std::function<void(const Error&)> on_sink_error;
+    std::function<void(const Error&)> on_sink_error = {};
+    // Told of every event rules were asked about, and of every verdict, after their alerts. Of an event with a verdict that rules
+    // are asked about too, twice.
+    std::function<void(const Observed&)> on_event = {};
   };
 
   explicit Pipeline(Parts parts) : parts_(std::move(parts)) {}
@@ -102,8 +113,9 @@ class Pipeline {
 
   Parts parts_;
   WallClock clock_;
-  std::deque<Generation> generations_;  // newest first
-  enrich::NameList names_;              // of the event at hand
+  std::deque<Generation> generations_;      // newest first
+  enrich::NameList names_;                  // of the event at hand
+  std::vector<act::Alert> verdict_alerts_;  // of the event at hand; kept if on_event wants them
   Counters counters_;
 };
 
