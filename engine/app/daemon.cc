@@ -179,7 +179,7 @@ Result<void> Daemon::find_tier() {
                       .static_fields = config_.static_fields,
                       .plan = compile::PlanOptions{.tier = tier, .mode = mode_},
                       .normal_forms = false};
-  capabilities_ = {.events = kernel::captured_events(full_), .containers = false};
+  capabilities_ = {.events = kernel::captured_events(full_)};
   return {};
 }
 
@@ -391,6 +391,7 @@ std::vector<pipeline::HookLoss> Daemon::losses() const {
 
 void Daemon::tick() {
   names_.refresh();
+  containers_.refresh();
   pipeline_->refresh();
   if (auto refreshed = loader_->policy().refresh_objects(); !refreshed)
     log_->error("error: looking up the files that rules name: {}", refreshed.error().message);
@@ -477,7 +478,21 @@ void Daemon::print_summary(std::uint64_t seconds) const {
                      {"would_kill", report.would_kill},
                      {"outranked", report.outranked}};
   }
+  const enrich::Containers::Counters& containers = containers_.counters();
+  const enrich::ContainerFiles::Counters& container_files = container_files_.counters();
+  const nlohmann::json by_container = {{"found", containers.found},
+                                       {"read", containers.read},
+                                       {"late", containers.late},
+                                       {"attempts", containers.attempts},
+                                       {"alerts_without", containers.alerts_without},
+                                       {"evicted", containers.evicted},
+                                       {"evicted_cgroups", containers.evicted_cgroups},
+                                       {"files", container_files.files},
+                                       {"files_too_big", container_files.too_big},
+                                       {"files_corrupt", container_files.corrupt},
+                                       {"cut", container_files.cut}};
   const nlohmann::json summary = {{"seconds", seconds},
+                                  {"containers", by_container},
                                   {"events", counters.events},
                                   {"alerts", counters.alerts},
                                   {"alerts_failed", counters.alerts_failed},

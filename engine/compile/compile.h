@@ -57,12 +57,10 @@ std::optional<Problem> check_append_output(const AppendOutput& entry);
 
 // What the capture of this host can tell.
 struct Capabilities {
-  event::EventSet events;   // captured
-  bool containers = false;  // of a container more than its id is known
+  event::EventSet events;  // captured
 };
 
 // Sets every rule's availability and rebuilds the index:
-//   inactive: containers   holds only for containers of which more than the id is known
 //   inactive: never …      can't hold by its own text
 //   inactive: events …     none of its events is captured
 //   inactive: fields …     its condition reads a field nothing supplies

@@ -52,9 +52,14 @@ class Cgroups {
   // The path; empty if unknown. The view lives until the next call.
   std::string_view path(std::uint64_t id);
 
+  // What a cgroup that was just made is called.
+  void add(std::uint64_t id, std::string_view path);
+
   const Counters& counters() const { return counters_; }
 
  private:
+  std::string& keep(std::uint64_t id, std::string path);
+
   CgroupReader& reader_;
   std::size_t most_;
   std::unordered_map<std::uint64_t, std::string> paths_;

@@ -118,6 +118,8 @@ constexpr Program kPrograms[] = {
     {HOOK_SCHED_PROCESS_EXIT, &Progs::tp_sched_process_exit, In::kBoth},
     {HOOK_SCHED_PROCESS_FORK, &Progs::tp_sched_process_fork, In::kBoth},
     {HOOK_SCHED_PROCESS_EXEC, &Progs::tp_sched_process_exec, In::kBoth},
+    {HOOK_CGROUP_MKDIR, &Progs::tp_cgroup_mkdir, In::kBoth},
+    {HOOK_CGROUP_RMDIR, &Progs::tp_cgroup_rmdir, In::kBoth},
     {HOOK_SYS_EXIT, &Progs::tp_sys_exit, In::kBoth},
     {HOOK_ITER_TASK, &Progs::iter_task, In::kBoth},
     {HOOK_BPRM_CREDS_FROM_FILE, &Progs::lsm_bprm_creds_from_file, In::kFull},
@@ -134,7 +136,7 @@ constexpr Program kPrograms[] = {
     {HOOK_CGROUP_BIND, &Progs::cgroup_bind6, In::kTracing},
 };
 
-bool is_cgroup(std::size_t hook) { return hook >= HOOK_CGROUP_CONNECT; }
+bool is_cgroup(std::size_t hook) { return hook >= HOOK_CGROUP_CONNECT && hook <= HOOK_CGROUP_BIND; }
 
 }  // namespace
 

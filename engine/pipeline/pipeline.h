@@ -100,6 +100,7 @@ class Pipeline {
   std::deque<Generation> generations_;   // newest first
   std::vector<std::string> name_texts_;  // of the event at hand
   std::vector<std::string_view> names_;
+  std::vector<std::uint32_t> fired_;  // of the event at hand
   Counters counters_;
 };
 
