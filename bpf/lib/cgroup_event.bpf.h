@@ -22,7 +22,7 @@ static __always_inline int cgroup__tell(struct cgroup* cgroup, const char* path,
     else
       record__flag(scratch, EVENT_FLAG_PATH_TRUNCATED); /* the reader looks the path up by the id */
   }
-  record__submit(scratch, hook, &processes, processes_wakeup_bytes);
+  record__submit(scratch, hook, &processes, 1); /* wakes the reader: what it has to read may soon be gone */
   return 0;
 }
 
