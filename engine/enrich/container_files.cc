@@ -31,6 +31,7 @@ constexpr std::string_view kTaskDirectories[] = {"/run/containerd/io.containerd.
 constexpr std::string_view kStorageDrivers[] = {"overlay", "vfs", "btrfs", "zfs"};
 constexpr std::size_t kNamespacesMax = 64;  // of containerd
 constexpr std::string_view kKubernetes = "io.kubernetes.";
+constexpr std::string_view kCriOwn = "io.cri-containerd";  // labels that containerd's CRI puts beside the kubelet's
 constexpr std::string_view kCri = "io.kubernetes.cri.";
 constexpr std::string_view kCrio = "io.kubernetes.cri-o.";
 
@@ -130,7 +131,7 @@ class BundleReader {
       if (space == "moby") {
         read_docker();
       } else {
-        read_containerd(std::string(space));
+        read_containerd(std::string(space), *config);
       }
     } else {
       read_plain();
@@ -185,26 +186,30 @@ class BundleReader {
   void read_spec(const Json& config) {
     if (const std::string* path = text_at(config, {"root", "path"}); path != nullptr && !path->empty())
       reading_.rootfs = files_.at(path->starts_with('/') ? *path : bundle_ + '/' + *path);
-    read_namespaces(look(config, {"linux", "namespaces"}));
+    read_namespaces(look(config, {"linux", "namespaces"}), nullptr);
     facts().privileged = is_privileged(config);
     read_spec_mounts(look(config, {"mounts"}));
     reading_.uids = id_ranges(look(config, {"linux", "uidMappings"}));
     reading_.gids = id_ranges(look(config, {"linux", "gidMappings"}));
   }
 
-  // A namespace that is not listed is the host's. One with a path is someone's: the pod's, as a rule.
-  void read_namespaces(const Json* list) {
-    if (list == nullptr || !list->is_array()) return;
-    const auto lacks = [&](std::string_view type) {
-      return std::ranges::none_of(*list, [&](const Json& one) {
-        const std::string* of = text_at(one, {"type"});
-        const std::string* path = text_at(one, {"path"});
-        return of != nullptr && *of == type && (path == nullptr || !path->starts_with("/proc/1/ns/"));
-      });
-    };
-    facts().host_pid = lacks("pid");
-    facts().host_network = lacks("network");
-    facts().host_ipc = lacks("ipc");
+  // A namespace that is not listed is the host's. One with a path is someone's: the sandbox's, if there is one.
+  static bool is_host(const Json* list, std::string_view type, const Json* sandbox) {
+    if (list == nullptr || !list->is_array()) return false;
+    for (const Json& one : *list) {
+      const std::string* of = text_at(one, {"type"});
+      if (of == nullptr || *of != type) continue;
+      const std::string* path = text_at(one, {"path"});
+      if (path == nullptr || path->empty()) return false;
+      return path->starts_with("/proc/1/ns/") || is_host(sandbox, type, nullptr);
+    }
+    return true;
+  }
+
+  void read_namespaces(const Json* list, const Json* sandbox) {
+    facts().host_pid = is_host(list, "pid", sandbox);
+    facts().host_network = is_host(list, "network", sandbox);
+    facts().host_ipc = is_host(list, "ipc", sandbox);
   }
 
   // What every runtime makes of "privileged": nothing masked or read-only, all devices, CAP_SYS_ADMIN among the rest.
@@ -333,10 +338,15 @@ class BundleReader {
     facts().pod = std::move(pod);
   }
 
-  void read_containerd(const std::string& space) {
+  void read_containerd(const std::string& space, const Json& config) {
     facts().type = "containerd";
     facts().name = place_.id;
     read_cri();
+    if (facts().pod && facts().pod->sandbox && is_plain_name(*facts().pod->sandbox)) {
+      const std::string path = std::string(parent_of(bundle_, 1)) + '/' + *facts().pod->sandbox + std::string(kConfig);
+      const auto sandbox = json(path, ContainerFiles::kFileMax);
+      if (sandbox) read_namespaces(look(config, {"linux", "namespaces"}), look(*sandbox, {"linux", "namespaces"}));
+    }
     // The bundle's work directory is a link into containerd's own.
     std::array<char, PATH_MAX> target{};
     const ssize_t size = readlink(files_.at(bundle_ + "/work").c_str(), target.data(), target.size());
@@ -353,8 +363,10 @@ class BundleReader {
       set_image(*image, false);
       if (const auto digest = store.get({"v1", space, "images", *image, "target"}, "digest")) facts().digest = clipped(*digest);
     }
-    if (auto labels = store.all({"v1", space, "containers", place_.id, "labels"}, ContainerFiles::kItemsMax))
+    if (auto labels = store.all({"v1", space, "containers", place_.id, "labels"}, ContainerFiles::kItemsMax)) {
+      std::erase_if(*labels, [](const auto& label) { return label.first.starts_with(kCriOwn); });
       facts().labels = clipped(std::move(*labels));
+    }
     if (facts().pod && facts().pod->sandbox) {
       if (auto labels = store.all({"v1", space, "containers", *facts().pod->sandbox, "labels"}, ContainerFiles::kItemsMax))
         facts().pod->labels = without_kubernetes(clipped(std::move(*labels)));
@@ -577,9 +589,8 @@ class BundleReader {
   }
 
   static Labels without_kubernetes(Labels labels) {
-    std::erase_if(labels, [](const auto& label) {
-      return label.first.starts_with(kKubernetes) || label.first.starts_with("io.cri-containerd");
-    });
+    std::erase_if(labels,
+                  [](const auto& label) { return label.first.starts_with(kKubernetes) || label.first.starts_with(kCriOwn); });
     return labels;
   }
 

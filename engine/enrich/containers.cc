@@ -49,8 +49,8 @@ void Containers::made(std::uint64_t cgroup, std::string_view path, const event::
   if (cgroup == 0 || path.empty()) return;
   // Whoever was of that path before is gone.
   if (const auto old = by_path_.find(std::string(path)); old != by_path_.end()) forget(*old->second);
-  // Arguments are the caller's word; root's word is good, as root could write the state files too.
-  if (maker != nullptr && uid == 0) {
+  // Arguments are the caller's word; root's word is good, as root could write the state files too. Not that of a container's root.
+  if (maker != nullptr && uid == 0 && !is_inside(path)) {
     if (const auto call = parse_runtime_call(*maker->image)) {
       const auto named = parse_container_path(path);
       std::optional<ContainerPlace> place;
@@ -66,6 +66,14 @@ void Containers::made(std::uint64_t cgroup, std::string_view path, const event::
     }
   }
   if (Entry* entry = resolve(cgroup, path); entry != nullptr && !entry->container.facts) try_read(*entry, false);
+}
+
+// Does the cgroup lie below that of a container we know?
+bool Containers::is_inside(std::string_view path) const {
+  for (std::size_t at = path.rfind('/'); at != 0 && at != std::string_view::npos; at = path.rfind('/', at - 1)) {
+    if (by_path_.contains(std::string(path.substr(0, at)))) return true;
+  }
+  return false;
 }
 
 void Containers::removed(std::uint64_t cgroup) {

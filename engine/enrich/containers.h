@@ -83,6 +83,7 @@ class Containers {
     std::uint64_t pause_ns = 0;
   };
 
+  bool is_inside(std::string_view path) const;
   Entry* resolve(std::uint64_t cgroup, std::string_view path);
   Entry& add(ContainerPlace place, std::uint64_t cgroup, std::string_view path);
   Cgroup& remember(std::uint64_t cgroup, Entry* entry);

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs one container of a pod through CRI and removes both: cri_client.py SOCKET POD NAMESPACE UID IMAGE COMMAND…
-Prints their ids as JSON. Needs python3-grpcio; messages are put together here, by the field numbers of CRI's api.proto."""
+"""Runs one container of a pod through CRI and removes both: cri_client.py SOCKET CGROUP POD NAMESPACE UID IMAGE COMMAND…
+Prints their ids as JSON, or why no pod starts here. Needs python3-grpcio; messages are put together here, by the field numbers of CRI's api.proto."""
 
 import json
 import sys
 import time
 
 import grpc
+
+CANNOT = 77  # exit code: no pod starts here
 
 
 def varint(number):
@@ -42,19 +44,23 @@ def mapping(texts):
 
 
 def main():
-    socket, pod, namespace, uid, image, *command = sys.argv[1:]
+    socket, parent, pod, namespace, uid, image, *command = sys.argv[1:]
     channel = grpc.insecure_channel(socket)
 
     def call(name, fields):
         return channel.unary_unary(f"/runtime.v1.RuntimeService/{name}", request_serializer=message,
                                    response_deserializer=bytes)(fields, timeout=60)
 
-    host_network = {1: {1: 2}}  # namespace_options.network = NODE: needs no CNI
+    host_network = {1: 2}  # NamespaceOption.network = NODE: needs no CNI
     sandbox_config = {1: {1: pod, 2: uid, 3: namespace}, 6: mapping({"tier": "front", "io.kubernetes.pod.name": pod}),
-                      8: {1: f"/kubepods/burstable/pod{uid}", 2: host_network}}
-    sandbox = first_text(call("RunPodSandbox", {1: sandbox_config}))
+                      8: {1: f"{parent}/burstable/pod{uid}", 2: {1: host_network}}}
     try:
-        config = {1: {1: "app"}, 2: {1: image}, 3: command, 9: mapping({"io.kubernetes.container.name": "app"}), 15: {2: host_network}}
+        sandbox = first_text(call("RunPodSandbox", {1: sandbox_config}))
+    except grpc.RpcError as error:
+        print(error.details())
+        sys.exit(CANNOT)
+    try:
+        config = {1: {1: "app"}, 2: {1: image}, 3: command, 9: mapping({"io.kubernetes.container.name": "app"}), 15: {2: {3: host_network}}}
         container = first_text(call("CreateContainer", {1: sandbox, 2: config, 3: sandbox_config}))
         call("StartContainer", {1: container})
         time.sleep(1)
