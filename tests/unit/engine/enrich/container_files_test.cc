@@ -104,8 +104,6 @@ TEST_F(ContainerFilesTest, ABundleSaysWhichCgroupItIsFor) {
 
 TEST_F(ContainerFilesTest, ContainerdByCtrAndByCri) {
   const std::string tasks = "/run/containerd/io.containerd.runtime.v2.task/";
-  write(tasks + "default/c1/config.json",
-        config(R"("team":"red")").replace(config("").find("\"namespaces\""), 0, R"("cgroupsPath":"/default/c1",)"));
   auto reader = files();
   write(tasks + "default/c1/config.json",
         R"({"ociVersion":"1","annotations":{"team":"red"},"linux":{"cgroupsPath":"/default/c1"}})");
