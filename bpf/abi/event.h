@@ -28,6 +28,7 @@ enum event_kind {
   EVENT_KIND_PATHS,      /* struct event_paths: calls about names, failed execve and execveat among them */
   EVENT_KIND_CALL,       /* struct event_call: every other system call */
   EVENT_KIND_EXEC_CHECK, /* struct event_process of the program that is to run; header: its caller. Only with a verdict */
+  EVENT_KIND_CGROUP,     /* struct event_cgroup; header: who made or removed it */
   EVENT_KIND_COUNT
 };
 
@@ -99,6 +100,8 @@ enum hook {
   HOOK_CGROUP_SENDMSG,
   HOOK_CGROUP_BIND,
   HOOK_IO_URING, /* tracing tier: what io_uring opened */
+  HOOK_CGROUP_MKDIR, /* tracepoints: the life of cgroups */
+  HOOK_CGROUP_RMDIR,
   HOOK_COUNT
 };
 
@@ -342,6 +345,16 @@ struct event_call {
   struct blob cwd;  /* only if CAPTURE_CWD */
 };
 WIRE_ASSERT(sizeof(struct event_call) == 112 + 8 + 48 + 8 + 48 + 56 + 32, "wire size");
+
+/* A cgroup of the default hierarchy was made or removed. */
+struct event_cgroup {
+  struct event_header header;
+  __u64 id;
+  __u32 removed; /* 1: removed, 0: made */
+  __u32 reserved;
+  struct blob path; /* from the hierarchy's root; empty if it is longer than PATH_BYTES_MAX */
+};
+WIRE_ASSERT(sizeof(struct event_cgroup) == 112 + 24, "wire size");
 
 /* Per CPU and hook. produced = delivered + lost_ring_full + lost_no_scratch + lost_quota, exactly, once the rings are drained. */
 struct hook_counters {

@@ -112,8 +112,13 @@ struct kernfs_node {
   const char* name;
 };
 
+struct cgroup_root {
+  int hierarchy_id; /* 0: the default hierarchy (v2) */
+};
+
 struct cgroup {
   struct kernfs_node* kn;
+  struct cgroup_root* root;
 };
 
 struct css_set {

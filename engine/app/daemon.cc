@@ -228,7 +228,7 @@ Result<void> Daemon::find_tier() {
                       .plan = compile::PlanOptions{.tier = tier, .mode = mode_},
                       .opening_is_opening = config_.opening_is_opening,
                       .normal_forms = false};
-  capabilities_ = {.events = kernel::captured_events(), .generic = kernel::generic_events(), .containers = false};
+  capabilities_ = {.events = kernel::captured_events(), .generic = kernel::generic_events()};
   return {};
 }
 
@@ -516,6 +516,7 @@ std::vector<pipeline::CgroupLoss> Daemon::cgroup_losses() {
 
 void Daemon::tick() {
   names_.refresh();
+  containers_.refresh();
   pipeline_->refresh();
   if (auto refreshed = loader_->policy().refresh_objects(); !refreshed)
     log_->error("error: looking up the files that rules name: {}", refreshed.error().message);
@@ -612,7 +613,21 @@ void Daemon::print_summary(std::uint64_t seconds) {
                      {"would_kill", report.would_kill},
                      {"outranked", report.outranked}};
   }
+  const enrich::Containers::Counters& containers = containers_.counters();
+  const enrich::ContainerFiles::Counters& container_files = container_files_.counters();
+  const nlohmann::json by_container = {{"found", containers.found},
+                                       {"read", containers.read},
+                                       {"late", containers.late},
+                                       {"attempts", containers.attempts},
+                                       {"alerts_without", containers.alerts_without},
+                                       {"evicted", containers.evicted},
+                                       {"evicted_cgroups", containers.evicted_cgroups},
+                                       {"files", container_files.files},
+                                       {"files_too_big", container_files.too_big},
+                                       {"files_corrupt", container_files.corrupt},
+                                       {"cut", container_files.cut}};
   nlohmann::json summary = {{"seconds", seconds},
+                            {"containers", by_container},
                             {"events", counters.events},
                             {"alerts", counters.alerts},
                             {"alerts_failed", counters.alerts_failed},

@@ -20,6 +20,8 @@
 #include "engine/base/handle.h"
 #include "engine/compile/compile.h"
 #include "engine/enrich/cgroups.h"
+#include "engine/enrich/container_files.h"
+#include "engine/enrich/containers.h"
 #include "engine/enrich/enricher.h"
 #include "engine/enrich/file_names.h"
 #include "engine/enrich/host_names.h"
@@ -82,7 +84,9 @@ class Daemon {
   enrich::ProcReader proc_;
   enrich::HostCgroups cgroup_reader_;
   enrich::Cgroups cgroups_{cgroup_reader_};
-  enrich::Enricher enricher_{processes_, proc_, cgroups_};
+  enrich::ContainerFiles container_files_{cgroup_reader_.mount_point()};
+  enrich::Containers containers_{container_files_};
+  enrich::Enricher enricher_{processes_, proc_, cgroups_, containers_};
   event::Context context_;
   std::vector<std::unique_ptr<act::AlertSink>> sinks_;
   std::unique_ptr<Recorder> recorder_;  // --record

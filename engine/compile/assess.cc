@@ -18,8 +18,6 @@ using program::Program;
 // What is taken as known besides the rule's own text.
 enum class Given {
   kNothing,
-  kHost,        // the process is the host's
-  kContainer,   // it is in a container, of which the id is known and nothing else
   kFailed,      // the call failed
   kFailedOpen,  // it was an open that failed
 };
@@ -76,8 +74,6 @@ class Folder {
     if (given_ == Given::kFailedOpen && use.field->name == "fd.num")
       return program::holds(predicate, event::Value(std::int64_t{-1}));
     if (given_ == Given::kFailed || given_ == Given::kFailedOpen) return fold_failed(predicate, use.field->name);
-    const bool is_id = use.field->name == "container.id";
-    if (use.field->origin == event::Origin::kHostConstant || is_id) return fold_container(predicate, use, is_id);
     return std::nullopt;
   }
 
@@ -95,10 +91,7 @@ class Folder {
     const program::Slot& slot = program_.slots[at];
     if (slot.call) return known(*slot.call);
     if (is_absent(slot.use)) return event::Value();
-    const bool is_id = slot.use.field->name == "container.id";
-    if (slot.use.field->origin != event::Origin::kHostConstant && !is_id) return std::nullopt;
-    if (given_ == Given::kHost) return event::extract(slot.use, event_, context_, arena_);
-    return given_ == Given::kContainer && !is_id ? std::optional(event::Value()) : std::nullopt;
+    return std::nullopt;
   }
 
   std::optional<event::Value> known(const program::Call& call) {
@@ -127,16 +120,6 @@ class Folder {
     if (!items) return std::nullopt;
     if (std::ranges::any_of(*items, &event::Value::absent)) return event::Value();
     return event::Value(event::ValueList{items->data(), items->size()});
-  }
-
-  // What holds of the container's fields for a process of the host, and for one in a container.
-  std::optional<bool> fold_container(const program::Predicate& predicate, const event::FieldUse& use, bool is_id) {
-    if (given_ == Given::kHost) return program::holds(predicate, event::extract(use, event_, context_, arena_));
-    if (given_ != Given::kContainer) return std::nullopt;
-    if (!is_id) return false;  // absent
-    const auto* texts = std::get_if<program::Texts>(&predicate.constants);
-    if (texts == nullptr || *texts != program::Texts{"host"}) return std::nullopt;
-    return program::holds(predicate, event::Value("000000000000"));  // any id: only the host's is "host"
   }
 
   // Of a failed call evt.failed is true, evt.rawres some negative number and evt.res some errno's name.
@@ -170,10 +153,6 @@ class Folder {
   const Program& program_;
   Given given_;
   event::EventType type_;
-  event::NoNames names_;
-  event::NoProcesses processes_;
-  event::Context context_{names_, processes_, {}, 0};
-  event::Event event_;
   Arena arena_;
 };
 
@@ -305,10 +284,6 @@ Availability assess_rule(const Program& program, const Fields& fields, const pro
   if (rule.events.none() || Folder(program, Given::kNothing).fold(rule.root) == false)
     return {State::kInactive, "never true by its own text"};
   if (rule.decided_in_kernel) return {State::kActive, {}};
-  if (!capabilities.containers && Folder(program, Given::kHost).fold(rule.root) == false &&
-      Folder(program, Given::kContainer).fold(rule.root) == false) {
-    return {State::kInactive, "containers"};
-  }
   const event::EventSet seen = rule.events & (rule.any_event ? capabilities.events : capabilities.events | capabilities.generic);
   if (seen.none()) return {State::kInactive, "events: " + join(rule.events)};
   const event::FieldUse* lacking = missing_field(fields, rule, seen);

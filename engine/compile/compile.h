@@ -60,11 +60,9 @@ std::optional<Problem> check_append_output(const AppendOutput& entry);
 struct Capabilities {
   event::EventSet events;   // captured
   event::EventSet generic;  // captured too, but only for rules that name event types
-  bool containers = false;  // of a container more than its id is known
 };
 
 // Sets every rule's availability and rebuilds the index:
-//   inactive: containers   holds only for containers of which more than the id is known
 //   inactive: never …      can't hold by its own text
 //   inactive: events …     none of its events is captured
 //   inactive: fields …     its condition reads a field nothing supplies

@@ -347,6 +347,13 @@ Result<void> decode_call(std::span<const std::byte> record, Event& event) {
   return blobs.check();
 }
 
+Result<void> decode_cgroup(std::span<const std::byte> record, Event& event) {
+  const auto wire = TRY(read_as<event_cgroup>(record));
+  Blobs blobs(record);
+  event.payload = event::CgroupChange{.id = wire.id, .removed = wire.removed != 0, .path = blobs.text(wire.path)};
+  return blobs.check();
+}
+
 constexpr std::uint32_t kWholeFlags = EVENT_FLAG_COMPAT | EVENT_FLAG_PATH_UNREACHABLE | EVENT_FLAG_ASSUMED;
 
 }  // namespace
@@ -459,6 +466,9 @@ Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) 
       break;
     case EVENT_KIND_CALL:
       TRY(decode_call(record, event));
+      break;
+    case EVENT_KIND_CGROUP:
+      TRY(decode_cgroup(record, event));
       break;
     default:
       break;

@@ -76,12 +76,17 @@ std::string_view Cgroups::path(std::uint64_t id) {
   ++counters_.read;
   auto path = reader_.read(id);
   if (!path || path->empty()) ++counters_.unknown;
-  if (!path) return {};
+  return path ? std::string_view(keep(id, *std::move(path))) : std::string_view();
+}
+
+void Cgroups::add(std::uint64_t id, std::string_view path) { keep(id, std::string(path)); }
+
+std::string& Cgroups::keep(std::uint64_t id, std::string path) {
   if (paths_.size() >= most_) {
     counters_.evicted += paths_.size();
     paths_.clear();
   }
-  return paths_.emplace(id, *std::move(path)).first->second;
+  return paths_[id] = std::move(path);
 }
 
 }  // namespace shrike::enrich

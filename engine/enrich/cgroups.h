@@ -54,10 +54,14 @@ class Cgroups {
 
   // Whether path() would have nothing to read.
   bool knows(std::uint64_t id) const { return id == 0 || paths_.contains(id); }
+  // What a cgroup that was just made is called.
+  void add(std::uint64_t id, std::string_view path);
 
   const Counters& counters() const { return counters_; }
 
  private:
+  std::string& keep(std::uint64_t id, std::string path);
+
   CgroupReader& reader_;
   std::size_t most_;
   std::unordered_map<std::uint64_t, std::string> paths_;

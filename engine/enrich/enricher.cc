@@ -6,7 +6,11 @@ namespace shrike::enrich {
 using event::ProcessChange;
 
 void Enricher::enrich(event::Event& event) {
-  if (event.type != event::EventType::kNone || event.verdict) event.cgroup = cgroups_.path(event.cgroup_id);
+  if (const auto* change = std::get_if<event::CgroupChange>(&event.payload)) return apply(*change, event);
+  if (event.type != event::EventType::kNone || event.verdict) {
+    event.cgroup = cgroups_.path(event.cgroup_id);
+    event.container = containers_.find(event.cgroup_id, event.cgroup, event.pid);
+  }
   const auto* change = std::get_if<ProcessChange>(&event.payload);
   if (change != nullptr && change->kind != ProcessChange::Kind::kExecCheck) {
     if (change->kind == ProcessChange::Kind::kExisting) {
@@ -28,6 +32,17 @@ void Enricher::enrich(event::Event& event) {
   event.process = table_.find(event.pid, event.start_ns);
   if (event.process == nullptr) event.process = recover(event);
   if (event.process == nullptr) ++counters_.unknown;
+}
+
+void Enricher::apply(const event::CgroupChange& change, event::Event& event) {
+  if (change.removed) {
+    containers_.removed(change.id);
+    return;
+  }
+  event.process = table_.find(event.pid, event.start_ns);
+  if (event.process == nullptr) event.process = recover(event);
+  if (!change.path.empty()) cgroups_.add(change.id, change.path);
+  containers_.made(change.id, cgroups_.path(change.id), event.process, event.creds.uid);
 }
 
 const event::Process* Enricher::recover(const event::Event& event) {

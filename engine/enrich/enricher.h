@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Enricher gives an event its process: from the table, or, if its exec record was lost, from what /proc still says; and its
-// cgroup's path.
+// cgroup's path and container.
 #pragma once
 
 #include <cstdint>
 
 #include "engine/enrich/cgroups.h"
+#include "engine/enrich/containers.h"
 #include "engine/enrich/proc_reader.h"
 #include "engine/enrich/process_table.h"
 #include "engine/event/event.h"
@@ -19,9 +20,11 @@ class Enricher {
     std::uint64_t unknown = 0;    // events without a process
   };
 
-  Enricher(ProcessTable& table, const ProcReader& proc, Cgroups& cgroups) : table_(table), proc_(proc), cgroups_(cgroups) {}
+  Enricher(ProcessTable& table, const ProcReader& proc, Cgroups& cgroups, Containers& containers)
+      : table_(table), proc_(proc), cgroups_(cgroups), containers_(containers) {}
 
-  // Sets event.process, and event.cgroup of what rules may be asked about; applies process changes to the table. An executable
+  // Sets event.process, and event.cgroup and event.container of what rules may be asked about; applies changes of processes and
+  // cgroups to the tables. An executable
   // keeps event.names. The process of an exec that is only being checked is its caller, as it is.
   void enrich(event::Event& event);
 
@@ -29,15 +32,19 @@ class Enricher {
   const event::Process* known(std::uint32_t pid, std::uint64_t start_ns, std::uint64_t cgroup_id) const {
     return cgroups_.knows(cgroup_id) ? table_.find(pid, start_ns) : nullptr;
   }
+  // For an alert: reads the facts of the event's container if they are missing. True: they have come.
+  bool look_again(const event::Event& event) { return event.container != nullptr && containers_.look_again(*event.container); }
 
   const Counters& counters() const { return counters_; }
 
  private:
+  void apply(const event::CgroupChange& change, event::Event& event);
   const event::Process* recover(const event::Event& event);
 
   ProcessTable& table_;
   const ProcReader& proc_;
   Cgroups& cgroups_;
+  Containers& containers_;
   Counters counters_;
 };
 

@@ -5,10 +5,11 @@
 #include <cerrno>
 #include <functional>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "engine/event/containers.h"
+#include "engine/event/container.h"
 #include "engine/event/descriptor.h"
 #include "engine/event/params.h"
 #include "engine/event/services.h"
@@ -435,18 +436,25 @@ Value between(std::uint64_t earlier, std::uint64_t later) {
 }
 std::uint64_t exe_ctime(const Extraction& x) { return self(x) == nullptr ? 0 : self(x)->file().ctime_ns; }
 
-// --- users: the databases of the host, "<NA>" where they do not know, "root" for 0 always (rule-language.md 4.2)
+// --- users: the databases of the host, of a container its own; "<NA>" where they do not know, "root" for 0 always
+// (rule-language.md 4.2)
 
 Value or_na(std::string_view text) { return text.empty() ? Value("<NA>") : Value(text); }
 
 Value user_name(const Extraction& x, std::uint32_t uid) {
   if (uid == 0) return "root";
-  return or_na(x.context.names.user_name(uid));
+  return or_na(names_of(x.event, x.context).user_name(uid));
+}
+
+// Who logged in to the host, be it in a container by now.
+Value login_name(const Extraction& x) {
+  if (x.event.creds.loginuid == 0) return "root";
+  return x.event.creds.loginuid == 0xffffffff ? Value("<NA>") : or_na(x.context.names.user_name(x.event.creds.loginuid));
 }
 
 Value group_name(const Extraction& x) {
   if (x.event.creds.gid == 0) return "root";
-  return or_na(x.context.names.group_name(x.event.creds.gid));
+  return or_na(names_of(x.event, x.context).group_name(x.event.creds.gid));
 }
 
 // --- fd
@@ -754,11 +762,10 @@ Value path_target(const Extraction& x) {
 
 // --- containers
 
-bool in_container(const Extraction& x) { return !container_id(x.event.cgroup).empty(); }
+bool in_container(const Extraction& x) { return x.event.container != nullptr; }
 
 std::string_view container_short_id(const Extraction& x) {
-  const std::string_view id = container_id(x.event.cgroup);
-  return id.empty() ? "host" : id.substr(0, 12);
+  return in_container(x) ? x.event.container->short_id() : std::string_view("host");
 }
 
 Value with_container(const Extraction& x, const Value& value) {
@@ -766,19 +773,74 @@ Value with_container(const Extraction& x, const Value& value) {
   return text == nullptr ? Value() : Value(x.arena.concat(container_short_id(x), ":", *text));
 }
 
-// A host process has a metadata record whose strings are present and empty (rule-language.md 4.5). A container's is not known
-// yet.
-Value host_text(const Extraction& x, std::string_view text) { return in_container(x) ? Value() : Value(text); }
-Value host_empty(const Extraction& x) { return host_text(x, ""); }
-Value host_false(const Extraction& x) { return in_container(x) ? Value() : Value(false); }
+Value or_absent(const std::optional<std::string>& text) { return text ? Value(std::string_view(*text)) : Value(); }
+Value or_absent(std::optional<bool> flag) { return flag ? Value(*flag) : Value(); }
+
+// A host process has a metadata record whose strings are present and empty (rule-language.md 4.5); of a container whose facts are
+// not known yet they are absent.
+template <class Get>
+Value container_fact(const Extraction& x, Value of_host, Get get) {
+  if (!in_container(x)) return of_host;
+  return x.event.container->facts ? get(*x.event.container->facts) : Value();
+}
+
+template <class Get>
+Value pod_fact(const Extraction& x, Get get) {
+  return container_fact(x, {}, [&](const ContainerFacts& facts) { return facts.pod ? get(*facts.pod) : Value(); });
+}
+
+#define GET(expression) []([[maybe_unused]] const Extraction& x) -> Value { return expression; }
+#define FACT(member) GET(container_fact(x, "", [](const ContainerFacts& facts) { return or_absent(facts.member); }))
+#define FLAG(member) GET(container_fact(x, Value(false), [](const ContainerFacts& facts) { return or_absent(facts.member); }))
+#define POD(member) GET(pod_fact(x, [](const Pod& pod) { return or_absent(pod.member); }))
+
+Value label(const Extraction& x, const std::optional<Labels>& labels) {
+  if (!labels) return {};
+  const auto found = std::ranges::find(*labels, x.argument.text, &Labels::value_type::first);
+  return found == labels->end() ? Value() : Value(std::string_view(found->second));
+}
+
+// What Kubernetes itself puts there is left out.
+Value all_labels(const Extraction& x, const std::optional<Labels>& labels) {
+  if (!labels) return {};
+  ArenaText all(x.arena);
+  for (const auto& [key, value] : *labels) {
+    if (!key.starts_with("io.kubernetes.")) all.joined(',', key).add(":").add(value);
+  }
+  return all.view();
+}
+
+Value mount_text(const Extraction& x, const Mount& mount) {
+  return x.arena.concat(mount.source, ":", mount.dest, ":", mount.mode, ":",
+                        mount.writable ? "true:" : "false:", mount.propagation);
+}
+
+Value all_mounts(const Extraction& x, const ContainerFacts& facts) {
+  if (!facts.mounts) return {};
+  ArenaText all(x.arena);
+  for (const Mount& mount : *facts.mounts) all.joined(',', std::get<std::string_view>(mount_text(x, mount).data));
+  return all.view();
+}
+
+// The mount of a number, or the first whose `by` the key's glob matches; absent if there is none.
+template <class Get>
+Value mount(const Extraction& x, std::string Mount::* by, Get get) {
+  return container_fact(x, {}, [&](const ContainerFacts& facts) -> Value {
+    if (!facts.mounts) return {};
+    if (x.argument.index) return *x.argument.index < facts.mounts->size() ? get((*facts.mounts)[*x.argument.index]) : Value();
+    for (const Mount& one : *facts.mounts) {
+      if (fnmatch(x.argument.text.c_str(), (one.*by).c_str(), 0) == 0) return get(one);
+    }
+    return {};
+  });
+}
+
 Value never(const Extraction&) { return {}; }
 
 constexpr std::uint8_t kNoRef = kNoRhs | kNoTransform;
 constexpr std::uint8_t kCondition = kConditionOnly | kNoRhs | kNoTransform;
 constexpr std::uint8_t kAncestors = kExistential | kNoRhs | kNoTransform;
 constexpr std::uint8_t kEnds = kBothEnds | kCondition;
-
-#define GET(expression) []([[maybe_unused]] const Extraction& x) -> Value { return expression; }
 
 // One line per field, so that one can be read beside the other.
 // clang-format off
@@ -970,13 +1032,13 @@ constexpr Field kFields[] = {
     {"thread.cap_permitted", kString, kNone, 0, kKernel, "permitted capabilities, blank-joined", GET(capabilities_text(x.arena, x.event.creds.cap_permitted))},
     {"thread.cap_inheritable", kString, kNone, 0, kKernel, "inheritable capabilities, blank-joined", GET(capabilities_text(x.arena, x.event.creds.cap_inheritable))},
     {"user.uid", kUint, kNone, 0, kKernel, "effective user id", GET(natural(x.event.creds.uid)), 32},
-    {"user.name", kString, kNone, 0, kHostFiles, "name of user.uid in the host's /etc/passwd; <NA> if unknown", GET(user_name(x, x.event.creds.uid))},
-    {"user.homedir", kString, kNone, 0, kHostFiles, "home directory in the host's /etc/passwd; <NA> if unknown", GET(or_na(x.context.names.user_home(x.event.creds.uid)))},
-    {"user.shell", kString, kNone, 0, kHostFiles, "login shell in the host's /etc/passwd; <NA> if unknown", GET(or_na(x.context.names.user_shell(x.event.creds.uid)))},
+    {"user.name", kString, kNone, 0, kHostFiles, "name of user.uid in /etc/passwd, a container's own or the host's; <NA> if unknown", GET(user_name(x, x.event.creds.uid))},
+    {"user.homedir", kString, kNone, 0, kHostFiles, "home directory in /etc/passwd, a container's own or the host's; <NA> if unknown", GET(or_na(names_of(x.event, x.context).user_home(x.event.creds.uid)))},
+    {"user.shell", kString, kNone, 0, kHostFiles, "login shell in /etc/passwd, a container's own or the host's; <NA> if unknown", GET(or_na(names_of(x.event, x.context).user_shell(x.event.creds.uid)))},
     {"user.loginuid", kInt, kNone, 0, kKernel, "audit login uid, -1 if unset", GET(integer(x.event.creds.loginuid == 0xffffffff ? -1 : static_cast<std::int64_t>(x.event.creds.loginuid)))},
-    {"user.loginname", kString, kNone, 0, kHostFiles, "name of user.loginuid; <NA> if unset or unknown", GET(x.event.creds.loginuid == 0xffffffff ? Value("<NA>") : user_name(x, x.event.creds.loginuid))},
+    {"user.loginname", kString, kNone, 0, kHostFiles, "name of user.loginuid in the host's /etc/passwd; <NA> if unset or unknown", GET(login_name(x))},
     {"group.gid", kUint, kNone, 0, kKernel, "effective group id", GET(natural(x.event.creds.gid)), 32},
-    {"group.name", kString, kNone, 0, kHostFiles, "name of group.gid in the host's /etc/group; <NA> if unknown", GET(group_name(x))},
+    {"group.name", kString, kNone, 0, kHostFiles, "name of group.gid in /etc/group, a container's own or the host's; <NA> if unknown", GET(group_name(x))},
     {"cgroup.path", kString, kNone, 0, kKernel, "the process's cgroup in the default hierarchy (v2), from its root: /system.slice/ssh.service", GET(x.event.cgroup.empty() ? Value() : Value(x.event.cgroup))},
 
     // file descriptors
@@ -1034,46 +1096,46 @@ constexpr Field kFields[] = {
     {"fdlist.cports", kString, kNone, 0, kNotCaptured, "client ports of the fds of a poll, comma-joined"},
     {"fdlist.sports", kString, kNone, 0, kNotCaptured, "server ports of the fds of a poll, comma-joined"},
 
-    // containers: ids from the cgroup; the rest is known of host processes only
-    {"container.id", kString, kNone, 0, kKernel, "first 12 characters of the container id, as the cgroup is named after it; host for host processes", GET(container_short_id(x))},
-    {"container.full_id", kString, kNone, 0, kKernel, "full container id, as the cgroup is named after it; empty for host processes", GET(container_id(x.event.cgroup))},
-    {"container.name", kString, kNone, 0, kHostConstant, "name; host for host processes", GET(host_text(x, "host"))},
-    {"container.type", kString, kNone, 0, kHostConstant, "runtime; host for host processes", GET(host_text(x, "host"))},
-    {"container.image", kString, kNone, 0, kHostConstant, "image with tag", host_empty},
-    {"container.image.id", kString, kNone, 0, kHostConstant, "image id", host_empty},
-    {"container.image.repository", kString, kNone, 0, kHostConstant, "image name without tag", host_empty},
-    {"container.image.tag", kString, kNone, 0, kHostConstant, "image tag", host_empty},
-    {"container.image.digest", kString, kNone, 0, kHostConstant, "image digest", host_empty},
-    {"container.privileged", kBool, kNone, 0, kHostConstant, "the container runs privileged", host_false},
-    {"container.host_pid", kBool, kNone, 0, kHostConstant, "it shares the host's pid namespace", host_false},
-    {"container.host_network", kBool, kNone, 0, kHostConstant, "it shares the host's network namespace", host_false},
-    {"container.host_ipc", kBool, kNone, 0, kHostConstant, "it shares the host's ipc namespace", host_false},
-    {"container.ip", kString, kNone, 0, kHostConstant, "primary IPv4 address", host_empty},
-    {"container.cni.json", kString, kNone, 0, kHostConstant, "result of CNI", host_empty},
-    {"container.label", kString, kRequiredKey, 0, kHostConstant, "one label", never},
-    {"container.labels", kString, kNone, 0, kHostConstant, "all labels, key:value, comma-joined", host_empty},
-    {"container.mounts", kString, kNone, 0, kHostConstant, "all mounts, source:dest:mode:rdwr:propagation, comma-joined", host_empty},
-    {"container.mount", kString, kRequiredKey, 0, kHostConstant, "a mount by number or source, its five parts colon-joined", never},
-    {"container.mount.dest", kString, kRequiredKey, 0, kHostConstant, "destination of a mount by number or source", never},
-    {"container.mount.source", kString, kRequiredKey, 0, kHostConstant, "source of a mount by number or destination", never},
-    {"container.mount.mode", kString, kRequiredKey, 0, kHostConstant, "mode of a mount by number or source", never},
-    {"container.mount.rdwr", kString, kRequiredKey, 0, kHostConstant, "true if it is writable", never},
-    {"container.mount.propagation", kString, kRequiredKey, 0, kHostConstant, "its propagation", never},
+    // containers: ids from the cgroup, the rest from the files of their runtimes
+    {"container.id", kString, kNone, 0, kKernel, "first 12 characters of the container id, as the cgroup is named after it or the runtime has it; host for host processes", GET(container_short_id(x))},
+    {"container.full_id", kString, kNone, 0, kKernel, "full container id, as the cgroup is named after it or the runtime has it; empty for host processes", GET(in_container(x) ? std::string_view(x.event.container->id) : std::string_view())},
+    {"container.name", kString, kNone, 0, kContainerFiles, "name; host for host processes", GET(container_fact(x, "host", [](const ContainerFacts& facts) { return or_absent(facts.name); }))},
+    {"container.type", kString, kNone, 0, kContainerFiles, "runtime; host for host processes", GET(container_fact(x, "host", [](const ContainerFacts& facts) { return Value(std::string_view(facts.type)); }))},
+    {"container.image", kString, kNone, 0, kContainerFiles, "image with tag", FACT(image)},
+    {"container.image.id", kString, kNone, 0, kContainerFiles, "image id", FACT(image_id)},
+    {"container.image.repository", kString, kNone, 0, kContainerFiles, "image name without tag", FACT(repository)},
+    {"container.image.tag", kString, kNone, 0, kContainerFiles, "image tag", FACT(tag)},
+    {"container.image.digest", kString, kNone, 0, kContainerFiles, "image digest", FACT(digest)},
+    {"container.privileged", kBool, kNone, 0, kContainerFiles, "the container runs privileged", FLAG(privileged)},
+    {"container.host_pid", kBool, kNone, 0, kContainerFiles, "it shares the host's pid namespace", FLAG(host_pid)},
+    {"container.host_network", kBool, kNone, 0, kContainerFiles, "it shares the host's network namespace", FLAG(host_network)},
+    {"container.host_ipc", kBool, kNone, 0, kContainerFiles, "it shares the host's ipc namespace", FLAG(host_ipc)},
+    {"container.ip", kString, kNone, 0, kContainerFiles, "primary IPv4 address", FACT(ip)},
+    {"container.cni.json", kString, kNone, 0, kContainerFiles, "result of CNI", FACT(cni)},
+    {"container.label", kString, kRequiredKey, 0, kContainerFiles, "one label", GET(container_fact(x, {}, [&](const ContainerFacts& facts) { return label(x, facts.labels); }))},
+    {"container.labels", kString, kNone, 0, kContainerFiles, "all labels, key:value, comma-joined", GET(container_fact(x, "", [&](const ContainerFacts& facts) { return all_labels(x, facts.labels); }))},
+    {"container.mounts", kString, kNone, 0, kContainerFiles, "all mounts, source:dest:mode:rdwr:propagation, comma-joined", GET(container_fact(x, "", [&](const ContainerFacts& facts) { return all_mounts(x, facts); }))},
+    {"container.mount", kString, kRequiredKey, 0, kContainerFiles, "a mount by number or source, its five parts colon-joined", GET(mount(x, &Mount::source, [&](const Mount& m) { return mount_text(x, m); }))},
+    {"container.mount.dest", kString, kRequiredKey, 0, kContainerFiles, "destination of a mount by number or source", GET(mount(x, &Mount::source, [](const Mount& m) { return Value(std::string_view(m.dest)); }))},
+    {"container.mount.source", kString, kRequiredKey, 0, kContainerFiles, "source of a mount by number or destination", GET(mount(x, &Mount::dest, [](const Mount& m) { return Value(std::string_view(m.source)); }))},
+    {"container.mount.mode", kString, kRequiredKey, 0, kContainerFiles, "mode of a mount by number or source", GET(mount(x, &Mount::source, [](const Mount& m) { return Value(std::string_view(m.mode)); }))},
+    {"container.mount.rdwr", kString, kRequiredKey, 0, kContainerFiles, "true if it is writable", GET(mount(x, &Mount::source, [](const Mount& m) { return Value(m.writable ? "true" : "false"); }))},
+    {"container.mount.propagation", kString, kRequiredKey, 0, kContainerFiles, "its propagation", GET(mount(x, &Mount::source, [](const Mount& m) { return Value(std::string_view(m.propagation)); }))},
     {"container.start_ts", kTime, kNone, 0, kProcessTable, "start of the pid namespace's init, epoch ns", GET(epoch(x, pidns_start(x)))},
     {"container.duration", kDuration, kNone, 0, kProcessTable, "age of the pid namespace's init, ns; absent of host processes", GET(in_container(x) ? age(x, pidns_start(x)) : Value())},
     {"container.healthcheck", kString, kNone, 0, kNothing, "always absent", never},
     {"container.liveness_probe", kString, kNone, 0, kNothing, "always absent", never},
     {"container.readiness_probe", kString, kNone, 0, kNothing, "always absent", never},
-    {"k8s.ns.name", kString, kNone, 0, kHostConstant, "pod namespace", never},
-    {"k8s.pod.name", kString, kNone, 0, kHostConstant, "pod name", never},
-    {"k8s.pod.id", kString, kNone, 0, kHostConstant, "pod UID", never},
-    {"k8s.pod.uid", kString, kNone, 0, kHostConstant, "pod UID", never},
-    {"k8s.pod.sandbox_id", kString, kNone, 0, kHostConstant, "first 12 characters of the id of the pod's sandbox", never},
-    {"k8s.pod.full_sandbox_id", kString, kNone, 0, kHostConstant, "id of the pod's sandbox", never},
-    {"k8s.pod.ip", kString, kNone, 0, kHostConstant, "primary IPv4 address", never},
-    {"k8s.pod.cni.json", kString, kNone, 0, kHostConstant, "result of CNI", never},
-    {"k8s.pod.labels", kString, kNone, 0, kHostConstant, "all pod labels, key:value, comma-joined", never},
-    {"k8s.pod.label", kString, kRequiredKey, 0, kHostConstant, "one pod label", never},
+    {"k8s.ns.name", kString, kNone, 0, kContainerFiles, "pod namespace", POD(space)},
+    {"k8s.pod.name", kString, kNone, 0, kContainerFiles, "pod name", POD(name)},
+    {"k8s.pod.id", kString, kNone, 0, kContainerFiles, "pod UID", POD(uid)},
+    {"k8s.pod.uid", kString, kNone, 0, kContainerFiles, "pod UID", POD(uid)},
+    {"k8s.pod.sandbox_id", kString, kNone, 0, kContainerFiles, "first 12 characters of the id of the pod's sandbox", GET(pod_fact(x, [](const Pod& pod) { return pod.sandbox ? Value(std::string_view(*pod.sandbox).substr(0, 12)) : Value(); }))},
+    {"k8s.pod.full_sandbox_id", kString, kNone, 0, kContainerFiles, "id of the pod's sandbox", POD(sandbox)},
+    {"k8s.pod.ip", kString, kNone, 0, kContainerFiles, "primary IPv4 address", POD(ip)},
+    {"k8s.pod.cni.json", kString, kNone, 0, kContainerFiles, "result of CNI", POD(cni)},
+    {"k8s.pod.labels", kString, kNone, 0, kContainerFiles, "all pod labels, key:value, comma-joined", GET(pod_fact(x, [&](const Pod& pod) { return all_labels(x, pod.labels); }))},
+    {"k8s.pod.label", kString, kRequiredKey, 0, kContainerFiles, "one pod label", GET(pod_fact(x, [&](const Pod& pod) { return label(x, pod.labels); }))},
     {"k8s.rc.name", kString, kNone, 0, kNothing, "always absent", never},
     {"k8s.rc.id", kString, kNone, 0, kNothing, "always absent", never},
     {"k8s.rc.labels", kString, kNone, 0, kNothing, "always absent", never},
@@ -1096,6 +1158,9 @@ constexpr Field kFields[] = {
 };
 // clang-format on
 
+#undef POD
+#undef FLAG
+#undef FACT
 #undef GET
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace shrike::event {
 class Names {
  public:
   virtual ~Names() = default;
-  // The entry of the host's database; empty if there is none. Views live until the next refresh of the database.
+  // The entry of the database; empty if there is none. Views live until the next refresh of the database.
   virtual std::string_view user_name(std::uint32_t uid) const = 0;
   virtual std::string_view group_name(std::uint32_t gid) const = 0;
   virtual std::string_view user_home(std::uint32_t) const { return {}; }

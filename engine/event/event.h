@@ -186,9 +186,17 @@ struct Call {
   std::string_view data;  // init_module: the first bytes of the image
 };
 
+// A cgroup of the default hierarchy was made or removed.
+struct CgroupChange {
+  std::uint64_t id = 0;
+  bool removed = false;
+  std::string_view path;  // from the hierarchy's root; empty: look it up
+};
+
+struct Container;
 class RecordedEvent;
 
-using Payload = std::variant<std::monostate, ProcessChange, ProcessExit, Open, SocketCall, Paths, Call>;
+using Payload = std::variant<std::monostate, ProcessChange, ProcessExit, Open, SocketCall, Paths, Call, CgroupChange>;
 
 // What the record could not say.
 struct Gaps {
@@ -227,6 +235,7 @@ struct Event {
   std::uint32_t names_generation = 0;       // of the policy the payload's ObjectNames belong to
   std::span<const std::string_view> names;  // those names as paths: what fd.names gives. Set by the pipeline
   std::string_view cgroup;                  // path in the default hierarchy; set by enrich; empty: unknown
+  const Container* container = nullptr;     // set by enrich: where it happened; null: the host, or unknown
   Payload payload;
   const Process* process = nullptr;         // set by enrich; null: unknown
   const RecordedEvent* recorded = nullptr;  // set: fields are answered from it, see engine/event/recorded.h

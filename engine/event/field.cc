@@ -49,6 +49,7 @@ std::optional<std::int64_t> return_value(const Event& event) {
       return refused && change.kind == ProcessChange::Kind::kExecCheck ? -EPERM : 0;
     }
     std::optional<std::int64_t> operator()(const ProcessExit&) const { return std::nullopt; }
+    std::optional<std::int64_t> operator()(const CgroupChange&) const { return std::nullopt; }
     std::optional<std::int64_t> operator()(std::monostate) const { return std::nullopt; }
   };
   return std::visit(Visitor{.refused = event.verdict && event.verdict->refused}, event.payload);
@@ -61,8 +62,8 @@ std::string_view spelling(Type type) {
 }
 
 std::string_view spelling(Origin origin) {
-  static constexpr std::string_view kNames[] = {"kernel", "user memory", "process table", "host files",
-                                                "engine", "nothing",     "host constant", "not captured"};
+  static constexpr std::string_view kNames[] = {"kernel", "user memory", "process table",   "host files",
+                                                "engine", "nothing",     "container files", "not captured"};
   return kNames[static_cast<std::size_t>(origin)];
 }
 

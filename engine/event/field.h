@@ -49,14 +49,14 @@ enum class ArgumentKind : std::uint8_t {
 
 // Where a value comes from; the first that is true of the field.
 enum class Origin : std::uint8_t {
-  kKernel,        // a kernel object, at the time of the event
-  kUserMemory,    // what the program passed: it can lie, and change after the call
-  kProcessTable,  // recorded at fork and exec
-  kHostFiles,     // /etc/passwd, /etc/group
-  kEngine,        // made by the engine: numbers, times, names
-  kNothing,       // deprecated: always absent, in Falco too
-  kHostConstant,  // of a host process what Falco has for one; of a process in a container absent: nothing looks it up yet
-  kNotCaptured,   // known to the language; nothing supplies it in this version
+  kKernel,          // a kernel object, at the time of the event
+  kUserMemory,      // what the program passed: it can lie, and change after the call
+  kProcessTable,    // recorded at fork and exec
+  kHostFiles,       // /etc/passwd, /etc/group: the host's, of a process in a container the container's
+  kEngine,          // made by the engine: numbers, times, names
+  kNothing,         // deprecated: always absent, in Falco too
+  kContainerFiles,  // state files of container runtimes; of a host process what Falco has for one
+  kNotCaptured,     // known to the language; nothing supplies it in this version
 };
 std::string_view spelling(Origin origin);
 

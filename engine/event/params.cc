@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "engine/event/constants.h"
+#include "engine/event/container.h"
 #include "engine/event/descriptor.h"
 #include "engine/event/sockets.h"
 #include "engine/event/text.h"
@@ -121,8 +122,8 @@ std::optional<ParamText> exec_param(const Asked& asked) {
     return ParamText{asked.decimal(event.ppid), parent == nullptr ? std::string_view() : parent->comm()};
   }
   if (name == "tty") return ParamText{asked.decimal(creds.tty), {}};
-  if (name == "uid") return asked.id(creds.uid, asked.context.names.user_name(creds.uid));
-  if (name == "gid") return asked.id(creds.gid, asked.context.names.group_name(creds.gid));
+  if (name == "uid") return asked.id(creds.uid, names_of(asked.event, asked.context).user_name(creds.uid));
+  if (name == "gid") return asked.id(creds.gid, names_of(asked.event, asked.context).group_name(creds.gid));
   if (name == "loginuid") return asked.id(creds.loginuid, asked.context.names.user_name(creds.loginuid));
   const auto capabilities = [&](std::uint64_t set) {
     return ParamText{hex_text(asked.arena, set), capabilities_text(asked.arena, set)};

@@ -154,7 +154,7 @@ Knowledge by_origin(Origin origin) {
     case Origin::kNothing:
       return kExact;
     case Origin::kUserMemory:
-    case Origin::kHostConstant:
+    case Origin::kContainerFiles:
       return kAssumed;
     case Origin::kNotCaptured:
       return kUnknown;

@@ -82,6 +82,8 @@ bool needs_hook(const CapturePlan& plan, std::size_t hook) {
     case HOOK_SCHED_PROCESS_EXIT:
     case HOOK_SCHED_PROCESS_FORK:
     case HOOK_SCHED_PROCESS_EXEC:
+    case HOOK_CGROUP_MKDIR:
+    case HOOK_CGROUP_RMDIR:
       return true;
     case HOOK_SYS_EXIT:
       return needs_sys_exit(plan);

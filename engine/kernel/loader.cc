@@ -123,6 +123,8 @@ constexpr Program kPrograms[] = {
     {HOOK_SCHED_PROCESS_EXIT, &Progs::tp_sched_process_exit, In::kBoth},
     {HOOK_SCHED_PROCESS_FORK, &Progs::tp_sched_process_fork, In::kBoth},
     {HOOK_SCHED_PROCESS_EXEC, &Progs::tp_sched_process_exec, In::kBoth},
+    {HOOK_CGROUP_MKDIR, &Progs::tp_cgroup_mkdir, In::kBoth},
+    {HOOK_CGROUP_RMDIR, &Progs::tp_cgroup_rmdir, In::kBoth},
     {HOOK_SYS_EXIT, &Progs::tp_sys_exit, In::kBoth},
     {HOOK_SYS_EXIT, &Progs::tp_sys_exit_open, In::kBoth, CALL_PROGRAM_OPEN},
     {HOOK_SYS_EXIT, &Progs::tp_sys_exit_socket, In::kBoth, CALL_PROGRAM_SOCKET},

@@ -9,6 +9,7 @@
 #include "engine/act/make_alert.h"
 #include "engine/decode/decode.h"
 #include "engine/decode/hooks.h"
+#include "engine/event/container.h"
 
 namespace shrike::pipeline {
 namespace {
@@ -41,6 +42,8 @@ event::Process after_exec(const event::Event& event) {
                                            change.file, std::vector<std::string>(event.names.begin(), event.names.end()));
   return process;
 }
+
+bool lacks_facts(const event::Event& event) { return event.container != nullptr && !event.container->facts; }
 
 // What was done, not what the rule asked for: a kill that was not carried out is none.
 std::string_view verdict_text(bool kill, bool decided, const event::Verdict& verdict) {
@@ -124,7 +127,13 @@ match::Peeked Pipeline::peek(const decode::OpenPeek& open) {
 
 void Pipeline::alert_rules(const event::Event& event, const match::Peeked& peeked) {
   Generation& newest = generations_.front();
-  for (const std::uint32_t rule : newest.matcher->match(event, parts_.matching, peeked)) emit(make_alert(newest, rule, event));
+  const std::span<const std::uint32_t> fired = newest.matcher->match(event, parts_.matching, peeked);
+  if (!fired.empty()) [[unlikely]] {
+    fired_.assign(fired.begin(), fired.end());
+    // What the rules looked at may have been absent: the alert says what is known now.
+    if (lacks_facts(event) && parts_.enricher.look_again(event)) newest.matcher->look_at(event);
+    for (const std::uint32_t rule : fired_) emit(make_alert(newest, rule, event));
+  }
   if (parts_.on_event) parts_.on_event({event, *newest.program, *newest.matcher, {}});
 }
 
@@ -147,6 +156,7 @@ void Pipeline::alert_verdict(const event::Event& event) {
     successor = after_exec(event);
     seen.process = &successor;
   }
+  if (lacks_facts(event)) parts_.enricher.look_again(event);
   of->matcher->look_at(seen);
   verdict_alerts_.clear();
   bool known = true;

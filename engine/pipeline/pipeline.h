@@ -116,6 +116,7 @@ class Pipeline {
   std::deque<Generation> generations_;      // newest first
   enrich::NameList names_;                  // of the event at hand
   std::vector<act::Alert> verdict_alerts_;  // of the event at hand; kept if on_event wants them
+  std::vector<std::uint32_t> fired_;        // of the event at hand
   Counters counters_;
 };
 

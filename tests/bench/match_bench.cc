@@ -29,6 +29,7 @@
 #include "engine/lang/rule_file.h"
 #include "engine/match/matcher.h"
 #include "engine/pipeline/pipeline.h"
+#include "tests/support/containers.h"
 #include "tests/support/mix.h"
 #include "tests/support/packs.h"
 
@@ -187,7 +188,9 @@ double run(const test::Mix& mix, Row& row) {
   enrich::Cgroups cgroups(reader);
   enrich::ProcessTable table;
   const enrich::ProcReader proc("/nonexistent");
-  enrich::Enricher enricher(table, proc, cgroups);
+  test::NoContainerFiles container_files;
+  enrich::Containers containers(container_files);
+  enrich::Enricher enricher(table, proc, cgroups, containers);
   const enrich::HostNames names;
   event::Context context{names, table, "bench", 0};
   std::vector<std::unique_ptr<act::AlertSink>> sinks;

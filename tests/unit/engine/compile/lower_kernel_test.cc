@@ -472,14 +472,14 @@ TEST(LowerKernel, TheTracingTierEnforcesOnIpSocketsOnly) {
 TEST(LowerKernel, WhatTheKernelDecidesIsNotAskedAgain) {
   const std::string rules = rule("R", kExec + " and container.id != host and proc.exepath = /a");
   Compiled with = lower(rules).compiled;
-  assess(with.program, {.events = {}, .containers = false});
+  assess(with.program, {.events = {}});
   EXPECT_EQ(with.program.rules[0].availability.state, program::Availability::State::kActive);
   EXPECT_TRUE(with.program.asked(event::EventType::kExecve).empty());
   EXPECT_TRUE(with.program.wanted_events().none());
   Compiled without = lower(rules, std::nullopt).compiled;
   EXPECT_TRUE(without.plan.empty());
   EXPECT_EQ(without.program.asked(event::EventType::kExecve).size(), 1U);
-  assess(without.program, {.events = {}, .containers = false});
+  assess(without.program, {.events = {}});
   EXPECT_EQ(without.program.rules[0].availability.reason, "events: execve, execveat");
 }
 

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "engine/event/container.h"
 #include "engine/event/field.h"
 #include "tests/support/count_new.h"
 #include "tests/support/world.h"
@@ -43,8 +44,7 @@ void check(const World& world, const Event& event, std::initializer_list<Row> ro
 
 class Getters : public testing::Test {
  protected:
-  static constexpr const char* kDocker =
-      "/system.slice/docker-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope";
+  static constexpr const char* kContainerId = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
   Getters() {
     setenv("TZ", "UTC", 1);
@@ -297,7 +297,7 @@ TEST_F(Getters, Sockets) {
   check(world_, event, {{"fd.name", "@bus"}});
 }
 
-TEST_F(Getters, OfAContainerOnlyTheIdIsKnown) {
+TEST_F(Getters, OfAContainer) {
   Event event = world_.exec(*cat_);
   cat_->pidns_init_start_ns = 20'000'000'000;
   check(world_, event,
@@ -314,9 +314,15 @@ TEST_F(Getters, OfAContainerOnlyTheIdIsKnown) {
          {"container.duration", kAbsent},
          {"k8s.pod.name", kAbsent},
          {"container.healthcheck", kAbsent}});
-  event.cgroup = kDocker;
+  test::FakeNames own;
+  own.users = {{0, "root"}, {1000, "alice"}};
+  Container container;
+  container.id = kContainerId;
+  container.names = &own;
+  event.container = &container;
   check(world_, event,
         {{"container.id", "0123456789ab"},
+         {"container.full_id", kContainerId},
          {"container.name", kAbsent},
          {"container.type", kAbsent},
          {"container.image.repository", kAbsent},
@@ -325,6 +331,82 @@ TEST_F(Getters, OfAContainerOnlyTheIdIsKnown) {
          {"container.start_ts", "20000000000"},
          {"container.duration", "30001000000"},
          {"fd.containername", kAbsent}});
+
+  container.facts.emplace();
+  ContainerFacts& facts = *container.facts;
+  facts.type = "docker";
+  check(world_, event,
+        {{"container.type", "docker"}, {"container.name", kAbsent}, {"container.mounts", kAbsent}, {"k8s.pod.name", kAbsent}});
+  facts.name = "web";
+  facts.image = "nginx:1.27";
+  facts.image_id = "beef";
+  facts.repository = "nginx";
+  facts.tag = "1.27";
+  facts.digest = "sha256:12";
+  facts.privileged = true;
+  facts.host_pid = facts.host_ipc = false;
+  facts.host_network = true;
+  facts.ip = "10.0.0.7";
+  facts.cni = "{}";
+  facts.labels = Labels{{"team", "red"}, {"io.kubernetes.pod.name", "p"}, {"a.b/c", "d"}};
+  facts.mounts = {{.source = "/proc", .dest = "/host/proc", .mode = "ro", .propagation = "rslave", .writable = false},
+                  {.source = "/var/lib/x", .dest = "/data", .mode = {}, .propagation = "private"}};
+  Pod pod;
+  pod.name = "web-0";
+  pod.space = "shop";
+  pod.uid = "u-1";
+  pod.sandbox = std::string(64, 'c');
+  pod.ip = "10.0.0.7";
+  pod.labels = Labels{{"tier", "front"}};
+  facts.pod = pod;
+  check(world_, event,
+        {{"container.name", "web"},
+         {"container.image", "nginx:1.27"},
+         {"container.image.id", "beef"},
+         {"container.image.repository", "nginx"},
+         {"container.image.tag", "1.27"},
+         {"container.image.digest", "sha256:12"},
+         {"container.privileged", "true"},
+         {"container.host_pid", "false"},
+         {"container.host_network", "true"},
+         {"container.ip", "10.0.0.7"},
+         {"container.cni.json", "{}"},
+         {"container.label[team]", "red"},
+         {"container.label[a.b/c]", "d"},
+         {"container.label[io.kubernetes.pod.name]", "p"},
+         {"container.label[x]", kAbsent},
+         {"container.labels", "team:red,a.b/c:d"},
+         {"container.mounts", "/proc:/host/proc:ro:false:rslave,/var/lib/x:/data::true:private"},
+         {"container.mount[0]", "/proc:/host/proc:ro:false:rslave"},
+         {"container.mount[2]", kAbsent},
+         {"container.mount[/var/*]", "/var/lib/x:/data::true:private"},
+         {"container.mount.dest[/proc*]", "/host/proc"},
+         {"container.mount.dest[1]", "/data"},
+         {"container.mount.dest[/etc]", kAbsent},
+         {"container.mount.source[/data]", "/var/lib/x"},
+         {"container.mount.source[/var/lib/x]", kAbsent},
+         {"container.mount.mode[/proc]", "ro"},
+         {"container.mount.rdwr[/proc]", "false"},
+         {"container.mount.rdwr[1]", "true"},
+         {"container.mount.propagation[/proc]", "rslave"},
+         {"k8s.pod.name", "web-0"},
+         {"k8s.ns.name", "shop"},
+         {"k8s.pod.uid", "u-1"},
+         {"k8s.pod.id", "u-1"},
+         {"k8s.pod.sandbox_id", "cccccccccccc"},
+         {"k8s.pod.full_sandbox_id", std::string(64, 'c').c_str()},
+         {"k8s.pod.ip", "10.0.0.7"},
+         {"k8s.pod.cni.json", kAbsent},
+         {"k8s.pod.label[tier]", "front"},
+         {"k8s.pod.labels", "tier:front"}});
+
+  event.creds.uid = 1000;
+  event.creds.gid = 33;
+  event.creds.loginuid = 1000;
+  check(world_, event, {{"user.name", "alice"}, {"group.name", "www-data"}, {"user.loginname", "bob"}});
+  own.groups = {};
+  event.creds.uid = 33;
+  check(world_, event, {{"user.name", "<NA>"}, {"group.name", "<NA>"}});
 }
 
 TEST_F(Getters, NoneAllocatesOrFallsOver) {

@@ -14,6 +14,7 @@
 #include "engine/enrich/host_names.h"
 #include "engine/lang/rule_file.h"
 #include "engine/match/matcher.h"
+#include "tests/support/containers.h"
 #include "tests/support/mix.h"
 #include "tests/support/packs.h"
 
@@ -97,7 +98,9 @@ Counted count(const lang::RuleSet& set) {
   enrich::Cgroups cgroups(reader);
   enrich::ProcessTable table;
   const enrich::ProcReader proc("/nonexistent");
-  enrich::Enricher enricher(table, proc, cgroups);
+  test::NoContainerFiles container_files;
+  enrich::Containers containers(container_files);
+  enrich::Enricher enricher(table, proc, cgroups, containers);
   const enrich::HostNames names;
   const event::Context context{names, table, "test", 0};
   const WallClock clock;

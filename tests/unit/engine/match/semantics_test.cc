@@ -265,16 +265,25 @@ TEST(Semantics, CgroupsAndContainers) {
         world);
   event.cgroup = "/system.slice/ssh.service";
   check({{"unit", "cgroup.path = /system.slice/ssh.service and container.id = host", true}}, event, world);
-  for (const std::string& path :
-       {"/system.slice/docker-" + id + ".scope", "/docker/" + id, "/kubepods.slice/pod1/cri-containerd-" + id + ".scope/init",
-        "/machine.slice/libpod-" + id + ".scope/container", "/x/crio-" + id + "ff.scope"}) {
-    event.cgroup = path;
-    check({{"id", "container.id = 0123456789ab", true}, {"full id", full.c_str(), true}}, event, world);
-  }
-  for (const std::string& path : {"/docker-" + id.substr(1) + ".scope", "/" + id.substr(0, 32) + "/" + id.substr(32)}) {
-    event.cgroup = path;
-    check({{"too short", "container.id = host", true}}, event, world);
-  }
+  const event::NoNames nobody;
+  event::Container container;
+  container.id = id;
+  container.names = &nobody;
+  event.container = &container;
+  check({{"id", "container.id = 0123456789ab", true},
+         {"full id", full.c_str(), true},
+         {"pending", "container.privileged = false or container.image.repository != x or k8s.ns.name exists", false},
+         {"pending, negated", "not container.image.repository = x", true}},
+        event, world);
+  container.facts.emplace();
+  container.facts->privileged = false;
+  container.facts->repository = "nginx";
+  container.facts->mounts = {{{.source = "/proc", .dest = "/host/proc", .mode = {}, .propagation = {}}}};
+  check({{"privileged", "container.privileged = false and container.image.repository = nginx", true},
+         {"mount", "container.mount.dest[/proc*] = /host/proc and not container.mount.dest[/proc*] in (\"N/A\")", true},
+         {"no such mount", "not container.mount.dest[/etc] in (\"<NA>\", \"N/A\")", true},
+         {"no pod", "k8s.ns.name exists", false}},
+        event, world);
 }
 
 TEST(Semantics, ABoundSocketIsTheServers) {

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <gtest/gtest.h>
 
+#include "tests/support/containers.h"
 #include "tests/support/wire.h"
 #include "tests/support/world.h"
 
@@ -119,7 +120,9 @@ class PipelineTest : public testing::Test {
   enrich::ProcReader proc_{"/nonexistent"};
   NoCgroups reader_;
   enrich::Cgroups cgroups_{reader_};
-  enrich::Enricher enricher_{processes_, proc_, cgroups_};
+  test::NoContainerFiles container_files_;
+  enrich::Containers containers_{container_files_};
+  enrich::Enricher enricher_{processes_, proc_, cgroups_, containers_};
   event::Context context_{names_, processes_, "testhost", 0};
   std::vector<std::unique_ptr<act::AlertSink>> sinks_ = [this] {
     std::vector<std::unique_ptr<act::AlertSink>> sinks;
