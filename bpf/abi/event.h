@@ -124,8 +124,12 @@ struct event_header {
   __u32 sid;
   struct event_creds creds;
   struct blob verdict; /* struct event_verdict, or empty */
+  __u32 exec_id; /* low half of task->self_exec_id, which counts execs: a new number without its exec record is a lost one */
+  __u32 pgid;    /* only if CAPTURE_GROUP, as the next two */
+  __u32 vpgid;   /* in the task's own pid namespace, as vtid */
+  __u32 vtid;
 };
-WIRE_ASSERT(sizeof(struct event_header) == 112, "wire size");
+WIRE_ASSERT(sizeof(struct event_header) == 128, "wire size");
 
 /* event_verdict.flags */
 enum event_verdict_flags {
@@ -200,18 +204,28 @@ struct event_process {
   char comm[16];         /* NUL-padded, as set by exec */
   struct blob exe_path;  /* seen from the task's root; "memfd:NAME" for memfds; no " (deleted)" */
   struct blob cwd;
-  struct blob args;   /* EXEC: argv, each ended by NUL, at most ARGS_BYTES_MAX; TASK: empty, see /proc */
-  struct blob script; /* EXEC, EXEC_CHECK: the name that was executed, if what runs is its interpreter */
-  struct blob names;  /* struct event_names of exe, or empty */
+  struct blob args;     /* EXEC: argv, each ended by NUL, at most ARGS_BYTES_MAX; TASK: empty, see /proc */
+  struct blob script;   /* EXEC, EXEC_CHECK: the name that was executed, if what runs is its interpreter */
+  struct blob names;    /* struct event_names of exe, or empty */
+  struct blob filename; /* EXEC: the name that was executed, as passed: a kernel copy */
+  struct blob
+      env;        /* EXEC, only if CAPTURE_ENVIRONMENT: each entry ended by NUL, at most ENVIRONMENT_BYTES_MAX; TASK: see /proc */
+  __u64 fd_limit; /* EXEC, TASK, as the rest: RLIMIT_NOFILE, soft */
+  __u64 major_faults; /* of the task, so far */
+  __u64 minor_faults;
+  __u32 vm_size; /* KiB, as the next two; what a percpu_counter tells without its CPUs' shares */
+  __u32 vm_rss;
+  __u32 vm_swap;
+  __u32 env_total; /* true length of the environment area in bytes */
 };
-WIRE_ASSERT(sizeof(struct event_process) == 112 + 48 + 48 + 16 + 40, "wire size");
+WIRE_ASSERT(sizeof(struct event_process) == sizeof(struct event_header) + 48 + 48 + 16 + 40 + 56, "wire size");
 
 struct event_exit {
   struct event_header header;
   __u32 exit_code; /* as wait(2) */
   __u32 reserved;
 };
-WIRE_ASSERT(sizeof(struct event_exit) == 120, "wire size");
+WIRE_ASSERT(sizeof(struct event_exit) == sizeof(struct event_header) + 8, "wire size");
 
 /* open, openat, openat2, creat; from the LSM also open_by_handle_at and io_uring's, which is told as openat. */
 struct event_open {
@@ -230,7 +244,7 @@ struct event_open {
   struct blob cwd;        /* only if CAPTURE_CWD */
   struct blob names;      /* struct event_names of the file, or empty */
 };
-WIRE_ASSERT(sizeof(struct event_open) == 112 + 40 + 48 + 40, "wire size");
+WIRE_ASSERT(sizeof(struct event_open) == sizeof(struct event_header) + 40 + 48 + 40, "wire size");
 
 struct event_connect {
   struct event_header header;
@@ -247,7 +261,7 @@ struct event_connect {
   struct blob unix_path; /* AF_UNIX: peer's path; abstract names begin with NUL */
   struct blob cwd;       /* only if CAPTURE_CWD */
 };
-WIRE_ASSERT(sizeof(struct event_connect) == 112 + 16 + 32 + 8 + 16, "wire size");
+WIRE_ASSERT(sizeof(struct event_connect) == sizeof(struct event_header) + 16 + 32 + 8 + 16, "wire size");
 
 /* symlink(at): first = target text, second = link path, dirfds[1] = linkdirfd. link(at): first = oldpath, second = newpath.
  * failed execve(at): first = filename, dirfds[0]. A base is the directory a relative name starts at, empty for absolute names.
@@ -264,7 +278,7 @@ struct event_paths {
   struct blob second_base;
   struct blob cwd; /* only if CAPTURE_CWD */
 };
-WIRE_ASSERT(sizeof(struct event_paths) == 112 + 24 + 40, "wire size");
+WIRE_ASSERT(sizeof(struct event_paths) == sizeof(struct event_header) + 24 + 40, "wire size");
 
 struct event_ptrace {
   struct event_header header;
@@ -276,7 +290,7 @@ struct event_ptrace {
   __u32 reserved;
   struct blob cwd; /* only if CAPTURE_CWD */
 };
-WIRE_ASSERT(sizeof(struct event_ptrace) == 112 + 48, "wire size");
+WIRE_ASSERT(sizeof(struct event_ptrace) == sizeof(struct event_header) + 48, "wire size");
 
 /* Per CPU and hook. produced = delivered + lost_ring_full + lost_no_scratch, exactly, once the rings are drained. */
 struct hook_counters {
@@ -303,7 +317,9 @@ WIRE_ASSERT(sizeof(struct hook_counters) == 128, "wire size");
 
 /* capture_options, a global of the object: what records carry beyond the default. */
 enum capture_options {
-  CAPTURE_CWD = 1 << 0 /* the working directory with every event, not only with exec */
+  CAPTURE_CWD = 1 << 0,         /* the working directory with every event, not only with exec */
+  CAPTURE_ENVIRONMENT = 1 << 1, /* the environment with exec */
+  CAPTURE_GROUP = 1 << 2        /* pgid, vpgid and vtid with every event */
 };
 
 #endif

@@ -92,6 +92,7 @@ std::string missing(const event::Event& event) {
   add(event.gaps.path, "path");
   // The process may have got its arguments long before this event.
   add(event.gaps.arguments || (event.process != nullptr && event.process->image->args_truncated()), "arguments");
+  add(event.gaps.environment || (event.process != nullptr && event.process->image->environment().truncated()), "environment");
   add(event.gaps.user_unread, "user_unread");
   add(event.gaps.user_cut, "user_cut");
   add(event.gaps.fd_gone, "fd_gone");

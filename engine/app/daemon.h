@@ -73,7 +73,8 @@ class Daemon {
   std::uint64_t scope_cgroup_ = 0;
 
   enrich::HostNames names_;
-  enrich::ProcessTable processes_;
+  enrich::ProcessTable processes_{
+      {.max_processes = config_.max_processes, .max_image_bytes = config_.max_image_bytes, .recent_dead = 1'024}};
   enrich::ProcReader proc_;
   enrich::HostCgroups cgroup_reader_;
   enrich::Cgroups cgroups_{cgroup_reader_};
@@ -90,6 +91,7 @@ class Daemon {
   bool reload_wanted_ = false;
   int exit_code_ = kDone;
   std::uint64_t sink_error_ns_ = 0;   // when a failed sink was last reported
+  bool environments_ = false;         // exec records carry them
   std::uint64_t lifecycle_lost_ = 0;  // of the process hooks, at the last rescan
 };
 

@@ -149,13 +149,24 @@ Result<void> decode_process(std::span<const std::byte> record, std::uint16_t kin
   change.vpid = wire.vpid;
   change.vpgid = wire.vpgid;
   change.args_total = wire.args_total;
+  change.environment_total = wire.env_total;
+  change.usage = {.known = kind == EVENT_KIND_EXEC || kind == EVENT_KIND_TASK,
+                  .fd_limit = wire.fd_limit,
+                  .major_faults = wire.major_faults,
+                  .minor_faults = wire.minor_faults,
+                  .vm_size_kib = wire.vm_size,
+                  .vm_rss_kib = wire.vm_rss,
+                  .vm_swap_kib = wire.vm_swap};
   change.file = file_of(wire.exe);
   const char* comm = reinterpret_cast<const char*>(record.data()) + offsetof(event_process, comm);
   change.comm = {comm, strnlen(comm, sizeof(wire.comm))};
   change.exe_path = blobs.text(wire.exe_path);
   change.cwd = blobs.text(wire.cwd);
   change.args = blobs.text(wire.args);
+  change.filename = blobs.text(wire.filename);
   change.script = blobs.text(wire.script);
+  change.environment = blobs.text(wire.env);
+  event.gaps.environment = wire.env.size != 0 && wire.env_total > wire.env.size;
   TRY(decode_names(record, wire.names, event, change.names));
   event.payload = std::move(change);
   return blobs.check();
@@ -260,6 +271,10 @@ Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) 
   event.start_ns = header.start_ns;
   event.cgroup_id = header.cgroup_id;
   event.sid = header.sid;
+  event.exec_id = header.exec_id;
+  event.pgid = header.pgid;
+  event.vpgid = header.vpgid;
+  event.vtid = header.vtid;
   event.cpu = header.cpu;
   event.hook = header.hook;
   event.seq = header.seq;

@@ -15,7 +15,7 @@ namespace shrike::enrich {
 class Enricher {
  public:
   struct Counters {
-    std::uint64_t recovered = 0;  // processes read from /proc because the table did not know them
+    std::uint64_t recovered = 0;  // processes read from /proc because their fork or their last exec was lost
     std::uint64_t unknown = 0;    // events without a process
   };
 
@@ -25,14 +25,19 @@ class Enricher {
   // keeps event.names. The process of an exec that is only being checked is its caller, as it is.
   void enrich(event::Event& event);
 
+  // From now on exec records carry the environment, and processes that were there before are asked for theirs.
+  void capture_environments(bool yes) { environments_ = yes; }
+
   const Counters& counters() const { return counters_; }
 
  private:
-  const event::Process* recover(const event::Event& event);
+  const event::Process* apply(const event::Event& event, const event::ProcessChange& change);
+  bool recover(const event::Event& event, std::uint32_t pid, std::uint64_t start_ns);
 
   ProcessTable& table_;
   const ProcReader& proc_;
   Cgroups& cgroups_;
+  bool environments_ = false;
   Counters counters_;
 };
 

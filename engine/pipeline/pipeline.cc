@@ -200,6 +200,7 @@ void Pipeline::count_gaps(const event::Gaps& gaps) {
   }
   counters_.gap_path += gaps.path ? 1 : 0;
   counters_.gap_arguments += gaps.arguments ? 1 : 0;
+  counters_.gap_environment += gaps.environment ? 1 : 0;
   counters_.gap_user_unread += gaps.user_unread ? 1 : 0;
   counters_.gap_user_cut += gaps.user_cut ? 1 : 0;
   counters_.gap_fd_gone += gaps.fd_gone ? 1 : 0;

@@ -32,6 +32,11 @@ void dump_node(const Program& program, std::uint32_t at, std::size_t depth, std:
   for (std::uint32_t i = 0; i < node.count; ++i) dump_node(program, program.children[node.first + i], depth + 1, out);
 }
 
+// With or without an index or key in brackets.
+bool is_field(std::string_view text, std::string_view field) {
+  return text.starts_with(field) && (text.size() == field.size() || text[field.size()] == '[');
+}
+
 void append_arguments(const Program& program, const std::vector<CallArgument>& all, std::string& out) {
   out += '(';
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -101,7 +106,7 @@ bool Program::shows_field(const OutputField& output, std::string_view field) con
 }
 
 bool Program::reads_field(std::uint32_t slot, std::string_view field) const {
-  if (!slots[slot].call) return slots[slot].use.field->name == field;
+  if (!slots[slot].call) return is_field(slots[slot].use.text(), field);
   return reads_field(slots[slot].call->arguments, field);
 }
 
@@ -116,7 +121,8 @@ bool Program::reads_field(const std::vector<CallArgument>& arguments, std::strin
 bool Program::uses_field(std::string_view field, const event::EventSet& types) const {
   return std::ranges::any_of(rules, [&](const Rule& rule) {
     if (!is_alive(rule) || (rule.events & types).none()) return false;
-    const bool asked = is_asked(rule) && std::ranges::find(rule.condition_fields, field) != rule.condition_fields.end();
+    const bool asked = is_asked(rule) &&
+                       std::ranges::any_of(rule.condition_fields, [&](std::string_view text) { return is_field(text, field); });
     return asked ||
            std::ranges::any_of(rule.output_fields, [&](const OutputField& output) { return shows_field(output, field); });
   });

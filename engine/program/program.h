@@ -102,7 +102,7 @@ struct Program {
   bool wants_failed_exec() const;
   // Does such a rule need the end of open calls: their failures, their numbers, what was passed?
   bool wants_open_results() const;
-  // Does such a rule read this field (in condition or output) for an event in `types`? Of rules the kernel decides only the
+  // Does such a rule read this field (in condition or output; whatever its index) for an event in `types`? Of rules the kernel decides only the
   // outputs count.
   bool uses_field(std::string_view field, const event::EventSet& types) const;
 
