@@ -6,13 +6,14 @@
 #include <linux/types.h>
 
 enum {
-  PATH_BYTES_MAX = 4096,    /* PATH_MAX of include/uapi/linux/limits.h: what the kernel's own d_path can return */
-  PATH_DEPTH_MAX = 2048,    /* PATH_BYTES_MAX / 2: one-letter components; walked with bpf_loop */
-  PATH_COMPONENT_MAX = 255, /* NAME_MAX */
-  USER_PATH_MAX = 4096,     /* PATH_MAX: a longer name makes the call fail with ENAMETOOLONG */
-  ARGS_BYTES_MAX = 8192,    /* of argv; Falco keeps 4096 (libs, args are cut at a page). The true length is recorded */
-  ENVIRONMENT_BYTES_MAX = ARGS_BYTES_MAX, /* likewise */
-  SYSCALL_NR_MAX = 512,                   /* highest x86-64 number in 6.18 is 469, ia32 the same */
+  PATH_BYTES_MAX = 4096,        /* PATH_MAX of include/uapi/linux/limits.h: what the kernel's own d_path can return */
+  PATH_DEPTH_MAX = 2048,        /* PATH_BYTES_MAX / 2: one-letter components; walked with bpf_loop */
+  PATH_COMPONENT_MAX = 255,     /* NAME_MAX */
+  USER_PATH_MAX = 4096,         /* PATH_MAX: a longer name makes the call fail with ENAMETOOLONG */
+  ARGS_BYTES_MAX = 8192,        /* of argv; Falco keeps 4096 (libs, args are cut at a page). The true length is recorded */
+  ENVIRONMENT_BYTES_MAX = 8192, /* likewise */
+  DATA_BYTES_MAX = 80,          /* of what is sent or received: Falco's default snaplen */
+  SYSCALL_NR_MAX = 512,         /* highest x86-64 number in 6.18 is 469, ia32 the same */
   SCRATCH_PER_CPU = 4,          /* task, softirq and two preempted programs at once; more is counted as lost_no_scratch */
   RECORD_BYTES_MAX = 29312,     /* event_process with two full paths, a file name, argv, environment, names and a verdict */
   EVENT_VERDICT_RULES_MAX = 32, /* rules that hit one action; more are counted */

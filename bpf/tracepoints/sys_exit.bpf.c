@@ -164,8 +164,7 @@ static __always_inline bool call__unpack_socketcall(struct call* call) {
   return true;
 }
 
-static __always_inline void event_connect__fill_socket(struct scratch* scratch, struct event_connect* event,
-                                                       struct task_struct* task) {
+static __always_inline void event_socket__fill(struct scratch* scratch, struct event_socket* event, struct task_struct* task) {
   struct file* file = fd__file(task, event->fd);
   if (!file) {
     if (event->ret >= 0) record__flag(scratch, EVENT_FLAG_FD_GONE);
@@ -175,28 +174,30 @@ static __always_inline void event_connect__fill_socket(struct scratch* scratch, 
   if (!socket) return; /* family 0 says so */
   struct sock* sk = BPF_CORE_READ(socket, sk);
   if (!sk) return; /* closing: as good as no socket */
-  event->socket_type = BPF_CORE_READ(socket, type);
-  event->family = BPF_CORE_READ(sk, __sk_common.skc_family);
-  event->protocol = BPF_CORE_READ(sk, sk_protocol);
+  struct event_sock* sock = &event->sock;
+  sock->socket_type = BPF_CORE_READ(socket, type);
+  sock->family = BPF_CORE_READ(sk, __sk_common.skc_family);
+  sock->protocol = BPF_CORE_READ(sk, sk_protocol);
   const bool connected = event->ret == 0 || event->ret == -EINPROGRESS_;
-  if (event->family == FAMILY_INET || event->family == FAMILY_INET6) {
-    event_connect__fill_inet(event, sk);
-    if (connected && event->remote_port != 0) event->remote_family = event->family;
-  } else if (event->family == FAMILY_UNIX && connected) {
-    event_connect__fill_unix(scratch, event, sk);
+  if (sock->family == FAMILY_INET || sock->family == FAMILY_INET6) {
+    event_sock__fill_inet(sock, sk);
+    if (connected && sock->remote_port != 0) sock->remote_family = sock->family;
+  } else if (sock->family == FAMILY_UNIX && connected) {
+    event_sock__fill_unix(scratch, sock, sk);
   }
 }
 
 static __noinline int report_connect(struct call* call) {
   if (!call) return 0;
-  struct scratch* scratch = CALL_BEGIN(call, EVENT_KIND_CONNECT, event_connect);
+  struct scratch* scratch = CALL_BEGIN(call, EVENT_KIND_SOCKET, event_socket);
   if (!scratch) return 0; /* counted by record__begin */
-  struct event_connect* event = (struct event_connect*)scratch->record;
+  struct event_socket* event = (struct event_socket*)scratch->record;
   event->ret = call->ret;
   event->fd = call->args[0];
-  event_connect__fill_socket(scratch, event, call->task);
+  event_socket__fill(scratch, event, call->task);
   /* A socket that is not connected now has no remote end, or that of an earlier connect. */
-  if (event->remote_family == 0) event_connect__fill_user(scratch, event, call->args[1], call->args[2]);
+  if (event->sock.remote_family == 0) event_sock__fill_user(scratch, &event->sock, call->args[1], call->args[2]);
+  event->sock.role = SOCKET_ROLE_CLIENT;
   return call__submit(scratch);
 }
 
@@ -242,16 +243,14 @@ static __noinline int report_paths(struct call* call) {
   return call__submit(scratch);
 }
 
-static __noinline int report_ptrace(struct call* call) {
+static __noinline int report_plain(struct call* call) {
   if (!call) return 0;
-  struct scratch* scratch = CALL_BEGIN(call, EVENT_KIND_PTRACE, event_ptrace);
+  struct scratch* scratch = CALL_BEGIN(call, EVENT_KIND_CALL, event_call);
   if (!scratch) return 0; /* counted by record__begin */
-  struct event_ptrace* event = (struct event_ptrace*)scratch->record;
+  struct event_call* event = (struct event_call*)scratch->record;
   event->ret = call->ret;
-  event->request = call->args[0];
-  event->pid = call->args[1];
-  event->addr = call->args[2];
-  event->data = call->args[3];
+  event->fd = -1;
+  __builtin_memcpy(event->args, call->args, sizeof(event->args));
   return call__submit(scratch);
 }
 
@@ -292,7 +291,7 @@ static __always_inline int report_call(const struct pt_regs* regs, __u64 nr, __s
     case EVENT_TYPE_LINKAT:
       return report_paths(&call);
     case EVENT_TYPE_PTRACE:
-      return report_ptrace(&call);
+      return report_plain(&call);
   }
   return 0; /* this number is another call in this ABI: not asked for */
 }
