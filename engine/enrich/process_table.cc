@@ -37,7 +37,7 @@ const Process* ProcessTable::apply(const event::Event& event, const std::string&
   if (change == nullptr) return nullptr;
   if (change->kind == ProcessChange::Kind::kExecCheck) return node(event.pid, event.start_ns);  // not run yet
 
-  if (too_large()) evict();
+  evict(node(event.pid, event.start_ns) == nullptr ? 1 : 0);
   Node* known = node(event.pid, event.start_ns);
   const bool is_new = known == nullptr;
   Node& process = is_new ? insert({event.pid, event.start_ns}) : *known;
@@ -86,8 +86,10 @@ void ProcessTable::join(Node& process, const event::Event& event) {
   process.loginuid = event.creds.loginuid;
   // Ancestry is as recorded at fork: a later reparenting does not change it.
   if (process.parent_node != nullptr) return;
-  process.ppid = change.parent_pid;
-  process.parent_start_ns = change.parent_start_ns;
+  if (process.parent_start_ns == 0) {
+    process.ppid = change.parent_pid;
+    process.parent_start_ns = change.parent_start_ns;
+  }
   link(process);
   if (change.kind != ProcessChange::Kind::kFork) return;
   if (process.parent_node == nullptr) {
@@ -279,10 +281,11 @@ void ProcessTable::reap() {
   }
 }
 
-// Makes room for one more.
-void ProcessTable::evict() {
+// Makes room for so many more.
+void ProcessTable::evict(std::size_t more) {
+  const auto too_many = [&] { return nodes_.size() + more > options_.max_processes; };
   const auto take = [&](std::deque<Identity>& from) {
-    while (too_large() && !from.empty()) {
+    while ((too_many() || image_bytes_ > options_.max_image_bytes) && !from.empty()) {
       const Identity id = from.front();
       from.pop_front();
       Node* entry = node(id.pid, id.start_ns);
@@ -293,7 +296,7 @@ void ProcessTable::evict() {
   };
   take(dead_parents_);
   take(recent_dead_);
-  while (nodes_.size() >= options_.max_processes && !nodes_.empty()) evict_living();
+  while (too_many() && !nodes_.empty()) evict_living();
 }
 
 // The table is too small for the host. One that nobody descends from goes: whoever starts a flood of processes has many of them,

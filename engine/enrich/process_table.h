@@ -93,13 +93,12 @@ class ProcessTable final : public event::Processes {
   void join(Node& process, const event::Event& event);
   void run(Node& process, const event::Event& event, const std::string& args, std::uint32_t args_total,
            event::Environment environment);
-  bool too_large() const { return nodes_.size() >= options_.max_processes || image_bytes_ > options_.max_image_bytes; }
   void link(Node& child);
   void unlink(Node& child);
   void kill(Node& node);
   void erase(Node& node);
   void reap();
-  void evict();
+  void evict(std::size_t more);
   void evict_living();
   void cut_beyond_reach(Node& youngest);
   void set_image(Node& owner, std::shared_ptr<const event::Image> image);
