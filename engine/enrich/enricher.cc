@@ -48,8 +48,7 @@ const event::Process* Enricher::apply(const event::Event& event, const ProcessCh
       const event::Process* parent = table_.find(change.parent_pid, change.parent_start_ns);
       // Its exec_id is the parent's at the fork.
       if (parent == nullptr || exec_missed(*parent, event)) [[unlikely]] {
-        if (!recover(event, change.parent_pid, change.parent_start_ns) && recover(event, event.pid, event.start_ns))
-          return table_.find(event.pid, event.start_ns);
+        if (!recover(event, change.parent_pid, change.parent_start_ns)) recover(event, event.pid, event.start_ns);
       }
       return table_.apply(event, {}, 0);
     }
