@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // storm: many short lives.
 //
-//   storm exec LEAF SECONDS PER_SECOND WORKERS   each worker, itself a program `storm worker N …`, starts LEAF with the argument
-//                                                WORKER.NUMBER over and over (vfork and exec), at most so many per second in all.
-//                                                Prints "WORKER.NUMBER PID WORKER_PID" of each
-//   storm churn LEAF COUNT                       so many processes: nine of ten only begin and end (clone and exit), one runs
-//   LEAF
+//   storm exec LEAF SECONDS PER_SECOND WORKERS LOG   each worker, itself a program `storm worker N …`, starts LEAF with the
+//                                                    argument WORKER.NUMBER over and over (vfork and exec), at most so many per
+//                                                    second in all, and writes "WORKER.NUMBER PID WORKER_PID" of each to
+//                                                    LOG.WORKER
+//   storm churn LEAF COUNT                           so many processes: nine of ten only begin and end (clone and exit), one
+//                                                    runs LEAF
 #define _GNU_SOURCE
 #include <sched.h>
 #include <signal.h>
@@ -40,20 +41,22 @@ static void wait_for(pid_t pid) {
   }
 }
 
-static int work(const char* number, const char* leaf, double seconds, double per_second) {
-  static char lines[1 << 20];
-  setvbuf(stdout, lines, _IOFBF, sizeof(lines));
+static int work(const char* number, const char* leaf, double seconds, double per_second, const char* log) {
+  static char lines[1 << 20], path[4096];
+  snprintf(path, sizeof(path), "%s.%s", log, number);
+  FILE* file = fopen(path, "w");
+  if (file == NULL || setvbuf(file, lines, _IOFBF, sizeof(lines)) != 0) return 1;
   const double start = now();
   for (long i = 0;; i++) {
     const double elapsed = now() - start;
-    if (elapsed >= seconds) return 0;
+    if (elapsed >= seconds) return fclose(file) == 0 ? 0 : 1;
     const double early = (double)i / per_second - elapsed;
     if (early > 0) usleep((useconds_t)(early * 1e6));
     char argument[64];
     snprintf(argument, sizeof(argument), "%s.%ld", number, i);
     const pid_t pid = run_leaf(leaf, argument);
     wait_for(pid);
-    printf("%s %d %d\n", argument, pid, getpid());
+    fprintf(file, "%s %d %d\n", argument, pid, getpid());
   }
 }
 
@@ -71,10 +74,10 @@ static int churn(const char* leaf, long count) {
 }
 
 int main(int argc, char** argv) {
-  if (argc == 6 && strcmp(argv[1], "worker") == 0) return work(argv[2], argv[3], atof(argv[4]), atof(argv[5]));
+  if (argc == 7 && strcmp(argv[1], "worker") == 0) return work(argv[2], argv[3], atof(argv[4]), atof(argv[5]), argv[6]);
   if (argc == 4 && strcmp(argv[1], "churn") == 0) return churn(argv[2], atol(argv[3]));
-  if (argc != 6 || strcmp(argv[1], "exec") != 0) {
-    fprintf(stderr, "usage: storm exec LEAF SECONDS PER_SECOND WORKERS | storm churn LEAF COUNT\n");
+  if (argc != 7 || strcmp(argv[1], "exec") != 0) {
+    fprintf(stderr, "usage: storm exec LEAF SECONDS PER_SECOND WORKERS LOG | storm churn LEAF COUNT\n");
     return 2;
   }
   const int workers = atoi(argv[5]);
@@ -84,7 +87,7 @@ int main(int argc, char** argv) {
     char number[16];
     snprintf(number, sizeof(number), "%d", i);
     if (fork() != 0) continue;
-    execl(argv[0], "storm", "worker", number, argv[2], argv[3], each, (char*)NULL);
+    execl(argv[0], "storm", "worker", number, argv[2], argv[3], each, argv[6], (char*)NULL);
     _exit(127);
   }
   int status = 0, code = 0;

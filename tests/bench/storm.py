@@ -73,13 +73,15 @@ def storm(seconds, rate, workers):
     with tempfile.TemporaryDirectory(prefix="shrike-storm-") as directory:
         monitor = Monitor(directory)
         start = time.monotonic()
-        done = subprocess.run([STORM, "exec", LEAF, str(seconds), str(rate), str(workers)], stdout=subprocess.PIPE, text=True, check=True)
+        log = pathlib.Path(directory) / "log"
+        subprocess.run([STORM, "exec", LEAF, str(seconds), str(rate), str(workers), log], check=True)
         wall, cpu = time.monotonic() - start, monitor.cpu_seconds()
         summary = monitor.stop()
         began = {}
-        for line in done.stdout.splitlines():
-            tag, pid, worker = line.split()
-            began[tag] = (int(pid), int(worker))
+        for worker in range(workers):
+            for line in pathlib.Path(f"{log}.{worker}").read_text().splitlines():
+                tag, pid, parent = line.split()
+                began[tag] = (int(pid), int(parent))
         seen, wrong, examples = set(), 0, []
         for line in monitor.alerts.open():
             alert = json.loads(line)
