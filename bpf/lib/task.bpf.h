@@ -52,7 +52,7 @@ static __always_inline void event_header__fill(struct scratch* scratch, struct t
   event_creds__fill(&header->creds, task);
   header->exec_id = task->self_exec_id;
   if (!(capture_options & CAPTURE_GROUP)) return;
-  struct pid* thread = task->thread_pid; /* NULL of a task that is gone */
+  struct pid* thread = BPF_CORE_READ(task, thread_pid); /* a plain number, as task__pid's; 0 of a task that is gone */
   if (!thread) return;
   const __u32 level = BPF_CORE_READ(thread, level);
   struct pid* group = task__pid(task, PIDTYPE_PGID);

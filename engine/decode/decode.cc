@@ -277,9 +277,7 @@ Result<void> decode_call(std::span<const std::byte> record, Event& event) {
   return blobs.check();
 }
 
-}  // namespace
-
-Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) {
+Result<void> decode_into(std::span<const std::byte> record, const WallClock& clock, Event& event) {
   const auto header = TRY(read_as<event_header>(record));
   if (header.version != ABI_VERSION) return fail(Code::kCorrupt, "record of version " + std::to_string(header.version));
   if (header.size != record.size()) {
@@ -287,7 +285,6 @@ Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) 
   }
   if (header.type >= EVENT_TYPE_COUNT || header.hook >= HOOK_COUNT) return fail(Code::kCorrupt, "record of unknown type or hook");
 
-  Event event;
   event.type = static_cast<event::EventType>(header.type);
   event.boot_ns = header.time_ns;
   event.time_ns = clock.from_boot(header.time_ns);
@@ -349,7 +346,16 @@ Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) 
     default:
       return fail(Code::kCorrupt, "record of unknown kind " + std::to_string(header.kind));
   }
-  return event;
+  return {};
+}
+
+}  // namespace
+
+// Made where the caller wants it: an Event is some hundred bytes, and this is asked of every record.
+Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) {
+  Result<Event> result(std::in_place);
+  if (auto done = decode_into(record, clock, *result); !done) result = std::unexpected(std::move(done.error()));
+  return result;
 }
 
 }  // namespace shrike::decode

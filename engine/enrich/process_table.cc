@@ -121,8 +121,8 @@ void ProcessTable::run(Node& process, const event::Event& event, const std::stri
 const Process* ProcessTable::see(const event::Event& event) {
   Node* process = node(event.pid, event.start_ns);
   if (process == nullptr) return nullptr;
-  process->sid = event.sid;
-  if (event.pgid != 0) {
+  if (process->sid != event.sid) process->sid = event.sid;  // almost never
+  if (event.pgid != 0 && (process->pgid != event.pgid || process->vpgid != event.vpgid)) {
     process->pgid = event.pgid;
     process->vpgid = event.vpgid;
   }
