@@ -43,8 +43,12 @@ struct mm_struct___percpu { /* 6.2 */
   struct percpu_counter rss_stat[4];
 };
 
+typedef struct {
+  __s64 counter;
+} atomic64_t;
+
 struct mm_rss_stat { /* until 6.1 */
-  __s64 count[4];
+  atomic64_t count[4];
 };
 
 struct mm_struct___plain {
@@ -97,13 +101,15 @@ static __always_inline __u64 capabilities__read(const kernel_cap_t* capabilities
 
 /* Pages of one kind a process has. Since 6.2 without what CPUs have not yet added: up to some dozens each. Never negative. */
 static __always_inline __u64 mm__pages(const struct mm_struct* mm, __u32 kind) {
-  const __u64 at = bpf_core_type_exists(struct mm_rss_stat)
-                       ? bpf_core_field_offset(struct mm_struct___plain, rss_stat.count) + kind * sizeof(__s64)
-                       : bpf_core_field_offset(struct mm_struct___percpu, rss_stat) +
-                             kind * bpf_core_type_size(struct percpu_counter) +
-                             bpf_core_field_offset(struct percpu_counter, count);
+  const struct mm_struct___percpu* percpu = (const void*)mm;
+  const struct mm_struct___plain* plain = (const void*)mm;
   __s64 pages = 0;
-  bpf_probe_read_kernel(&pages, sizeof(pages), (const char*)mm + at);
+  /* An index that is no literal would be counted in the sizes here, not in the kernel's. */
+  if (bpf_core_type_exists(struct mm_rss_stat))
+    bpf_probe_read_kernel(&pages, sizeof(pages), (const char*)&plain->rss_stat.count[0].counter + kind * sizeof(pages));
+  else
+    bpf_probe_read_kernel(&pages, sizeof(pages),
+                          (const char*)&percpu->rss_stat[0].count + kind * bpf_core_type_size(struct percpu_counter));
   return pages < 0 ? 0 : pages;
 }
 
