@@ -99,7 +99,7 @@ enum hook {
   HOOK_CGROUP_CONNECT, /* cgroup programs: what the tracing tier can refuse */
   HOOK_CGROUP_SENDMSG,
   HOOK_CGROUP_BIND,
-  HOOK_IO_URING, /* tracing tier: what io_uring opened */
+  HOOK_IO_URING,     /* tracing tier: what io_uring opened */
   HOOK_CGROUP_MKDIR, /* tracepoints: the life of cgroups */
   HOOK_CGROUP_RMDIR,
   HOOK_COUNT
@@ -157,8 +157,12 @@ struct event_header {
   __u32 sid;
   struct event_creds creds;
   struct blob verdict; /* struct event_verdict, or empty */
+  __u32 exec_id; /* low half of task->self_exec_id, which counts execs: a new number without its exec record is a lost one */
+  __u32 pgid;    /* only if CAPTURE_GROUP, as the next two */
+  __u32 vpgid;   /* in the task's own pid namespace, as vtid */
+  __u32 vtid;
 };
-WIRE_ASSERT(sizeof(struct event_header) == 112, "wire size");
+WIRE_ASSERT(sizeof(struct event_header) == 128, "wire size");
 
 /* event_verdict.flags */
 enum event_verdict_flags {
@@ -233,18 +237,28 @@ struct event_process {
   char comm[16];         /* NUL-padded, as set by exec */
   struct blob exe_path;  /* seen from the task's root; "memfd:NAME" for memfds; no " (deleted)" */
   struct blob cwd;
-  struct blob args;   /* EXEC: argv, each ended by NUL, at most ARGS_BYTES_MAX; TASK: empty, see /proc */
-  struct blob script; /* EXEC, EXEC_CHECK: the name that was executed, if what runs is its interpreter */
-  struct blob names;  /* struct event_names of exe, or empty */
+  struct blob args;     /* EXEC: argv, each ended by NUL, at most ARGS_BYTES_MAX; TASK: empty, see /proc */
+  struct blob script;   /* EXEC, EXEC_CHECK: the name that was executed, if what runs is its interpreter */
+  struct blob names;    /* struct event_names of exe, or empty */
+  struct blob filename; /* EXEC: the name that was executed, as passed: a kernel copy */
+  struct blob
+      env;        /* EXEC, only if CAPTURE_ENVIRONMENT: each entry ended by NUL, at most ENVIRONMENT_BYTES_MAX; TASK: see /proc */
+  __u64 fd_limit; /* EXEC, TASK, as the rest: RLIMIT_NOFILE, soft */
+  __u64 major_faults; /* of the task, so far */
+  __u64 minor_faults;
+  __u32 vm_size; /* KiB, as the next two; what a percpu_counter tells without its CPUs' shares */
+  __u32 vm_rss;
+  __u32 vm_swap;
+  __u32 env_total; /* true length of the environment area in bytes */
 };
-WIRE_ASSERT(sizeof(struct event_process) == 112 + 48 + 48 + 16 + 40, "wire size");
+WIRE_ASSERT(sizeof(struct event_process) == sizeof(struct event_header) + 48 + 48 + 16 + 40 + 56, "wire size");
 
 struct event_exit {
   struct event_header header;
   __u32 exit_code; /* as wait(2) */
   __u32 reserved;
 };
-WIRE_ASSERT(sizeof(struct event_exit) == 120, "wire size");
+WIRE_ASSERT(sizeof(struct event_exit) == sizeof(struct event_header) + 8, "wire size");
 
 /* open, openat, openat2, creat; from the LSM also open_by_handle_at. io_uring's: EVENT_FLAG_URING. */
 struct event_open {
@@ -264,7 +278,7 @@ struct event_open {
   struct blob names;      /* struct event_names of the file, or empty */
   struct blob above;      /* path in its file system of what those bytes lie below; empty: its root */
 };
-WIRE_ASSERT(sizeof(struct event_open) == 112 + 40 + 48 + 48, "wire size");
+WIRE_ASSERT(sizeof(struct event_open) == sizeof(struct event_header) + 40 + 48 + 48, "wire size");
 
 /* Who called whom. */
 enum socket_role {
@@ -307,7 +321,7 @@ struct event_socket {
   struct blob control; /* recvmsg: the first DATA_BYTES_MAX bytes of control data */
   struct blob cwd;     /* only if CAPTURE_CWD */
 };
-WIRE_ASSERT(sizeof(struct event_socket) == 112 + 16 + 56 + 16 + 24, "wire size");
+WIRE_ASSERT(sizeof(struct event_socket) == sizeof(struct event_header) + 16 + 56 + 16 + 24, "wire size");
 
 /* symlink(at): first = target text, second = link path, dirfds[1] = linkdirfd. link(at), rename(at, at2): first = oldpath, second
  * = newpath. unlink(at), rmdir, mkdir(at), chmod, fchmodat, failed execve(at): first = the name, dirfds[0]. All names: user
@@ -325,7 +339,7 @@ struct event_paths {
   struct blob second_base;
   struct blob cwd; /* only if CAPTURE_CWD */
 };
-WIRE_ASSERT(sizeof(struct event_paths) == 112 + 24 + 40, "wire size");
+WIRE_ASSERT(sizeof(struct event_paths) == sizeof(struct event_header) + 24 + 40, "wire size");
 
 /* Any call: its arguments as they were in the registers (ia32's socketcall: in memory), and the descriptor it is about, if any:
  * the returned one of socket, bpf, userfaultfd and dup (where dup failed the one to copy), else the argument of that name. close
@@ -344,7 +358,7 @@ struct event_call {
   struct blob data; /* init_module: the first DATA_BYTES_MAX bytes of the image, user memory, only if CAPTURE_DATA */
   struct blob cwd;  /* only if CAPTURE_CWD */
 };
-WIRE_ASSERT(sizeof(struct event_call) == 112 + 8 + 48 + 8 + 48 + 56 + 32, "wire size");
+WIRE_ASSERT(sizeof(struct event_call) == sizeof(struct event_header) + 8 + 48 + 8 + 48 + 56 + 32, "wire size");
 
 /* A cgroup of the default hierarchy was made or removed. */
 struct event_cgroup {
@@ -354,7 +368,7 @@ struct event_cgroup {
   __u32 reserved;
   struct blob path; /* from the hierarchy's root; empty if it is longer than PATH_BYTES_MAX */
 };
-WIRE_ASSERT(sizeof(struct event_cgroup) == 112 + 24, "wire size");
+WIRE_ASSERT(sizeof(struct event_cgroup) == sizeof(struct event_header) + 24, "wire size");
 
 /* Per CPU and hook. produced = delivered + lost_ring_full + lost_no_scratch + lost_quota, exactly, once the rings are drained. */
 struct hook_counters {
@@ -411,8 +425,10 @@ WIRE_ASSERT(sizeof(struct cgroup_share) == 64, "wire size");
 
 /* capture_options, a global of the object: what records carry beyond the default. */
 enum capture_options {
-  CAPTURE_CWD = 1 << 0, /* the working directory with every event, not only with exec */
-  CAPTURE_DATA = 1 << 1 /* blobs `data` and `control`: user memory that is copied for rules that ask for it */
+  CAPTURE_CWD = 1 << 0,         /* the working directory with every event, not only with exec */
+  CAPTURE_DATA = 1 << 1,        /* blobs `data` and `control`: user memory that is copied for rules that ask for it */
+  CAPTURE_ENVIRONMENT = 1 << 2, /* the environment with exec */
+  CAPTURE_GROUP = 1 << 3        /* pgid, vpgid and vtid with every event */
 };
 
 /* What sys_exit's tables say of a system call, 0: nobody asked for it. */

@@ -32,7 +32,7 @@ int iter_task(struct bpf_iter__task* ctx) {
   event_header__fill(scratch, task);
   event_process__fill(event, task);
   event_process__append_paths(scratch, event, task);
-  event->args_total = BPF_CORE_READ(task, mm, arg_end) - BPF_CORE_READ(task, mm, arg_start);
+  event_process__fill_usage(event, task);
   record__write(scratch, file);
   return 0;
 }

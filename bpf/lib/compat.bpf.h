@@ -35,6 +35,26 @@ struct inode___split { /* 6.11: seconds and nanoseconds apart */
   __u32 i_mtime_nsec;
 };
 
+struct percpu_counter {
+  __s64 count;
+};
+
+struct mm_struct___percpu { /* 6.2 */
+  struct percpu_counter rss_stat[4];
+};
+
+typedef struct {
+  __s64 counter;
+} atomic64_t;
+
+struct mm_rss_stat { /* until 6.1 */
+  atomic64_t count[4];
+};
+
+struct mm_struct___plain {
+  struct mm_rss_stat rss_stat;
+};
+
 struct kernfs_node___parent { /* until 6.14 */
   struct kernfs_node* parent;
 };
@@ -77,6 +97,20 @@ static __always_inline __u64 capabilities__read(const kernel_cap_t* capabilities
   __u64 bits = 0;
   bpf_probe_read_kernel(&bits, sizeof(bits), capabilities);
   return bits;
+}
+
+/* Pages of one kind a process has. Since 6.2 without what CPUs have not yet added: up to some dozens each. Never negative. */
+static __always_inline __u64 mm__pages(const struct mm_struct* mm, __u32 kind) {
+  const struct mm_struct___percpu* percpu = (const void*)mm;
+  const struct mm_struct___plain* plain = (const void*)mm;
+  __s64 pages = 0;
+  /* An index that is no literal would be counted in the sizes here, not in the kernel's. */
+  if (bpf_core_type_exists(struct mm_rss_stat))
+    bpf_probe_read_kernel(&pages, sizeof(pages), (const char*)&plain->rss_stat.count[0].counter + kind * sizeof(pages));
+  else
+    bpf_probe_read_kernel(&pages, sizeof(pages),
+                          (const char*)&percpu->rss_stat[0].count + kind * bpf_core_type_size(struct percpu_counter));
+  return pages < 0 ? 0 : pages;
 }
 
 /* The directory a kernfs node lies in, NULL for the root. Can go when 6.15 is the oldest kernel. */

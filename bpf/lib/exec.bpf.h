@@ -13,15 +13,15 @@ static __always_inline __u16 exec__type(const struct linux_binprm* bprm) {
   return BPF_CORE_READ(bprm, fdpath) ? EVENT_TYPE_EXECVEAT : EVENT_TYPE_EXECVE;
 }
 
-/* Appends the name that was executed where what runs is its interpreter. */
-static __noinline int script__append(struct scratch* scratch, struct blob* blob, const struct linux_binprm* bprm) {
-  if (!scratch || !blob) return 0;
+/* Appends the name that was executed; it is the script's where what runs is its interpreter. */
+static __noinline int filename__append(struct scratch* scratch, struct event_process* event, const struct linux_binprm* bprm) {
+  if (!scratch || !event) return 0;
   const char* filename = BPF_CORE_READ(bprm, filename);
-  if (BPF_CORE_READ(bprm, interp) == filename) return 0; /* it runs itself */
   char* to = record__end(scratch, USER_PATH_MAX);
   if (!to) return 0; /* for the verifier */
   const long read = bpf_probe_read_kernel_str(to, USER_PATH_MAX, filename);
-  if (read > 1) record__take(scratch, blob, read - 1);
+  if (read > 1) record__take(scratch, &event->filename, read - 1);
+  if (BPF_CORE_READ(bprm, interp) != filename) event->script = event->filename; /* else it runs itself */
   return 0;
 }
 

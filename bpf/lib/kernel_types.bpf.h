@@ -164,8 +164,13 @@ typedef struct {
   int counter;
 } atomic_t;
 
+struct rlimit {
+  unsigned long rlim_cur;
+};
+
 struct signal_struct {
   atomic_t live;
+  struct rlimit rlim[16]; /* RLIM_NLIMITS */
   int group_exit_code;
   unsigned int flags;
   struct pid* pids[4]; /* PIDTYPE_MAX */
@@ -175,6 +180,9 @@ struct signal_struct {
 struct mm_struct {
   unsigned long arg_start;
   unsigned long arg_end;
+  unsigned long env_start;
+  unsigned long env_end;
+  unsigned long total_vm; /* pages */
   struct file* exe_file;
 };
 
@@ -190,6 +198,9 @@ struct task_struct {
   int exit_code;
   int pid;
   int tgid;
+  struct pid* thread_pid;
+  unsigned long maj_flt;
+  unsigned long min_flt;
   struct task_struct* real_parent;
   struct task_struct* group_leader;
   __u64 start_boottime;
@@ -306,8 +317,13 @@ enum {
   IA32_SOCKETCALL = 102,        /* arch/x86/entry/syscalls/syscall_32.tbl */
   TS_COMPAT = 0x0002,           /* arch/x86/include/asm/thread_info.h */
   X32_SYSCALL_BIT = 0x40000000, /* arch/x86/include/uapi/asm/unistd.h */
-  SIGNAL_GROUP_EXIT = 0x4,      /* include/linux/sched/signal.h */
-  FMODE_READ = 0x1,             /* include/linux/fs.h */
+  RLIMIT_NOFILE_ = 7,           /* include/uapi/asm-generic/resource.h */
+  MM_FILEPAGES = 0,             /* include/linux/mm_types_task.h */
+  MM_ANONPAGES = 1,
+  MM_SWAPENTS = 2,
+  MM_SHMEMPAGES = 3,
+  SIGNAL_GROUP_EXIT = 0x4, /* include/linux/sched/signal.h */
+  FMODE_READ = 0x1,        /* include/linux/fs.h */
   FMODE_WRITE = 0x2,
   FMODE_CREATED = 0x100000,
   FMODE_EXEC_FLAG = 0x20,       /* __FMODE_EXEC, in f_flags: opened by exec, to be run */

@@ -7,7 +7,9 @@
 #include "bpf/lib/quota.bpf.h"
 
 _Static_assert(sizeof(struct event_paths) + 5 * USER_PATH_MAX <= RECORD_BYTES_MAX, "the largest record");
-_Static_assert(sizeof(struct event_process) + 2 * PATH_BYTES_MAX + ARGS_BYTES_MAX <= RECORD_BYTES_MAX,
+_Static_assert(sizeof(struct event_process) + 2 * PATH_BYTES_MAX + USER_PATH_MAX + ARGS_BYTES_MAX + ENVIRONMENT_BYTES_MAX +
+                       sizeof(struct event_names) + sizeof(struct event_verdict) <=
+                   RECORD_BYTES_MAX,
                "the largest process record");
 
 /* Hides from the compiler where a value came from, so that it keeps the bounds check or mask that follows for the verifier. */

@@ -50,6 +50,15 @@ static __always_inline void event_header__fill(struct scratch* scratch, struct t
   header->ppid = leader->real_parent->tgid;
   header->sid = pid__number(task__pid(task, PIDTYPE_SID), 0);
   event_creds__fill(&header->creds, task);
+  header->exec_id = task->self_exec_id;
+  if (!(capture_options & CAPTURE_GROUP)) return;
+  struct pid* thread = BPF_CORE_READ(task, thread_pid); /* a plain number, as task__pid's; 0 of a task that is gone */
+  if (!thread) return;
+  const __u32 level = BPF_CORE_READ(thread, level);
+  struct pid* group = task__pid(task, PIDTYPE_PGID);
+  header->pgid = pid__number(group, 0);
+  header->vpgid = pid__number(group, level);
+  header->vtid = pid__number(thread, level);
 }
 
 /* Where paths of this record begin. A task on its way out has no root: its paths are the host's. */

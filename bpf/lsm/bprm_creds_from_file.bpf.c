@@ -55,7 +55,7 @@ static __always_inline void report(struct task_struct* task, const struct linux_
   event_file__fill(&event->exe, exe);
   file_path__append(scratch, &event->exe_path, exe);
   cwd__append(scratch, &event->cwd, task);
-  script__append(scratch, &event->script, bprm);
+  filename__append(scratch, event, bprm);
   verdict__append(scratch, &decision->verdict);
   names__append(scratch, &event->names, &decision->names);
   verdict__submit(scratch, HOOK_BPRM_CREDS_FROM_FILE);

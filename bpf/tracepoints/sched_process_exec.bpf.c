@@ -3,24 +3,25 @@
 #include "bpf/lib/decide.bpf.h"
 #include "bpf/lib/exec.bpf.h"
 
-/* Appends argv as the process will find it: user memory, but written by the kernel a moment ago. */
-static __always_inline void args__append(struct scratch* scratch, struct event_process* event, struct task_struct* task) {
-  const __u64 start = BPF_CORE_READ(task, mm, arg_start);
-  const __u64 total = BPF_CORE_READ(task, mm, arg_end) - start;
-  event->args_total = total;
-  void* to = record__end(scratch, ARGS_BYTES_MAX);
-  if (!to || total == 0) return; /* no room: for the verifier; no argv: nothing to say */
-  __u64 size = total;
-  if (size > ARGS_BYTES_MAX) {
-    size = ARGS_BYTES_MAX;
-    record__flag(scratch, EVENT_FLAG_ARGS_TRUNCATED);
-  }
+/* argv and environment are cut at the same size. */
+enum { AREA_BYTES_MAX = ARGS_BYTES_MAX };
+_Static_assert(ARGS_BYTES_MAX == ENVIRONMENT_BYTES_MAX, "one function for both");
+
+/* Appends a part of the process's memory from `start` on as `blob`: user memory, but written by the kernel a moment ago. Flags
+ * USER_UNREAD. */
+static __noinline int area__append(struct scratch* scratch, struct blob* blob, __u64 start, __u32 total) {
+  if (!scratch || !blob) return 0;
+  void* to = record__end(scratch, AREA_BYTES_MAX);
+  if (!to || total == 0) return 0; /* no room: for the verifier; an empty area: nothing to say */
+  __u32 size = total;
+  if (size > AREA_BYTES_MAX) size = AREA_BYTES_MAX;
   HIDE(size);
-  if (size > ARGS_BYTES_MAX) return; /* for the verifier */
+  if (size > AREA_BYTES_MAX) return 0; /* for the verifier */
   if (bpf_probe_read_user(to, size, (const void*)start) == 0)
-    record__take(scratch, &event->args, size);
+    record__take(scratch, blob, size);
   else
     record__flag(scratch, EVENT_FLAG_USER_UNREAD);
+  return 0;
 }
 
 /* Tracing tier: kill rules on exec. The program has begun by now, but has run no instruction yet. Returns the decision if some
@@ -52,8 +53,12 @@ int tp_sched_process_exec(__u64* ctx) {
     event->header.type = exec__type(bprm);
     event_process__fill(event, task);
     event_process__append_paths(scratch, event, task);
-    script__append(scratch, &event->script, bprm);
-    args__append(scratch, event, task);
+    event_process__fill_usage(event, task);
+    filename__append(scratch, event, bprm);
+    area__append(scratch, &event->args, BPF_CORE_READ(task, mm, arg_start), event->args_total);
+    if (event->args_total > ARGS_BYTES_MAX) record__flag(scratch, EVENT_FLAG_ARGS_TRUNCATED);
+    if (capture_options & CAPTURE_ENVIRONMENT)
+      area__append(scratch, &event->env, BPF_CORE_READ(task, mm, env_start), event->env_total);
     if (decision) verdict__append(scratch, &decision->verdict);
     process__submit(scratch, HOOK_SCHED_PROCESS_EXEC);
   } /* else counted by record__begin */

@@ -130,6 +130,13 @@ class Reader {
     out = std::move(path);
   }
 
+  void number(const YAML::Node& node, std::uint64_t& out, std::uint64_t least, std::uint64_t most) {
+    std::uint64_t value = 0;
+    if (!node.IsScalar() || !YAML::convert<std::uint64_t>::decode(node, value) || value < least || value > most)
+      return error(node.Mark(), "not a number in its range", std::to_string(least) + " to " + std::to_string(most));
+    out = value;
+  }
+
   void percent(const YAML::Node& node, std::uint32_t& out) {
     std::uint32_t percent = 0;
     if (!node.IsScalar() || !YAML::convert<std::uint32_t>::decode(node, percent) || percent > 100)
@@ -249,6 +256,15 @@ void read(const YAML::Node& root, Reader& reader, Config& config) {
                   {"processes_ring_bytes", ring(config.processes_ring_bytes)},
                   {"verdicts_ring_bytes", ring(config.verdicts_ring_bytes)},
                   {"quota_above_percent", [&](const YAML::Node& value) { reader.percent(value, config.quota_above_percent); }}});
+           }},
+          {"process_table",
+           [&](const YAML::Node& node) {
+             const auto number = [&](std::uint64_t& out, std::uint64_t least, std::uint64_t most) {
+               return [&reader, &out, least, most](const YAML::Node& value) { reader.number(value, out, least, most); };
+             };
+             reader.map(node, "process_table",
+                        {{"max_processes", number(config.max_processes, 1U << 10U, 1U << 22U)},
+                         {"max_image_bytes", number(config.max_image_bytes, 1U << 20U, std::uint64_t{1} << 36U)}});
            }},
       });
 }

@@ -52,6 +52,8 @@ struct Config {
   std::uint64_t processes_ring_bytes = 8U << 20U;  // capture.processes_ring_bytes
   std::uint64_t verdicts_ring_bytes = 1U << 20U;   // capture.verdicts_ring_bytes
   std::uint32_t quota_above_percent = 50;          // capture.quota_above_percent; 0 … 100
+  std::uint64_t max_processes = 262'144;           // process_table.max_processes; 1,024 … 4,194,304
+  std::uint64_t max_image_bytes = 256U << 20U;     // process_table.max_image_bytes; 1 MiB … 64 GiB
 };
 
 // How the configuration has alerts printed; `format` (text, json), if given, wins over json_output.

@@ -253,7 +253,10 @@ Result<void> Daemon::start_capture() {
                  : ", quota per cgroup above " + std::to_string(config_.quota_above_percent) + " % full");
   source_ = TRY(kernel::RingSource::create(loader_->ring_fds()));
   // Attached first, read afterwards: a process that begins in between is in the ring.
-  TRY(loader_->want(kernel::make_capture_plan(*program_, *policy_, full_), *policy_));
+  const kernel::CapturePlan plan = kernel::make_capture_plan(*program_, *policy_, full_);
+  TRY(loader_->want(plan, *policy_));
+  environments_ = plan.environment;
+  enricher_.capture_environments(environments_);
   pipeline_->load(program_, policy_, loader_->policy().generation());
   if (recorder_ != nullptr) recorder_->rules(*program_);
   for (const std::string& remark : loader_->policy().remarks()) log_->warn("{}", outputs::escape(remark));
@@ -401,14 +404,18 @@ void Daemon::reload() {
     report_rules();
     return keep_old("--require-enforcement: rules that are to block or kill are not enforced here");
   }
-  if (auto wanted = loader_->want(kernel::make_capture_plan(*program_, *policy_, full_), *policy_); !wanted)
-    return keep_old(wanted.error().message);
+  const kernel::CapturePlan plan = kernel::make_capture_plan(*program_, *policy_, full_);
+  if (auto wanted = loader_->want(plan, *policy_); !wanted) return keep_old(wanted.error().message);
+  const bool ask_environments = plan.environment && !environments_;
+  environments_ = plan.environment;
+  enricher_.capture_environments(environments_);
   pipeline_->load(program_, policy_, loader_->policy().generation());
   find_files();
   if (recorder_ != nullptr) recorder_->rules(*program_);
   retire(*old_program, *old_policy);
   for (const std::string& remark : loader_->policy().remarks()) log_->warn("{}", outputs::escape(remark));
-  if (old_policy->empty() && !policy_->empty()) rescan();  // states of the tasks there are
+  // For states of the tasks there are, and their environments.
+  if ((old_policy->empty() && !policy_->empty()) || ask_environments) rescan();
   report_rules();
   log_->info("reload: {} rules in force, {} programs attached", program_->rules.size(), loader_->attached_programs());
   notice("Rules reloaded", {{"rules", program_->rules.size()}});
@@ -566,19 +573,19 @@ void Daemon::print_summary(std::uint64_t seconds) {
   const pipeline::Counters& counters = pipeline_->counters();
   const pipeline::Losses all_losses = losses();
   const std::uint64_t lost = all_losses.lost();
-  const std::uint64_t incomplete = counters.gap_path + counters.gap_arguments + counters.gap_user_unread + counters.gap_user_cut +
-                                   counters.gap_fd_gone + counters.gap_names + counters.gap_rules;
+  const std::uint64_t incomplete = counters.gap_path + counters.gap_arguments + counters.gap_environment +
+                                   counters.gap_user_unread + counters.gap_user_cut + counters.gap_fd_gone + counters.gap_names +
+                                   counters.gap_rules;
   const auto rules = rule_reports();
   kernel::RuleReport all;
   for (const auto& [name, report] : rules) add(all, report);
   if (!options_.summary_json) {
     log_->info(
         "stopped: {} s, {} events, {} alerts, {} blocked, {} killed, {} would be, {} lost ({}), {} incomplete, {} without a "
-        "process, "
-        "{} "
-        "alerts not delivered",
+        "process, {} processes evicted, {} alerts not delivered",
         seconds, counters.events, counters.alerts, all.blocked, all.killed, all.would_block + all.would_kill, lost,
-        losses_by_class(all_losses), incomplete, enricher_.counters().unknown, counters.alerts_failed);
+        losses_by_class(all_losses), incomplete, enricher_.counters().unknown, processes_.counters().evicted,
+        counters.alerts_failed);
     return;
   }
   nlohmann::json by_hook = nlohmann::json::object();
@@ -644,6 +651,7 @@ void Daemon::print_summary(std::uint64_t seconds) {
                             {"incomplete",
                              {{"path", counters.gap_path},
                               {"arguments", counters.gap_arguments},
+                              {"environment", counters.gap_environment},
                               {"user_unread", counters.gap_user_unread},
                               {"user_cut", counters.gap_user_cut},
                               {"fd_gone", counters.gap_fd_gone},
@@ -651,7 +659,11 @@ void Daemon::print_summary(std::uint64_t seconds) {
                               {"rules", counters.gap_rules}}},
                             {"processes",
                              {{"known", processes_.size()},
+                              {"image_bytes", processes_.image_bytes()},
+                              {"images_cut", processes_.counters().images_cut},
                               {"evicted", processes_.counters().evicted},
+                              {"evicted_living", processes_.counters().evicted_living},
+                              {"exits_missed", processes_.counters().exits_missed},
                               {"parent_unknown", processes_.counters().parent_unknown},
                               {"recovered", enricher_.counters().recovered},
                               {"unknown", enricher_.counters().unknown}}}};

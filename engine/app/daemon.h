@@ -80,7 +80,8 @@ class Daemon {
   std::uint64_t scope_cgroup_ = 0;
 
   enrich::HostNames names_;
-  enrich::ProcessTable processes_;
+  enrich::ProcessTable processes_{
+      {.max_processes = config_.max_processes, .max_image_bytes = config_.max_image_bytes, .recent_dead = 1'024}};
   enrich::ProcReader proc_;
   enrich::HostCgroups cgroup_reader_;
   enrich::Cgroups cgroups_{cgroup_reader_};
@@ -106,6 +107,7 @@ class Daemon {
   std::uint64_t cgroups_at_lost_ = 0;               // what had been lost in all then
   std::uint64_t cgroups_looked_ns_ = 0;
   std::map<std::string, std::uint64_t> gone_cgroups_;  // what cgroups lost that are no more, by path
+  bool environments_ = false;                          // exec records carry them
 };
 
 }  // namespace shrike::app

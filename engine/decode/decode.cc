@@ -74,6 +74,7 @@ bool fits(std::uint16_t kind, std::uint16_t type) {
     case EVENT_KIND_TASK:
     case EVENT_KIND_FORK:
     case EVENT_KIND_EXIT:
+    case EVENT_KIND_CGROUP:
       return type == EVENT_TYPE_NONE;
     default:
       return type != EVENT_TYPE_NONE && kind_of(type) == kind;
@@ -210,13 +211,24 @@ Result<void> decode_process(std::span<const std::byte> record, std::uint16_t kin
   change.vpid = wire.vpid;
   change.vpgid = wire.vpgid;
   change.args_total = wire.args_total;
+  change.environment_total = wire.env_total;
+  change.usage = {.known = kind == EVENT_KIND_EXEC || kind == EVENT_KIND_TASK,
+                  .fd_limit = wire.fd_limit,
+                  .major_faults = wire.major_faults,
+                  .minor_faults = wire.minor_faults,
+                  .vm_size_kib = wire.vm_size,
+                  .vm_rss_kib = wire.vm_rss,
+                  .vm_swap_kib = wire.vm_swap};
   change.file = file_of(wire.exe);
   const char* comm = reinterpret_cast<const char*>(record.data()) + offsetof(event_process, comm);
   change.comm = {comm, strnlen(comm, sizeof(wire.comm))};
   change.exe_path = blobs.text(wire.exe_path);
   change.cwd = blobs.text(wire.cwd);
   change.args = blobs.text(wire.args);
+  change.filename = blobs.text(wire.filename);
   change.script = blobs.text(wire.script);
+  change.environment = blobs.text(wire.env);
+  event.gaps.environment = wire.env.size != 0 && wire.env_total > wire.env.size;
   TRY(decode_names(record, wire.names, event, change.names));
   event.payload = std::move(change);
   return blobs.check();
@@ -356,47 +368,7 @@ Result<void> decode_cgroup(std::span<const std::byte> record, Event& event) {
 
 constexpr std::uint32_t kWholeFlags = EVENT_FLAG_COMPAT | EVENT_FLAG_PATH_UNREACHABLE | EVENT_FLAG_ASSUMED;
 
-}  // namespace
-
-bool peek_open(std::span<const std::byte> record, OpenPeek& peek) {
-  if (record.size() < sizeof(event_open)) return false;
-  event_open wire;
-  std::memcpy(&wire, record.data(), sizeof(wire));  // of which the compiler loads what is used
-  const event_header& header = wire.header;
-  if (header.kind != EVENT_KIND_OPEN || header.version != ABI_VERSION || header.size != record.size() ||
-      !fits(header.kind, header.type) || header.hook >= HOOK_COUNT || (header.flags & ~kWholeFlags) != 0 ||
-      header.verdict.size != 0 || wire.names.size != 0)
-    return false;
-  Blobs blobs(record);
-  peek.type = static_cast<event::EventType>(header.type);
-  peek.hook = header.hook;
-  peek.pid = header.tgid;
-  peek.start_ns = header.start_ns;
-  peek.cgroup_id = header.cgroup_id;
-  peek.boot_ns = header.time_ns;
-  peek.key = {.ret = wire.ret,
-              .flags = wire.open_flags,
-              .mode = wire.open_mode,
-              .file_type = wire.file.mode & S_IFMT,
-              .readable = (wire.fmode & kModeRead) != 0,
-              .writable = (wire.fmode & kModeWrite) != 0,
-              .created = (wire.file.flags & EVENT_FILE_CREATED) != 0,
-              .path = blobs.text(wire.path),
-              .name = blobs.text(wire.name),
-              .base = blobs.text(wire.base)};
-  peek.place = {.ino = wire.ret < 0 ? 0 : wire.file.ino,
-                .dev = wire.file.dev,
-                .generation = wire.file.generation,
-                .overlay = (wire.file.flags & (EVENT_FILE_UPPER | EVENT_FILE_LOWER)) != 0,
-                .path = peek.key.path,
-                .in_mount = {},
-                .above = blobs.text(wire.above)};
-  if (wire.in_mount <= peek.key.path.size()) peek.place.in_mount = wire.in_mount;
-  blobs.text(wire.cwd);
-  return blobs.fits();
-}
-
-Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) {
+Result<void> decode_into(std::span<const std::byte> record, const WallClock& clock, Event& event) {
   const auto header = TRY(read_as<event_header>(record));
   if (header.version != ABI_VERSION) return fail(Code::kCorrupt, "record of version " + std::to_string(header.version));
   if (header.size != record.size()) {
@@ -411,7 +383,6 @@ Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) 
                                     std::to_string(header.type));
   }
 
-  Event event;
   event.type = static_cast<event::EventType>(header.type);
   event.boot_ns = header.time_ns;
   event.time_ns = clock.from_boot(header.time_ns);
@@ -421,6 +392,10 @@ Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) 
   event.start_ns = header.start_ns;
   event.cgroup_id = header.cgroup_id;
   event.sid = header.sid;
+  event.exec_id = header.exec_id;
+  event.pgid = header.pgid;
+  event.vpgid = header.vpgid;
+  event.vtid = header.vtid;
   event.cpu = header.cpu;
   event.hook = header.hook;
   event.seq = header.seq;
@@ -473,7 +448,55 @@ Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) 
     default:
       break;
   }
-  return event;
+  return {};
+}
+
+}  // namespace
+
+bool peek_open(std::span<const std::byte> record, OpenPeek& peek) {
+  if (record.size() < sizeof(event_open)) return false;
+  event_open wire;
+  std::memcpy(&wire, record.data(), sizeof(wire));  // of which the compiler loads what is used
+  const event_header& header = wire.header;
+  if (header.kind != EVENT_KIND_OPEN || header.version != ABI_VERSION || header.size != record.size() ||
+      !fits(header.kind, header.type) || header.hook >= HOOK_COUNT || (header.flags & ~kWholeFlags) != 0 ||
+      header.verdict.size != 0 || wire.names.size != 0)
+    return false;
+  Blobs blobs(record);
+  peek.type = static_cast<event::EventType>(header.type);
+  peek.hook = header.hook;
+  peek.pid = header.tgid;
+  peek.exec_id = header.exec_id;
+  peek.start_ns = header.start_ns;
+  peek.cgroup_id = header.cgroup_id;
+  peek.boot_ns = header.time_ns;
+  peek.key = {.ret = wire.ret,
+              .flags = wire.open_flags,
+              .mode = wire.open_mode,
+              .file_type = wire.file.mode & S_IFMT,
+              .readable = (wire.fmode & kModeRead) != 0,
+              .writable = (wire.fmode & kModeWrite) != 0,
+              .created = (wire.file.flags & EVENT_FILE_CREATED) != 0,
+              .path = blobs.text(wire.path),
+              .name = blobs.text(wire.name),
+              .base = blobs.text(wire.base)};
+  peek.place = {.ino = wire.ret < 0 ? 0 : wire.file.ino,
+                .dev = wire.file.dev,
+                .generation = wire.file.generation,
+                .overlay = (wire.file.flags & (EVENT_FILE_UPPER | EVENT_FILE_LOWER)) != 0,
+                .path = peek.key.path,
+                .in_mount = {},
+                .above = blobs.text(wire.above)};
+  if (wire.in_mount <= peek.key.path.size()) peek.place.in_mount = wire.in_mount;
+  blobs.text(wire.cwd);
+  return blobs.fits();
+}
+
+// Made where the caller wants it: an Event is some hundred bytes, and this is asked of every record.
+Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) {
+  Result<Event> result(std::in_place);
+  if (auto done = decode_into(record, clock, *result); !done) result = std::unexpected(std::move(done.error()));
+  return result;
 }
 
 }  // namespace shrike::decode

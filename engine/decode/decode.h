@@ -24,6 +24,7 @@ struct OpenPeek {
   event::EventType type = event::EventType::kNone;
   std::uint8_t hook = 0;
   std::uint32_t pid = 0;
+  std::uint32_t exec_id = 0;
   std::uint64_t start_ns = 0;
   std::uint64_t cgroup_id = 0;
   std::uint64_t boot_ns = 0;

@@ -16,7 +16,7 @@ namespace shrike::enrich {
 class Enricher {
  public:
   struct Counters {
-    std::uint64_t recovered = 0;  // processes read from /proc because the table did not know them
+    std::uint64_t recovered = 0;  // processes read from /proc because their fork or their last exec was lost
     std::uint64_t unknown = 0;    // events without a process
   };
 
@@ -29,22 +29,27 @@ class Enricher {
   void enrich(event::Event& event);
 
   // The process of an event that is told in short, if enrich() would find nothing to read and nothing to do; null: not so.
-  const event::Process* known(std::uint32_t pid, std::uint64_t start_ns, std::uint64_t cgroup_id) const {
-    return cgroups_.knows(cgroup_id) ? table_.find(pid, start_ns) : nullptr;
-  }
+  const event::Process* known(std::uint32_t pid, std::uint64_t start_ns, std::uint32_t exec_id, std::uint64_t cgroup_id) const;
+
   // For an alert: reads the facts of the event's container if they are missing. True: they have come.
   bool look_again(const event::Event& event) { return event.container != nullptr && containers_.look_again(*event.container); }
+
+  // From now on exec records carry the environment, and processes that were there before are asked for theirs.
+  void capture_environments(bool yes) { environments_ = yes; }
 
   const Counters& counters() const { return counters_; }
 
  private:
-  void apply(const event::CgroupChange& change, event::Event& event);
-  const event::Process* recover(const event::Event& event);
+  void apply(event::Event& event, const event::CgroupChange& change);
+  const event::Process* apply(const event::Event& event, const event::ProcessChange& change);
+  void find_process(event::Event& event);
+  bool recover(const event::Event& event, std::uint32_t pid, std::uint64_t start_ns);
 
   ProcessTable& table_;
   const ProcReader& proc_;
   Cgroups& cgroups_;
   Containers& containers_;
+  bool environments_ = false;
   Counters counters_;
 };
 

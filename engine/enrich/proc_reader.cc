@@ -40,33 +40,55 @@ std::string read_link(const std::string& path) {
 
 std::string ProcReader::path(std::uint32_t pid, const char* file) const { return root_ + '/' + std::to_string(pid) + '/' + file; }
 
-bool ProcReader::is(std::uint32_t pid, std::uint64_t start_ns) const {
-  static constexpr std::size_t kStartTime = 22;  // proc(5): since boot, in clock ticks
+// Nothing if what has the pid is another process, or nothing has.
+std::optional<ProcReader::Stat> ProcReader::stat(std::uint32_t pid, std::uint64_t start_ns) const {
+  static constexpr std::size_t kParent = 4, kGroup = 5, kSession = 6, kStartTime = 22;  // proc(5); the last in clock ticks
   std::uint32_t total = 0;
-  const std::string stat = read_file(path(pid, "stat"), 4096, total);
+  const std::string text = read_file(path(pid, "stat"), 4096, total);
   // comm may hold blanks and parentheses; what follows the last one is plain: field 3 on.
-  std::size_t at = stat.rfind(')');
-  if (at == std::string::npos) return false;
-  for (std::size_t field = 2; field < kStartTime; ++field) {
-    at = stat.find(' ', at + 1);
-    if (at == std::string::npos) return false;
-  }
+  std::size_t at = text.rfind(')');
+  if (at == std::string::npos) return std::nullopt;
+  Stat stat;
   std::uint64_t ticks = 0;
-  const auto [end, error] = std::from_chars(stat.data() + at + 1, stat.data() + stat.size(), ticks);
-  if (error != std::errc()) return false;
-  return ticks == start_ns / (1'000'000'000 / static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK)));
+  for (std::size_t field = 3; field <= kStartTime; ++field) {
+    at = text.find(' ', at + 1);
+    if (at == std::string::npos) return std::nullopt;
+    const auto read = [&](auto& number) {
+      return std::from_chars(text.data() + at + 1, text.data() + text.size(), number).ec == std::errc();
+    };
+    bool good = true;
+    if (field == kParent) good = read(stat.ppid);
+    if (field == kGroup) good = read(stat.pgid);
+    if (field == kSession) good = read(stat.sid);
+    if (field == kStartTime) good = read(ticks);
+    if (!good) return std::nullopt;
+  }
+  if (ticks != start_ns / (1'000'000'000 / static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK)))) return std::nullopt;
+  return stat;
 }
 
 ProcReader::Arguments ProcReader::arguments(std::uint32_t pid, std::uint64_t start_ns) const {
   Arguments arguments;
-  if (!is(pid, start_ns)) return arguments;
+  if (!stat(pid, start_ns)) return arguments;
   arguments.bytes = read_file(path(pid, "cmdline"), kArgumentsMax, arguments.total);
   return arguments;
 }
 
+event::Environment ProcReader::environment(std::uint32_t pid, std::uint64_t start_ns) const {
+  event::Environment environment;
+  if (!stat(pid, start_ns) || access(path(pid, "environ").c_str(), R_OK) != 0) return environment;
+  environment.known = true;
+  environment.bytes = read_file(path(pid, "environ"), kArgumentsMax, environment.total);
+  return environment;
+}
+
 ProcReader::Snapshot ProcReader::snapshot(std::uint32_t pid, std::uint64_t start_ns) const {
   Snapshot snapshot;
-  if (!is(pid, start_ns)) return snapshot;
+  const std::optional<Stat> stat = this->stat(pid, start_ns);
+  if (!stat) return snapshot;
+  snapshot.ppid = stat->ppid;
+  snapshot.pgid = stat->pgid;
+  snapshot.sid = stat->sid;
   std::uint32_t total = 0;
   snapshot.comm = read_file(path(pid, "comm"), 16, total);
   if (snapshot.comm.ends_with('\n')) snapshot.comm.pop_back();

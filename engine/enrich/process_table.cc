@@ -14,12 +14,19 @@ namespace {
 
 std::vector<std::string> names_of(const event::Event& event) { return {event.names.begin(), event.names.end()}; }
 
+// Shared by all, counted by none.
+const std::shared_ptr<const Image>& unknown_image() {
+  static const auto kUnknown = std::make_shared<const Image>("<NA>", "", "", 0, "", event::FileIdentity{});
+  return kUnknown;
+}
+
 }  // namespace
 
 ProcessTable::ProcessTable(Options options) : options_(options) {}
 ProcessTable::~ProcessTable() = default;
 
-const Process* ProcessTable::apply(const event::Event& event, const std::string& args, std::uint32_t args_total) {
+const Process* ProcessTable::apply(const event::Event& event, const std::string& args, std::uint32_t args_total,
+                                   event::Environment environment) {
   if (std::holds_alternative<event::ProcessExit>(event.payload)) {
     Node* ended = node(event.pid, event.start_ns);
     if (ended != nullptr && !ended->dead) kill(*ended);
@@ -30,23 +37,12 @@ const Process* ProcessTable::apply(const event::Event& event, const std::string&
   if (change == nullptr) return nullptr;
   if (change->kind == ProcessChange::Kind::kExecCheck) return node(event.pid, event.start_ns);  // not run yet
 
+  evict(node(event.pid, event.start_ns) == nullptr ? 1 : 0);
   Node* known = node(event.pid, event.start_ns);
   const bool is_new = known == nullptr;
   Node& process = is_new ? insert({event.pid, event.start_ns}) : *known;
   process.scan = scan_;
-  process.sid = event.sid;
-  process.pgid = change->pgid;
-  process.vpid = change->vpid;
-  process.vpgid = change->vpgid;
-  process.pidns_init_start_ns = change->pidns_init_start_ns;
-  process.loginuid = event.creds.loginuid;
-  // Ancestry is as recorded at fork: a later reparenting does not change it.
-  if (process.parent_node == nullptr) {
-    process.ppid = change->parent_pid;
-    process.parent_start_ns = change->parent_start_ns;
-    link(process);
-    if (change->kind == ProcessChange::Kind::kFork && process.parent_node == nullptr) ++counters_.parent_unknown;
-  }
+  join(process, event);
 
   switch (change->kind) {
     case ProcessChange::Kind::kExecCheck:
@@ -55,21 +51,90 @@ const Process* ProcessTable::apply(const event::Event& event, const std::string&
       // The child runs what its parent runs, whatever name the forking thread gave itself.
       if (is_new && process.parent_node != nullptr) {
         process.image = process.parent_node->image;
+        process.exec_id = process.parent_node->exec_id;
         break;
       }
       if (!is_new) break;  // the fork's record came after the child's own exec
-      [[fallthrough]];
-    case ProcessChange::Kind::kExec:
+      run(process, event, args, args_total, std::move(environment));
+      break;
     case ProcessChange::Kind::kExisting:
-      // A rescan that finds the same executable says nothing new: name and arguments are the process's to change by now.
-      if (change->kind == ProcessChange::Kind::kExisting && !is_new && process.image->file() == change->file) break;
-      set_image(process, std::make_shared<const Image>(std::string(change->comm), std::string(change->exe_path), args, args_total,
-                                                       std::string(change->cwd), change->file, names_of(event)));
+      // A rescan that finds the same program says nothing new: name and arguments are the process's to change by now. But it may
+      // be the first to ask for the environment.
+      if (!is_new && process.exec_id == event.exec_id && process.image->file() == change->file) {
+        if (environment.known && !process.image->environment().known)
+          set_image(process, std::make_shared<const Image>(*process.image, std::move(environment)));
+        break;
+      }
+      run(process, event, args, args_total, std::move(environment));
+      break;
+    case ProcessChange::Kind::kExec:
+      run(process, event, args, args_total, std::move(environment));
       break;
   }
   if (change->kind == ProcessChange::Kind::kFork && is_new) cut_beyond_reach(process);
-  if (nodes_.size() > options_.max_processes || image_bytes_ > options_.max_image_bytes) evict();
-  return node(event.pid, event.start_ns);
+  return &process;
+}
+
+// Who it belongs to, as the event has it, and once only: whose child it is.
+void ProcessTable::join(Node& process, const event::Event& event) {
+  const auto& change = std::get<ProcessChange>(event.payload);
+  process.sid = event.sid;
+  process.pgid = change.pgid;
+  process.vpid = change.vpid;
+  process.vpgid = change.vpgid;
+  process.pidns_init_start_ns = change.pidns_init_start_ns;
+  process.loginuid = event.creds.loginuid;
+  // Ancestry is as recorded at fork: a later reparenting does not change it.
+  if (process.parent_node != nullptr) return;
+  if (process.parent_start_ns == 0) {
+    process.ppid = change.parent_pid;
+    process.parent_start_ns = change.parent_start_ns;
+  }
+  link(process);
+  if (change.kind != ProcessChange::Kind::kFork) return;
+  if (process.parent_node == nullptr) {
+    ++counters_.parent_unknown;
+    return;
+  }
+  // A child begins in its parent's session and group: so the parent is in these.
+  process.parent_node->sid = event.sid;
+  process.parent_node->pgid = change.pgid;
+}
+
+// The process runs what the event says.
+void ProcessTable::run(Node& process, const event::Event& event, const std::string& args, std::uint32_t args_total,
+                       event::Environment environment) {
+  static constexpr std::size_t kCut = 256;
+  const auto& change = std::get<ProcessChange>(event.payload);
+  std::string_view kept = args;
+  if (image_bytes_ > options_.max_image_bytes && args.size() + environment.bytes.size() > kCut) {
+    kept = kept.substr(0, kCut);
+    environment.bytes.clear();
+    ++counters_.images_cut;
+  }
+  process.exec_id = event.exec_id;
+  set_image(process, std::make_shared<const Image>(std::string(change.comm), std::string(change.exe_path), std::string(kept),
+                                                   args_total, std::string(change.cwd), change.file, names_of(event),
+                                                   std::move(environment), change.usage));
+}
+
+const Process* ProcessTable::see(const event::Event& event) {
+  Node* process = node(event.pid, event.start_ns);
+  if (process == nullptr) return nullptr;
+  if (process->sid != event.sid) process->sid = event.sid;  // almost never
+  if (event.pgid != 0 && (process->pgid != event.pgid || process->vpgid != event.vpgid)) {
+    process->pgid = event.pgid;
+    process->vpgid = event.vpgid;
+  }
+  return process;
+}
+
+void ProcessTable::forget_image(const event::Event& event) {
+  Node* process = node(event.pid, event.start_ns);
+  if (process == nullptr) return;
+  let_go(process->image);
+  process->image = unknown_image();
+  process->exec_id = event.exec_id;
 }
 
 const Process* ProcessTable::find(std::uint32_t pid) const {
@@ -85,25 +150,38 @@ void ProcessTable::end_scan(std::uint64_t scan_start_ns) {
     if (!entry->dead && entry->scan != scan_ && entry->start_ns < scan_start_ns) gone.push_back(entry.get());
     if (entry->parent_node == nullptr) link(*entry);
   }
+  counters_.exits_missed += gone.size();
   for (Node* entry : gone) kill(*entry);
   reap();
 }
 
 ProcessTable::Node* ProcessTable::node(std::uint32_t pid, std::uint64_t start_ns) const {
+  Node*& last = last_seen_[pid % last_seen_.size()];
+  if (last != nullptr && last->pid == pid && last->start_ns == start_ns) [[likely]] {
+    return last;
+  }
   const auto found = nodes_.find({pid, start_ns});
-  return found == nodes_.end() ? nullptr : found->second.get();
+  if (found == nodes_.end()) return nullptr;
+  return last = found->second.get();
 }
 
 ProcessTable::Node& ProcessTable::insert(Identity id) {
-  // A pid that is reused while we missed the exit of its last owner.
-  if (const auto old = living_.find(id.pid); old != living_.end()) kill(*old->second);
   auto owned = std::make_unique<Node>();
   Node& process = *owned;
   process.pid = id.pid;
   process.start_ns = id.start_ns;
-  static const auto kUnknown = std::make_shared<const Image>("<NA>", "", "", 0, "", event::FileIdentity{});
-  process.image = kUnknown;  // shared by all, counted by none
+  process.image = unknown_image();
   nodes_.emplace(id, std::move(owned));
+  const auto other = living_.find(id.pid);
+  if (other != living_.end() && other->second->start_ns > id.start_ns) {
+    kill(process);  // a record that comes late, of one whose pid is another's by now
+    return process;
+  }
+  if (other != living_.end()) {
+    // A pid that is reused: we missed the exit of its last owner.
+    ++counters_.exits_missed;
+    kill(*other->second);
+  }
   living_[id.pid] = &process;
   return process;
 }
@@ -175,6 +253,7 @@ void ProcessTable::erase(Node& node_to_erase) {
     if (const auto found = living_.find(at->pid); found != living_.end() && found->second == at) living_.erase(found);
     let_go(at->image);
     let_go(at->parent_image);
+    if (Node*& last = last_seen_[at->pid % last_seen_.size()]; last == at) last = nullptr;
     nodes_.erase({at->pid, at->start_ns});
     at = up != nullptr && up->dead && !up->recent && up->first_child == nullptr ? up : nullptr;
   }
@@ -202,9 +281,11 @@ void ProcessTable::reap() {
   }
 }
 
-void ProcessTable::evict() {
+// Makes room for so many more.
+void ProcessTable::evict(std::size_t more) {
+  const auto too_many = [&] { return nodes_.size() + more > options_.max_processes; };
   const auto take = [&](std::deque<Identity>& from) {
-    while ((nodes_.size() > options_.max_processes || image_bytes_ > options_.max_image_bytes) && !from.empty()) {
+    while ((too_many() || image_bytes_ > options_.max_image_bytes) && !from.empty()) {
       const Identity id = from.front();
       from.pop_front();
       Node* entry = node(id.pid, id.start_ns);
@@ -215,11 +296,24 @@ void ProcessTable::evict() {
   };
   take(dead_parents_);
   take(recent_dead_);
-  // Only the living are left: the table is too small for the host. The one whose turn it is in the map goes.
-  while (nodes_.size() > options_.max_processes) {
-    ++counters_.evicted;
-    erase(*nodes_.begin()->second);
+  while (too_many() && !nodes_.empty()) evict_living();
+}
+
+// The table is too small for the host. One that nobody descends from goes: whoever starts a flood of processes has many of them,
+// and can't displace the ancestors of others. In the order of the map: as good as any.
+void ProcessTable::evict_living() {
+  static constexpr std::size_t kLooks = 256;
+  Node* victim = nullptr;
+  for (std::size_t looks = 0; looks < kLooks || victim == nullptr; ++looks) {
+    next_bucket_ = (next_bucket_ + 1) % nodes_.bucket_count();
+    for (auto entry = nodes_.begin(next_bucket_); entry != nodes_.end(next_bucket_) && looks < kLooks; ++entry) {
+      victim = entry->second.get();
+      if (victim->first_child == nullptr) looks = kLooks;
+    }
   }
+  ++counters_.evicted;
+  if (!victim->dead) ++counters_.evicted_living;
+  erase(*victim);
 }
 
 }  // namespace shrike::enrich

@@ -362,6 +362,47 @@ Value of_leader(const Process* leader, std::string_view (Image::*get)() const) {
   return leader == nullptr ? Value("") : Value((*leader->image.*get)());
 }
 
+// All entries; absent if they are not known.
+Value environment_text(const Extraction& x, const Image* image) {
+  if (image == nullptr || !image->environment().known) return {};
+  ArenaText all(x.arena);
+  image->environment().each([&](std::string_view entry) { all.joined(' ', entry); });
+  return all.view();
+}
+
+Value proc_env(const Extraction& x) {
+  const Image* image = self(x);
+  if (image == nullptr || !image->environment().known || !x.argument.present) return environment_text(x, image);
+  return image->environment().find(x.argument.text).value_or("");
+}
+
+// [N]: of that ancestor. [KEY]: of the nearest that has it. Neither: of all.
+Value ancestor_env(const Extraction& x) {
+  if (x.argument.index) return environment_text(x, ancestor_image(x, level_of(x)));
+  const auto known = [](const Process& child) { return child.parent_image != nullptr; };
+  if (!x.argument.present) {
+    return of_chain(x, x.event.process, known,
+                    [&](const Process& child) { return environment_text(x, child.parent_image.get()); });
+  }
+  const Process* child = x.event.process;
+  for (int steps = 0; child != nullptr && known(*child) && steps < kMaxAncestors; child = child->parent, ++steps) {
+    if (const auto value = child->parent_image->environment().find(x.argument.text)) return *value;
+  }
+  return {};
+}
+
+Value of_usage(const Extraction& x, Value (*get)(const Usage&)) {
+  const Image* image = self(x);
+  return image == nullptr || !image->usage().known ? Value() : get(image->usage());
+}
+
+Value of_first_thread(const Extraction& x, Value (*get)(const Usage&)) {
+  return x.event.tid == x.event.pid || self(x) == nullptr ? of_usage(x, get) : natural(0);
+}
+
+// Of a process that was found in /proc only, the numbers of its own namespace are not known.
+Value known_id(std::uint32_t id) { return integer(id == 0 ? -1 : std::int64_t{id}); }
+
 // The leader of the process's group, or the nearest known ancestor in it.
 const Process* group_leader(const Extraction& x) {
   const Process* process = x.event.process;
@@ -938,7 +979,7 @@ constexpr Field kFields[] = {
     // processes
     {"proc.pid", kInt, kNone, 0, kKernel, "process id", GET(integer(x.event.pid))},
     {"proc.ppid", kInt, kNone, 0, kKernel, "process id of the parent", GET(integer(x.event.ppid))},
-    {"proc.name", kString, kNone, 0, kProcessTable, "comm as set by exec, at most 15 bytes", GET(self(x) == nullptr ? Value("<NA>") : Value(self(x)->comm()))},
+    {"proc.name", kString, kNone, 0, kProcessTable, "comm as set by exec, at most 15 bytes; a process that was there before the engine: as it was then", GET(self(x) == nullptr ? Value("<NA>") : Value(self(x)->comm()))},
     {"proc.exe", kString, kNone, 0, kUserMemory, "argv[0] as passed: the program's to choose", GET(self(x) == nullptr ? Value("") : Value(self(x)->exe()))},
     {"proc.exepath", kString, kNone, 0, kProcessTable, "path of the executable, the kernel's", proc_exepath},
     {"proc.args", kString, kOptionalIndex, 0, kUserMemory, "arguments after argv[0], blank-joined; [0] is the first", proc_args},
@@ -947,26 +988,26 @@ constexpr Field kFields[] = {
     {"proc.cmdlenargs", kUint, kNone, 0, kUserMemory, "length of all arguments together", arguments_size},
     {"proc.exeline", kString, kNone, 0, kUserMemory, "argv[0] and arguments", GET(self(x) == nullptr ? Value() : self(x)->args().empty() ? Value(self(x)->exe()) : Value(x.arena.concat(self(x)->exe(), " ", self(x)->args())))},
     {"proc.cwd", kString, kNone, 0, kKernel, "working directory, with a trailing slash", proc_cwd},
-    {"proc.env", kString, kOptionalKey, 0, kNotCaptured, "environment: one variable, or all"},
-    {"proc.aenv", kString, kOptionalKey, kAncestors, kNotCaptured, "environment of an ancestor: [N] the ancestor, [KEY] one variable of the nearest that has it"},
+    {"proc.env", kString, kOptionalKey, 0, kUserMemory, "environment given to exec, one variable (empty if it is not set) or all; captured where a loaded rule names it, up to 8192 bytes", proc_env},
+    {"proc.aenv", kString, kOptionalKey, kAncestors, kUserMemory, "environment of an ancestor: [N] the ancestor, [KEY] one variable of the nearest that has it", ancestor_env},
     {"proc.tty", kUint, kNone, 0, kKernel, "device number of the controlling terminal, 0: none", GET(natural(x.event.creds.tty)), 32},
     {"proc.sid", kInt, kNone, 0, kKernel, "session id", GET(integer(x.event.sid))},
     {"proc.sname", kString, kNone, 0, kProcessTable, "comm of the session leader, or of the nearest known ancestor in the session", GET(session_leader(x) == nullptr ? Value("") : Value(session_leader(x)->image->comm()))},
     {"proc.sid.exe", kString, kNone, 0, kUserMemory, "argv[0] of the process that proc.sname tells", GET(of_leader(session_leader(x), &Image::exe))},
     {"proc.sid.exepath", kString, kNone, 0, kProcessTable, "executable of the process that proc.sname tells", GET(of_leader(session_leader(x), &Image::exe_path))},
     {"proc.is_sid_leader", kBool, kNone, 0, kKernel, "the process leads its session", GET(Value(x.event.sid == x.event.pid))},
-    {"proc.pgid", kInt, kNone, 0, kProcessTable, "process group", GET(x.event.process == nullptr ? integer(-1) : integer(x.event.process->pgid))},
+    {"proc.pgid", kInt, kNone, 0, kKernel, "process group", GET(x.event.pgid != 0 ? integer(x.event.pgid) : x.event.process == nullptr ? integer(-1) : integer(x.event.process->pgid))},
     {"proc.pgid.name", kString, kNone, 0, kProcessTable, "comm of the group's leader, or of the nearest known ancestor in the group", GET(of_leader(group_leader(x), &Image::comm))},
     {"proc.pgid.exe", kString, kNone, 0, kUserMemory, "argv[0] of the process that proc.pgid.name tells", GET(of_leader(group_leader(x), &Image::exe))},
     {"proc.pgid.exepath", kString, kNone, 0, kProcessTable, "executable of the process that proc.pgid.name tells", GET(of_leader(group_leader(x), &Image::exe_path))},
     {"proc.is_pgid_leader", kBool, kNone, 0, kProcessTable, "pgid equals pid", GET(Value(x.event.process != nullptr && x.event.process->pgid == x.event.pid))},
-    {"proc.vpgid", kInt, kNone, 0, kProcessTable, "process group in its own pid namespace", GET(x.event.process == nullptr ? Value() : integer(x.event.process->vpgid))},
+    {"proc.vpgid", kInt, kNone, 0, kKernel, "process group in its own pid namespace", GET(x.event.vpgid != 0 ? integer(x.event.vpgid) : x.event.process == nullptr ? Value() : known_id(x.event.process->vpgid))},
     {"proc.vpgid.name", kString, kNone, 0, kProcessTable, "comm of the group's leader, or of the nearest known ancestor in the group", GET(of_leader(group_leader(x), &Image::comm))},
     {"proc.vpgid.exe", kString, kNone, 0, kUserMemory, "argv[0] of the process that proc.vpgid.name tells", GET(of_leader(group_leader(x), &Image::exe))},
     {"proc.vpgid.exepath", kString, kNone, 0, kProcessTable, "executable of the process that proc.vpgid.name tells", GET(of_leader(group_leader(x), &Image::exe_path))},
     {"proc.is_vpgid_leader", kBool, kNone, 0, kProcessTable, "vpgid equals vpid", GET(Value(x.event.process != nullptr && x.event.process->vpgid == x.event.process->vpid))},
-    {"proc.vpid", kInt, kNone, 0, kProcessTable, "process id in its own pid namespace", GET(x.event.process == nullptr ? Value() : integer(x.event.process->vpid))},
-    {"proc.pvpid", kInt, kNone, 0, kProcessTable, "process id of the parent in its own pid namespace", GET(x.event.process == nullptr || x.event.process->parent == nullptr ? Value() : integer(x.event.process->parent->vpid))},
+    {"proc.vpid", kInt, kNone, 0, kProcessTable, "process id in its own pid namespace; -1 if unknown", GET(x.event.process == nullptr ? integer(-1) : known_id(x.event.process->vpid))},
+    {"proc.pvpid", kInt, kNone, 0, kProcessTable, "process id of the parent in its own pid namespace", GET(x.event.process == nullptr || x.event.process->parent == nullptr ? Value() : known_id(x.event.process->parent->vpid))},
     {"proc.loginshellid", kInt, kNone, 0, kProcessTable, "process id of the outermost of the process and its ancestors whose comm ends in sh", login_shell},
     {"proc.duration", kDuration, kNone, 0, kKernel, "age of the process, ns", GET(age(x, x.event.start_ns))},
     {"proc.ppid.duration", kDuration, kNone, 0, kProcessTable, "age of the parent, ns", GET(age(x, parent_start(x)))},
@@ -992,15 +1033,15 @@ constexpr Field kFields[] = {
     {"proc.is_exe_lower_layer", kBool, kNone, 0, kProcessTable, "the executable lies in an overlay's lower layer", GET(exe_file(x, [](const FileIdentity& f) { return Value(f.lower_layer); }))},
     {"proc.is_exe_from_memfd", kBool, kNone, 0, kProcessTable, "the executable is a memfd", GET(exe_file(x, [](const FileIdentity& f) { return Value(f.memfd); }))},
     {"proc.pidns_init_start_ts", kUint, kNone, 0, kProcessTable, "start of the pid namespace's init, epoch ns", GET(epoch(x, pidns_start(x)))},
-    {"proc.fdopencount", kUint, kNone, 0, kNotCaptured, "open fds"},
-    {"proc.fdlimit", kInt, kNone, 0, kNotCaptured, "most fds allowed"},
-    {"proc.fdusage", kDouble, kNone, 0, kNotCaptured, "open fds as percentage of those allowed"},
-    {"proc.vmsize", kUint, kNone, 0, kNotCaptured, "virtual memory, KiB"},
-    {"proc.vmrss", kUint, kNone, 0, kNotCaptured, "resident memory, KiB"},
-    {"proc.vmswap", kUint, kNone, 0, kNotCaptured, "swapped memory, KiB"},
-    {"proc.nthreads", kUint, kNone, 0, kNotCaptured, "live threads"},
-    {"proc.nchilds", kUint, kNone, 0, kNotCaptured, "live threads besides the first"},
-    {"proc.stdin.type", kString, kNone, 0, kNotCaptured, "type of fd 0"},
+    {"proc.fdopencount", kUint, kNone, 0, kNotCaptured, "open fds; there is no table of them"},
+    {"proc.fdlimit", kInt, kNone, 0, kProcessTable, "most fds allowed (soft limit), at exec", GET(of_usage(x, [](const Usage& u) { return integer(static_cast<std::int64_t>(u.fd_limit)); }))},
+    {"proc.fdusage", kDouble, kNone, 0, kNotCaptured, "open fds as percentage of those allowed; as proc.fdopencount"},
+    {"proc.vmsize", kUint, kNone, 0, kProcessTable, "virtual memory at exec, KiB", GET(of_usage(x, [](const Usage& u) { return natural(u.vm_size_kib); }))},
+    {"proc.vmrss", kUint, kNone, 0, kProcessTable, "resident memory at exec, KiB, about", GET(of_usage(x, [](const Usage& u) { return natural(u.vm_rss_kib); }))},
+    {"proc.vmswap", kUint, kNone, 0, kProcessTable, "swapped memory at exec, KiB", GET(of_usage(x, [](const Usage& u) { return natural(u.vm_swap_kib); }))},
+    {"proc.nthreads", kUint, kNone, 0, kNotCaptured, "live threads; the beginning and end of threads is not captured"},
+    {"proc.nchilds", kUint, kNone, 0, kNotCaptured, "live threads besides the first; as proc.nthreads"},
+    {"proc.stdin.type", kString, kNone, 0, kNotCaptured, "type of fd 0; there is no table of open fds"},
     {"proc.stdin.name", kString, kNone, 0, kNotCaptured, "name of fd 0"},
     {"proc.stdout.type", kString, kNone, 0, kNotCaptured, "type of fd 1"},
     {"proc.stdout.name", kString, kNone, 0, kNotCaptured, "name of fd 1"},
@@ -1013,21 +1054,21 @@ constexpr Field kFields[] = {
     // threads and credentials
     {"thread.tid", kInt, kNone, 0, kKernel, "thread id", GET(integer(x.event.tid))},
     {"thread.ismain", kBool, kNone, 0, kKernel, "the thread is the process's first", GET(Value(x.event.tid == x.event.pid))},
-    {"thread.vtid", kInt, kNone, 0, kProcessTable, "thread id in its own pid namespace; of the first thread only", GET(x.event.process == nullptr || x.event.tid != x.event.pid ? Value() : integer(x.event.process->vpid))},
+    {"thread.vtid", kInt, kNone, 0, kKernel, "thread id in its own pid namespace", GET(x.event.vtid != 0 ? integer(x.event.vtid) : x.event.process == nullptr || x.event.tid != x.event.pid ? Value() : known_id(x.event.process->vpid))},
     {"thread.nametid", kString, kNone, 0, kProcessTable, "comm and thread id", GET(self(x) == nullptr ? Value() : Value(x.arena.concat(self(x)->comm(), decimal_text(x.arena, std::uint64_t{x.event.tid})))), 64, Listing::kHidden},
-    {"thread.cgroups", kString, kNone, 0, kNotCaptured, "subsystem=path of all cgroups, blank-joined"},
-    {"thread.cgroup", kString, kSuffix, 0, kNotCaptured, "cgroup of the subsystem behind the last dot"},
-    {"thread.exectime", kDuration, kNone, 0, kNotCaptured, "CPU time of the last slice"},
-    {"thread.totexectime", kDuration, kNone, 0, kNotCaptured, "CPU time so far"},
-    {"thread.cpu", kDouble, kNone, 0, kNotCaptured, "CPU usage, percent"},
+    {"thread.cgroups", kString, kNone, 0, kNotCaptured, "subsystem=path of all cgroups, blank-joined; only the default hierarchy (v2) is looked at, see cgroup.path"},
+    {"thread.cgroup", kString, kSuffix, 0, kNotCaptured, "cgroup of the subsystem behind the last dot; as thread.cgroups"},
+    {"thread.exectime", kDuration, kNone, 0, kNotCaptured, "CPU time of the last slice; only events of the scheduler have it, which are not captured"},
+    {"thread.totexectime", kDuration, kNone, 0, kNotCaptured, "CPU time so far; as thread.exectime"},
+    {"thread.cpu", kDouble, kNone, 0, kNotCaptured, "CPU usage, percent; only periodic events have it, which are not captured"},
     {"thread.cpu.user", kDouble, kNone, 0, kNotCaptured, "thread.cpu in user mode"},
     {"thread.cpu.system", kDouble, kNone, 0, kNotCaptured, "thread.cpu in the kernel"},
-    {"thread.vmsize", kUint, kNone, 0, kNotCaptured, "as proc.vmsize of the first thread"},
-    {"thread.vmrss", kUint, kNone, 0, kNotCaptured, "as proc.vmrss of the first thread"},
-    {"thread.vmsize.b", kUint, kNone, 0, kNotCaptured, "thread.vmsize in bytes", nullptr, 64, Listing::kHidden},
-    {"thread.vmrss.b", kUint, kNone, 0, kNotCaptured, "thread.vmrss in bytes", nullptr, 64, Listing::kHidden},
-    {"thread.pfmajor", kUint, kNone, 0, kNotCaptured, "major page faults"},
-    {"thread.pfminor", kUint, kNone, 0, kNotCaptured, "minor page faults"},
+    {"thread.vmsize", kUint, kNone, 0, kProcessTable, "as proc.vmsize of the first thread, 0 of others", GET(of_first_thread(x, [](const Usage& u) { return natural(u.vm_size_kib); }))},
+    {"thread.vmrss", kUint, kNone, 0, kProcessTable, "as proc.vmrss of the first thread, 0 of others", GET(of_first_thread(x, [](const Usage& u) { return natural(u.vm_rss_kib); }))},
+    {"thread.vmsize.b", kUint, kNone, 0, kProcessTable, "thread.vmsize in bytes", GET(of_first_thread(x, [](const Usage& u) { return natural(std::uint64_t{u.vm_size_kib} * 1024); })), 64, Listing::kHidden},
+    {"thread.vmrss.b", kUint, kNone, 0, kProcessTable, "thread.vmrss in bytes", GET(of_first_thread(x, [](const Usage& u) { return natural(std::uint64_t{u.vm_rss_kib} * 1024); })), 64, Listing::kHidden},
+    {"thread.pfmajor", kUint, kNone, 0, kProcessTable, "major page faults until exec", GET(of_usage(x, [](const Usage& u) { return natural(u.major_faults); }))},
+    {"thread.pfminor", kUint, kNone, 0, kProcessTable, "minor page faults until exec", GET(of_usage(x, [](const Usage& u) { return natural(u.minor_faults); }))},
     {"thread.cap_effective", kString, kNone, 0, kKernel, "effective capabilities, blank-joined", GET(capabilities_text(x.arena, x.event.creds.cap_effective))},
     {"thread.cap_permitted", kString, kNone, 0, kKernel, "permitted capabilities, blank-joined", GET(capabilities_text(x.arena, x.event.creds.cap_permitted))},
     {"thread.cap_inheritable", kString, kNone, 0, kKernel, "inheritable capabilities, blank-joined", GET(capabilities_text(x.arena, x.event.creds.cap_inheritable))},

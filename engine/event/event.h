@@ -57,9 +57,13 @@ struct ProcessChange {
   std::uint32_t vpid = 0;
   std::uint32_t vpgid = 0;
   std::uint32_t args_total = 0;
+  std::uint32_t environment_total = 0;
+  Usage usage;
   FileIdentity file;
   std::string_view comm, exe_path, cwd, args;
-  std::string_view script;        // the name that was executed, if what runs is its interpreter
+  std::string_view filename;      // exec: the name that was executed, as passed
+  std::string_view script;        // the same, if what runs is its interpreter
+  std::string_view environment;   // exec, if it is captured: each entry ended by NUL
   std::vector<ObjectName> names;  // of the executable
 };
 
@@ -202,6 +206,7 @@ using Payload = std::variant<std::monostate, ProcessChange, ProcessExit, Open, S
 struct Gaps {
   bool path = false;         // a kernel path was too long: its front is missing
   bool arguments = false;    // argv was longer than what is kept
+  bool environment = false;  // likewise
   bool user_unread = false;  // user memory could not be read: a name is empty
   bool user_cut = false;     // a name in user memory was longer than PATH_MAX
   bool fd_gone = false;      // the fd was closed by another thread before it could be looked up
@@ -223,6 +228,10 @@ struct Event {
   std::uint64_t start_ns = 0;
   std::uint64_t cgroup_id = 0;
   std::uint32_t sid = 0;
+  std::uint32_t exec_id = 0;  // counts the execs of the process and of those it descends from
+  std::uint32_t pgid = 0;     // if the record carries it, as the next two
+  std::uint32_t vpgid = 0;
+  std::uint32_t vtid = 0;
   std::uint16_t cpu = 0;
   std::uint8_t hook = 0;  // enum hook of bpf/abi/event.h
   std::uint64_t seq = 0;  // per CPU and hook

@@ -11,9 +11,15 @@ struct Name {
   bool Gaps::* gap;
   std::string_view name;
 };
-constexpr Name kNames[] = {{&Gaps::path, "path"},         {&Gaps::arguments, "arguments"}, {&Gaps::user_unread, "user_unread"},
-                           {&Gaps::user_cut, "user_cut"}, {&Gaps::fd_gone, "fd_gone"},     {&Gaps::names, "names"},
-                           {&Gaps::rules, "rules"},       {&Gaps::unsure, "unsure"}};
+constexpr Name kNames[] = {{&Gaps::path, "path"},
+                           {&Gaps::arguments, "arguments"},
+                           {&Gaps::environment, "environment"},
+                           {&Gaps::user_unread, "user_unread"},
+                           {&Gaps::user_cut, "user_cut"},
+                           {&Gaps::fd_gone, "fd_gone"},
+                           {&Gaps::names, "names"},
+                           {&Gaps::rules, "rules"},
+                           {&Gaps::unsure, "unsure"}};
 static_assert(sizeof(Gaps) == std::size(kNames) * sizeof(bool), "every gap has its name");
 
 }  // namespace
@@ -21,6 +27,7 @@ static_assert(sizeof(Gaps) == std::size(kNames) * sizeof(bool), "every gap has i
 Gaps all_gaps(const Event& event) {
   Gaps gaps = event.gaps;
   gaps.arguments = gaps.arguments || (event.process != nullptr && event.process->image->args_truncated());
+  gaps.environment = gaps.environment || (event.process != nullptr && event.process->image->environment().truncated());
   return gaps;
 }
 

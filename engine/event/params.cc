@@ -100,6 +100,18 @@ std::string_view exe_flags_text(Arena& arena, std::uint64_t flags) {
   return text.view();
 }
 
+// What an exec says of what the process uses and may use.
+std::optional<std::uint64_t> usage_number(const Usage& usage, std::string_view name) {
+  if (!usage.known) return std::nullopt;
+  if (name == "fdlimit") return usage.fd_limit;
+  if (name == "pgft_maj") return usage.major_faults;
+  if (name == "pgft_min") return usage.minor_faults;
+  if (name == "vm_size") return usage.vm_size_kib;
+  if (name == "vm_rss") return usage.vm_rss_kib;
+  if (name == "vm_swap") return usage.vm_swap_kib;
+  return std::nullopt;
+}
+
 // Each argument and the NUL that ends it.
 std::string_view arguments_text(Arena& arena, const Image& image) {
   ArenaText text(arena);
@@ -143,6 +155,16 @@ std::optional<ParamText> exec_param(const Asked& asked) {
   if (name == "exe_ino_ctime") return ParamText{asked.decimal(image.file().ctime_ns), {}};
   if (name == "exe_ino_mtime") return ParamText{asked.decimal(image.file().mtime_ns), {}};
   if (name == "trusted_exepath") return ParamText{image.exe_path(), {}};
+  if (name == "filename") {
+    // Where what runs is an interpreter this is the script, else what was asked for: a link's own name.
+    const auto* change = std::get_if<ProcessChange>(&event.payload);
+    return change == nullptr ? std::nullopt : std::optional(asked.path(change->cwd, change->filename));
+  }
+  if (name == "env") {
+    if (!image.environment().known) return std::nullopt;
+    return ParamText{printable(asked.arena, image.environment().bytes), {}};
+  }
+  if (const auto number = usage_number(image.usage(), name)) return ParamText{asked.decimal(*number), {}};
   if (name == "flags") {
     const std::uint64_t flags = exe_flags(event, image.file());
     return ParamText{asked.decimal(flags), exe_flags_text(asked.arena, flags)};
@@ -230,6 +252,12 @@ Value exec_value(const Event& event, Arena& arena, std::string_view name) {
   if (name == "exe_ino_ctime") return natural(image.file().ctime_ns);
   if (name == "exe_ino_mtime") return natural(image.file().mtime_ns);
   if (name == "trusted_exepath") return image.exe_path();
+  if (name == "filename") {
+    const auto* change = std::get_if<ProcessChange>(&event.payload);
+    return change == nullptr ? Value() : Value(change->filename);
+  }
+  if (name == "env") return image.environment().known ? Value(std::string_view(image.environment().bytes)) : Value();
+  if (const auto number = usage_number(image.usage(), name)) return natural(*number);
   if (name == "flags") return natural(exe_flags(event, image.file()));
   return {};
 }
@@ -424,10 +452,8 @@ Value param_value(const Event& event, Arena& arena, const Param& param) {
 }
 
 bool is_captured(EventType type, const Param& param) {
-  static constexpr std::string_view kNotOfExec[] = {"fdlimit", "pgft_maj", "pgft_min", "vm_size",
-                                                    "vm_rss",  "vm_swap",  "cgroups",  "env"};
   if (index(type) < index(EventType::kExecve) || index(type) > index(EventType::kFinitModule)) return false;
-  if (is_exec(type)) return std::ranges::find(kNotOfExec, param.name) == std::end(kNotOfExec);
+  if (is_exec(type)) return param.name != "cgroups";
   if (type == EventType::kOpenByHandleAt) return param.name != "mountfd";
   return type != EventType::kSendmmsg || param.name != "data";  // hooks tell it, which do not see the data
 }

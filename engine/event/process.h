@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,13 +31,46 @@ struct FileIdentity {
   bool operator==(const FileIdentity&) const = default;
 };
 
+// What the kernel said of a process when it ran its program, or when it was found.
+struct Usage {
+  bool known = false;
+  std::uint64_t fd_limit = 0;
+  std::uint64_t major_faults = 0;
+  std::uint64_t minor_faults = 0;
+  std::uint32_t vm_size_kib = 0;
+  std::uint32_t vm_rss_kib = 0;
+  std::uint32_t vm_swap_kib = 0;
+};
+
+// Of a process when it ran its program; later changes are in its own memory only.
+struct Environment {
+  bool known = false;       // it was captured, be it empty
+  std::string bytes;        // KEY=VALUE, each ended by NUL; the last may lack it when cut
+  std::uint32_t total = 0;  // true length
+
+  bool truncated() const { return total > bytes.size(); }
+  // The value of `key`; nothing if it is not set.
+  std::optional<std::string_view> find(std::string_view key) const;
+  // All entries, one after the other.
+  template <class Take>
+  void each(Take take) const {
+    for (std::string_view rest = bytes; !rest.empty();) {
+      const std::size_t end = rest.find('\0');
+      take(rest.substr(0, end));
+      rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+    }
+  }
+};
+
 // Immutable; views handed out live as long as the Image.
 class Image {
  public:
   // `args`: argv, each ended by NUL (the last may lack it when cut). `args_total`: the true length. `names`: by which loaded
   // rules know the executable, besides its path.
   Image(std::string comm, std::string exe_path, const std::string& args, std::uint32_t args_total, std::string cwd,
-        const FileIdentity& file, std::vector<std::string> names = {});
+        const FileIdentity& file, std::vector<std::string> names = {}, Environment environment = {}, const Usage& usage = {});
+  // The same program, whose environment has become known.
+  Image(const Image& image, Environment environment);
   Image(const Image&) = delete;  // views into itself
   Image& operator=(const Image&) = delete;
 
@@ -50,6 +84,8 @@ class Image {
   bool args_truncated() const { return args_truncated_; }
   const FileIdentity& file() const { return file_; }
   const std::vector<std::string>& names() const { return names_; }
+  const Environment& environment() const { return environment_; }
+  const Usage& usage() const { return usage_; }
   std::size_t bytes() const;  // of memory, about
 
  private:
@@ -60,6 +96,8 @@ class Image {
   bool args_truncated_ = false;
   FileIdentity file_;
   std::vector<std::string> names_;
+  Environment environment_;
+  Usage usage_;
 };
 
 struct Process {
@@ -73,6 +111,7 @@ struct Process {
   std::uint32_t vpgid = 0;
   std::uint64_t pidns_init_start_ns = 0;  // boot time
   std::uint32_t loginuid = 0;
+  std::uint32_t exec_id = 0;                  // Event::exec_id of what `image` is of
   std::shared_ptr<const Image> image;         // never null
   std::shared_ptr<const Image> parent_image;  // what the parent ran when it forked this process; null if unknown
   const Process* parent = nullptr;            // as recorded at fork; null if unknown or evicted. Owned by the process table

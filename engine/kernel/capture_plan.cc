@@ -2,6 +2,7 @@
 #include "engine/kernel/capture_plan.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <iterator>
 
 #include "engine/kernel/syscalls.h"
@@ -69,6 +70,13 @@ CapturePlan make_capture_plan(const program::Program& program, const program::Ke
   }
   plan.working_directory = program.uses_field("proc.cwd", with_cwd);
   plan.data = program.uses_field(shows_data, types_with_data());
+  const auto uses = [&](std::initializer_list<std::string_view> fields) {
+    return std::ranges::any_of(fields,
+                               [&](std::string_view field) { return program.uses_field(field, event::all_event_types()); });
+  };
+  plan.environment = uses({"proc.env", "proc.aenv", "evt.arg.env", "evt.arg[15]", "evt.rawarg.env"});  // 15: execve's `env`
+  plan.group = uses({"proc.pgid", "proc.pgid.name", "proc.pgid.exe", "proc.pgid.exepath", "proc.is_pgid_leader", "proc.vpgid",
+                     "proc.vpgid.name", "proc.vpgid.exe", "proc.vpgid.exepath", "proc.is_vpgid_leader", "thread.vtid"});
   for (std::size_t o = 0; o < program::kOperations; ++o) plan.decides[o] = policy.operation[o].any();
   for (const program::KernelPlan::Clause& clause : policy.clauses) {
     const bool network = clause.operation != Operation::kExec && clause.operation != Operation::kOpen;

@@ -22,6 +22,8 @@ struct CapturePlan {
   bool failed_exec = false;                          // execve and execveat that fail: seen by sys_exit only
   bool working_directory = false;                    // with every event, not only exec
   bool data = false;                                 // what sends and receives transfer, and the image of a module
+  bool environment = false;                          // with exec
+  bool group = false;                                // process group and thread id of its own pid namespace, with every event
   std::array<bool, program::kOperations> decides{};  // operations some rule blocks or kills
   bool network_kills = false;                        // a kill rule is about connect, send or bind
 

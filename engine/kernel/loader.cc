@@ -225,7 +225,12 @@ struct Loader::State {
       store<__u8>(globals->syscall_any[number], any[number] ? 1 : 0);
     std::uint32_t lsm_types = 0;
     for (std::size_t type = 1; type < plan.lsm_events.size(); ++type) lsm_types |= plan.lsm_events[type] ? 1U << type : 0U;
-    std::atomic_ref(globals->capture_options).store((plan.working_directory ? CAPTURE_CWD : 0) | (plan.data ? CAPTURE_DATA : 0));
+    std::uint32_t capture = 0;
+    if (plan.working_directory) capture |= CAPTURE_CWD;
+    if (plan.data) capture |= CAPTURE_DATA;
+    if (plan.environment) capture |= CAPTURE_ENVIRONMENT;
+    if (plan.group) capture |= CAPTURE_GROUP;
+    std::atomic_ref(globals->capture_options).store(capture);
     std::atomic_ref(globals->lsm_open_types).store(full ? lsm_types : 0);
     std::atomic_ref(globals->open_decides).store(open_decides ? 1 : 0);
     std::atomic_ref(globals->exec_decides)

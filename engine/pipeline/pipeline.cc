@@ -108,7 +108,7 @@ void Pipeline::process(std::span<const std::byte> record) {
 
 // Counts the open, if it is one that leaves no rule possible.
 match::Peeked Pipeline::peek(const decode::OpenPeek& open) {
-  const event::Process* process = parts_.enricher.known(open.pid, open.start_ns, open.cgroup_id);
+  const event::Process* process = parts_.enricher.known(open.pid, open.start_ns, open.exec_id, open.cgroup_id);
   if (process == nullptr) return {};
   if (parts_.file_names != nullptr) {
     names_.clear(open.key.path);
@@ -236,6 +236,7 @@ void Pipeline::count_gaps(const event::Gaps& gaps) {
   }
   counters_.gap_path += gaps.path ? 1 : 0;
   counters_.gap_arguments += gaps.arguments ? 1 : 0;
+  counters_.gap_environment += gaps.environment ? 1 : 0;
   counters_.gap_user_unread += gaps.user_unread ? 1 : 0;
   counters_.gap_user_cut += gaps.user_cut ? 1 : 0;
   counters_.gap_fd_gone += gaps.fd_gone ? 1 : 0;

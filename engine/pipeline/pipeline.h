@@ -42,8 +42,8 @@ struct Counters {
   std::uint64_t alerts_failed = 0;                   // a sink did not take it, per sink
   std::array<std::uint64_t, kHooksMax> delivered{};  // records per hook
   // Records that could not say all, by event::Gaps.
-  std::uint64_t gap_path = 0, gap_arguments = 0, gap_user_unread = 0, gap_user_cut = 0, gap_fd_gone = 0, gap_names = 0,
-                gap_rules = 0;
+  std::uint64_t gap_path = 0, gap_arguments = 0, gap_environment = 0, gap_user_unread = 0, gap_user_cut = 0, gap_fd_gone = 0,
+                gap_names = 0, gap_rules = 0;
 };
 
 // An event as rules saw it: what a recording is made from.

@@ -32,6 +32,11 @@ void dump_node(const Program& program, std::uint32_t at, std::size_t depth, std:
   for (std::uint32_t i = 0; i < node.count; ++i) dump_node(program, program.children[node.first + i], depth + 1, out);
 }
 
+// With or without an index or key in brackets.
+bool is_field(std::string_view text, std::string_view field) {
+  return text.starts_with(field) && (text.size() == field.size() || text[field.size()] == '[');
+}
+
 void append_arguments(const Program& program, const std::vector<CallArgument>& all, std::string& out) {
   out += '(';
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -156,7 +161,7 @@ bool Program::reads_field(const std::vector<CallArgument>& arguments, const Fiel
 }
 
 bool Program::uses_field(std::string_view field, const event::EventSet& types) const {
-  return uses_field([&](const event::FieldUse& use) { return use.field->name == field; }, types);
+  return uses_field([&](const event::FieldUse& use) { return is_field(use.text(), field); }, types);
 }
 
 bool Program::uses_field(const FieldTest& test, const event::EventSet& types) const {

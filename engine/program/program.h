@@ -112,8 +112,8 @@ struct Program {
   bool wants_failed_exec() const;
   // Does such a rule need the end of open calls: their failures, their numbers, what was passed?
   bool wants_open_results() const;
-  // Does such a rule read this field, or one for which `test` holds (in condition or output), for an event in `types`? Of rules
-  // the kernel decides only the outputs count.
+  // Does such a rule read this field, whatever its index, or one for which `test` holds (in condition or output), for an event in
+  // `types`? Of rules the kernel decides only the outputs count.
   bool uses_field(std::string_view field, const event::EventSet& types) const;
   bool uses_field(const FieldTest& test, const event::EventSet& types) const;
 

@@ -76,7 +76,7 @@ class CommandLine(WithFiles):
         self.assertEqual(run("run", "--config", self.dir / "none.yaml").returncode, 2)
         for text, message in {"priority: info\npriority: debug\n": "stands twice", "priority: info\n---\nx: y\n": "a second YAML document",
                               "capture: {events_ring_bytes: 7}\n": "not a size of a ring", "capture: {events_ring_bytes: 2GiB}\n": "64KiB to 1GiB",
-                              "capture: {quota_above_percent: 101}\n": ":1:32: error: not a percentage", "mode: off\n": ":1:7: error: not a mode",
+                              "capture: {quota_above_percent: 101}\n": ":1:32: error: not a percentage", "process_table: {max_processes: 7}\n": "1024 to 4194304", "mode: off\n": ":1:7: error: not a mode",
                               "mode: [enforce]\n": ":1:7: error: not a", "mdoe: monitor\n": "did you mean mode?",
                               "enforcement: {cgruop: /x}\n": "did you mean cgroup?", "enforcement: on\n": "must be a map",
                               "enforcement:\n  cgroup: system.slice\n": ":2:11: error: not an absolute path"}.items():

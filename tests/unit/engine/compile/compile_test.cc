@@ -315,7 +315,7 @@ TEST(Assess, SaysWhatAHostCanMakeOfARule) {
   EXPECT_EQ(availability_of("evt.type = execve and k8s.rc.name = x"), "inactive: never true by its own text");
   EXPECT_EQ(availability_of("evt.type = execve and not proc.is_container_healthcheck = true"), "active");
   EXPECT_EQ(availability_of("evt.type = execve and evt.arg.target = x"), "inactive: fields: evt.arg.target");
-  EXPECT_EQ(availability_of("evt.type = execve and evt.arg.env contains x"), "inactive: fields: evt.arg.env");
+  EXPECT_EQ(availability_of("evt.type = execve and evt.arg.cgroups contains x"), "inactive: fields: evt.arg.cgroups");
   EXPECT_EQ(availability_of("(evt.type = unlink and evt.arg.path = x) or (evt.type = openat and fd.name = x)"),
             "partial: unlink");
   EXPECT_EQ(availability_of("(evt.type = unlink and evt.arg.path = x) or (evt.type = openat and evt.arg.target = x)"),
@@ -334,7 +334,7 @@ TEST(Assess, SaysWhatAHostCanMakeOfARule) {
   EXPECT_EQ(availability_of("evt.type = execve and (container.id != host or proc.name = x)"), "active");
   EXPECT_EQ(availability_of("evt.type = execve and container.id = host"), "active");
   EXPECT_EQ(availability_of("evt.type = execve and not container.image.repository in (x)"), "active");
-  EXPECT_EQ(availability_of("evt.type = execve and proc.env[A] = x"), "inactive: fields: proc.env[A]");
+  EXPECT_EQ(availability_of("evt.type = openat and fd.types[3] intersects (file)"), "inactive: fields: fd.types[3]");
   EXPECT_EQ(availability_of("evt.type = execve and evt.num = 0"), "inactive: never true by its own text");
 }
 

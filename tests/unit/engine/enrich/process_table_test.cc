@@ -264,5 +264,107 @@ TEST(ProcessTable, RecordsThatClaimACycleAreNotFollowed) {
   EXPECT_LT(depth, 100);
 }
 
+TEST(ProcessTable, ARecordThatComesLateDoesNotTakeThePidBack) {
+  ProcessTable table({.max_processes = 100, .recent_dead = 0});
+  Records records(table);
+  records.existing(1, 10, 0, 0, "init");
+  records.fork(5, 50, 1, 10, "old");
+  records.exit(5, 50);
+  records.exec(5, 60, 1, 10, "new");
+  records.exec(5, 50, 1, 10, "late");
+  EXPECT_EQ(lineage(table.find(5)), "new<init");
+  EXPECT_EQ(lineage(table.find(5, 60)), "new<init");
+}
+
+TEST(ProcessTable, MissedEndsAreCounted) {
+  ProcessTable table;
+  Records records(table);
+  table.begin_scan();
+  records.existing(1, 10, 0, 0, "init");
+  records.existing(2, 20, 1, 10, "reused");
+  records.existing(3, 30, 1, 10, "gone");
+  table.end_scan(40);
+  records.exec(2, 50, 1, 10, "new");
+  EXPECT_EQ(table.counters().exits_missed, 1U);
+  table.begin_scan();
+  records.existing(1, 10, 0, 0, "init");
+  records.existing(2, 50, 1, 10, "new");
+  table.end_scan(60);
+  EXPECT_EQ(table.counters().exits_missed, 2U);
+}
+
+TEST(ProcessTable, OfTheLivingThoseGoNobodyDescendsFrom) {
+  ProcessTable table({.max_processes = 100, .recent_dead = 0});
+  Records records(table);
+  records.existing(1, 10, 0, 0, "init");
+  records.fork(2, 20, 1, 10, "init");
+  records.exec(2, 20, 1, 10, "shell");
+  for (std::uint32_t pid = 3; pid < 1'000; ++pid) records.fork(pid, pid * 10, 2, 20, "shell");
+  EXPECT_EQ(table.size(), 100U);
+  EXPECT_EQ(lineage(table.find(2)), "shell<init") << "a flood does not displace the ancestors of others";
+  EXPECT_NE(table.find(1), nullptr);
+  EXPECT_EQ(table.counters().evicted, 899U);
+  EXPECT_EQ(table.counters().evicted_living, 899U);
+}
+
+TEST(ProcessTable, ArgumentsOfTheLivingAreBounded) {
+  ProcessTable table({.max_processes = 1'000, .max_image_bytes = 64U << 10U, .recent_dead = 0});
+  Records records(table);
+  records.existing(1, 10, 0, 0, "init");
+  for (std::uint32_t pid = 2; pid < 100; ++pid) records.exec(pid, pid * 10, 1, 10, std::string(4'000, 'a'));
+  EXPECT_EQ(table.size(), 99U) << "nobody goes for his arguments";
+  EXPECT_LE(table.image_bytes(), (64U << 10U) + 99 * (4'000 + 5 * 1'024)) << "the name itself is kept";
+  EXPECT_GT(table.counters().images_cut, 80U);
+  EXPECT_TRUE(table.find(99)->image->args_truncated());
+  EXPECT_FALSE(table.find(2)->image->args_truncated());
+}
+
+TEST(ProcessTable, AnEndedLeaderOfManyLevelsIsCutAwayWithItsLine) {
+  ProcessTable table({.max_processes = 10'000, .recent_dead = 0});
+  Records records(table);
+  records.existing(1, 10, 0, 0, "init");
+  // Each forks the next and ends: a chain that never dies.
+  for (std::uint32_t pid = 2; pid < 5'000; ++pid) {
+    records.fork(pid, pid * 10, pid - 1, (pid - 1) * 10, "hop");
+    if (pid > 2) records.exit(pid - 1, (pid - 1) * 10);
+  }
+  EXPECT_LE(table.size(), 70U);
+}
+
+// What a record says of its process besides what it changes.
+TEST(ProcessTable, SessionAndGroupFollowTheEvents) {
+  ProcessTable table;
+  Records records(table);
+  records.existing(1, 10, 0, 0, "init");
+  records.exec(2, 20, 1, 10, "daemon");
+  event::Event event;
+  event.pid = 2;
+  event.start_ns = 20;
+  event.sid = 2;
+  event.pgid = 7;
+  event.vpgid = 3;
+  const event::Process* process = table.see(event);
+  ASSERT_NE(process, nullptr);
+  EXPECT_EQ(process->sid, 2U);
+  EXPECT_EQ(process->pgid, 7U);
+  EXPECT_EQ(process->vpgid, 3U);
+  event.pgid = event.vpgid = 0;  // not captured
+  EXPECT_EQ(table.see(event)->pgid, 7U);
+  event.start_ns = 21;
+  EXPECT_EQ(table.see(event), nullptr) << "another process";
+}
+
+TEST(Image, AnEnvironmentThatBecomesKnownLeavesTheRest) {
+  auto image = std::make_unique<event::Image>("sh", "/bin/sh", std::string("sh\0-c\0true\0", 11), 11, "/", event::FileIdentity{});
+  const event::Image with(*image, {.known = true, .bytes = std::string("A=1\0B=\0", 7), .total = 7});
+  image.reset();
+  ASSERT_EQ(with.arguments().size(), 2U);
+  EXPECT_EQ(with.arguments()[1], "true") << "not a view into the old one";
+  EXPECT_EQ(with.cmdline(), "sh -c true");
+  EXPECT_EQ(with.environment().find("A"), "1");
+  EXPECT_EQ(with.environment().find("B"), "");
+  EXPECT_EQ(with.environment().find(""), std::nullopt);
+}
+
 }  // namespace
 }  // namespace shrike::enrich
