@@ -70,7 +70,8 @@ class Container:
             (self.image / directory).mkdir(parents=True)
         shutil.copy(shutil.which("busybox"), self.image / "bin" / "busybox")
         for applet in ("sh", "cat", "cp", "ln", "rm", "mv", "mkdir", "chmod", "grep", "find", "tar", "id", "sleep", "true"):
-            os.link(self.image / "bin" / "busybox", self.image / "bin" / applet)
+            if applet not in names:
+                os.link(self.image / "bin" / "busybox", self.image / "bin" / applet)
         shutil.copy(TRIGGER, self.image / "bin" / "trigger")
         for name in names:
             os.link(self.image / "bin" / "trigger", self.image / "bin" / name)
@@ -121,6 +122,11 @@ class Container:
             os.close(slave)
             reader.join(5)
             os.close(master)
+
+    def add_address(self, address):
+        """Another one for its loopback, which it can then reach and listen on."""
+        state = json.loads(subprocess.run(["runc", "state", self.id], check=True, capture_output=True, text=True).stdout)
+        subprocess.run(["nsenter", "--net", "--target", str(state["pid"]), "ip", "address", "add", address + "/32", "dev", "lo"], check=True)
 
     def remove(self):
         quiet("runc", "delete", "--force", self.id)

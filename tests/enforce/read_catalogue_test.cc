@@ -63,7 +63,7 @@ class ReadCatalogue : public testing::Test {
     std::filesystem::create_directory(place.path("beside"));
     before_ = UniqueFd(::open(secret_.c_str(), O_RDONLY));  // inherited by what reads without an opening of its own
     suite_.start("- rule: Secret read\n  desc: for a test\n  condition: " + std::string(kOpen) +
-                     " and evt.is_open_read=true and fd.name in (" + secret_ + ", " + deep_ +
+                     " and evt.is_open_read=true and fd.num>=0 and fd.name in (" + secret_ + ", " + deep_ +
                      ")\n  output: \"pid=%proc.pid; ppid=%proc.ppid; type=%evt.type\"\n  priority: WARNING\n",
                  "monitor");
     ASSERT_EQ(suite_.failure(), "");
