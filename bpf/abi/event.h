@@ -15,7 +15,7 @@
 #define WIRE_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
 
-enum { ABI_VERSION = 2 };
+enum { ABI_VERSION = 3 };
 
 /* The layout of a record. */
 enum event_kind {
@@ -24,9 +24,9 @@ enum event_kind {
   EVENT_KIND_FORK,       /* struct event_process; header and fields describe the child; no paths, no args */
   EVENT_KIND_EXIT,       /* struct event_exit */
   EVENT_KIND_OPEN,       /* struct event_open */
-  EVENT_KIND_CONNECT,    /* struct event_connect: connect; with a verdict also sends to an address, and bind */
+  EVENT_KIND_SOCKET,     /* struct event_socket: connect; with a verdict also sends to an address, and bind */
   EVENT_KIND_PATHS,      /* struct event_paths: symlink, symlinkat, link, linkat, failed execve and execveat */
-  EVENT_KIND_PTRACE,     /* struct event_ptrace */
+  EVENT_KIND_CALL,       /* struct event_call */
   EVENT_KIND_EXEC_CHECK, /* struct event_process of the program that is to run; header: its caller. Only with a verdict */
   EVENT_KIND_COUNT
 };
@@ -46,11 +46,39 @@ enum event_type {
   EVENT_TYPE_LINK,
   EVENT_TYPE_LINKAT,
   EVENT_TYPE_PTRACE,
-  EVENT_TYPE_OPEN_BY_HANDLE_AT, /* from here on: seen by LSM and cgroup programs only */
+  EVENT_TYPE_OPEN_BY_HANDLE_AT,
   EVENT_TYPE_SENDTO,
   EVENT_TYPE_SENDMSG,
   EVENT_TYPE_SENDMMSG,
   EVENT_TYPE_BIND,
+  EVENT_TYPE_ACCEPT,
+  EVENT_TYPE_ACCEPT4,
+  EVENT_TYPE_LISTEN,
+  EVENT_TYPE_RECVFROM,
+  EVENT_TYPE_RECVMSG,
+  EVENT_TYPE_SOCKET,
+  EVENT_TYPE_RENAME,
+  EVENT_TYPE_RENAMEAT,
+  EVENT_TYPE_RENAMEAT2,
+  EVENT_TYPE_RMDIR,
+  EVENT_TYPE_UNLINK,
+  EVENT_TYPE_UNLINKAT,
+  EVENT_TYPE_MKDIR,
+  EVENT_TYPE_MKDIRAT,
+  EVENT_TYPE_CHMOD,
+  EVENT_TYPE_FCHMODAT,
+  EVENT_TYPE_FCHMOD,
+  EVENT_TYPE_DUP,
+  EVENT_TYPE_DUP2,
+  EVENT_TYPE_DUP3,
+  EVENT_TYPE_CLOSE,
+  EVENT_TYPE_SETNS,
+  EVENT_TYPE_UNSHARE,
+  EVENT_TYPE_SETUID,
+  EVENT_TYPE_BPF,
+  EVENT_TYPE_USERFAULTFD,
+  EVENT_TYPE_INIT_MODULE,
+  EVENT_TYPE_FINIT_MODULE,
   EVENT_TYPE_COUNT
 };
 
@@ -70,6 +98,7 @@ enum hook {
   HOOK_CGROUP_CONNECT, /* cgroup programs: what the tracing tier can refuse */
   HOOK_CGROUP_SENDMSG,
   HOOK_CGROUP_BIND,
+  HOOK_IO_URING, /* tracing tier: what io_uring opened */
   HOOK_COUNT
 };
 
@@ -86,7 +115,8 @@ enum event_flags {
   EVENT_FLAG_NO_PROCESS_PATHS = 1 << 7, /* mm or exe file missing (kernel thread, dying task) */
   EVENT_FLAG_NAMES_TRUNCATED = 1 << 8,  /* the object has more names than EVENT_NAMES_MAX */
   EVENT_FLAG_VERDICT_ONLY = 1 << 9,     /* sys_exit or sched_process_exec tells the event itself: alert rules wait for that */
-  EVENT_FLAG_ASSUMED = 1 << 10          /* ret is not the call's: every LSM allowed it, so success is assumed */
+  EVENT_FLAG_ASSUMED = 1 << 10,         /* ret is not the call's: every LSM allowed it, so success is assumed */
+  EVENT_FLAG_URING = 1 << 11            /* io_uring's: no system call of this type was made */
 };
 
 struct blob {
@@ -179,8 +209,8 @@ struct event_file {
   __u32 mode; /* i_mode: type and permissions */
   __u32 uid;
   __u32 gid;
-  __u32 flags; /* enum event_file_flags */
-  __u32 reserved;
+  __u32 flags;      /* enum event_file_flags */
+  __u32 generation; /* i_generation: tells one inode from the next of its number */
 };
 WIRE_ASSERT(sizeof(struct event_file) == 48, "wire size");
 
@@ -213,51 +243,77 @@ struct event_exit {
 };
 WIRE_ASSERT(sizeof(struct event_exit) == 120, "wire size");
 
-/* open, openat, openat2, creat; from the LSM also open_by_handle_at and io_uring's, which is told as openat. */
+/* open, openat, openat2, creat; from the LSM also open_by_handle_at. io_uring's: EVENT_FLAG_URING. */
 struct event_open {
   struct event_header header;
-  __s64 ret;        /* fd, or negative errno */
-  __u64 open_flags; /* as passed (openat2: struct open_how, user memory) */
-  __u64 resolve;    /* openat2 only */
-  __u32 open_mode;  /* as passed */
-  __s32 dirfd;      /* AT_FDCWD for open and creat */
-  __u32 fmode;      /* file->f_mode & (FMODE_READ | FMODE_WRITE); 0 for failures and O_PATH */
-  __u32 reserved;
+  __s64 ret;              /* fd, or negative errno */
+  __u64 open_flags;       /* as passed (openat2: struct open_how, user memory) */
+  __u64 resolve;          /* openat2 only */
+  __u32 open_mode;        /* as passed */
+  __s32 dirfd;            /* AT_FDCWD for open and creat */
+  __u32 fmode;            /* file->f_mode & (FMODE_READ | FMODE_WRITE); 0 for failures and O_PATH */
+  __u32 in_mount;         /* so many last bytes of `path` lie in the mount it was opened through; PLACE_UNKNOWN */
   struct event_file file; /* zero when ret < 0 */
   struct blob path;       /* ret >= 0: the kernel's path of the file, seen from the task's root. Empty otherwise */
   struct blob name;       /* user memory: the name as passed */
   struct blob base;       /* directory a relative `name` starts at (cwd or dirfd); only when ret < 0 and name is relative */
   struct blob cwd;        /* only if CAPTURE_CWD */
   struct blob names;      /* struct event_names of the file, or empty */
+  struct blob above;      /* path in its file system of what those bytes lie below; empty: its root */
 };
-WIRE_ASSERT(sizeof(struct event_open) == 112 + 40 + 48 + 40, "wire size");
+WIRE_ASSERT(sizeof(struct event_open) == 112 + 40 + 48 + 48, "wire size");
 
-struct event_connect {
+/* Who called whom. */
+enum socket_role {
+  SOCKET_ROLE_UNKNOWN = 0,
+  SOCKET_ROLE_CLIENT, /* the local end connected */
+  SOCKET_ROLE_SERVER  /* the local end was accepted, or listens */
+};
+
+/* A socket as the kernel has it. */
+struct event_sock {
+  __u16 family;        /* AF_INET, AF_INET6, AF_UNIX, …; 0 if the descriptor is no socket */
+  __u16 protocol;      /* sk_protocol: IPPROTO_TCP, … */
+  __u16 socket_type;   /* SOCK_STREAM, … */
+  __u16 remote_family; /* of remote_ip or unix_path; user memory if the kernel's socket has none (failed connect, sends to an
+                          address) */
+  __u8 local_ip[16];   /* IPv4 in the first 4 bytes; network order */
+  __u8 remote_ip[16];
+  __u16 local_port;  /* host order */
+  __u16 remote_port; /* host order */
+  __u8 role;         /* enum socket_role */
+  __u8 connected;    /* 1: socket->state is SS_CONNECTED */
+  __u16 reserved;
+  struct blob unix_path; /* AF_UNIX: peer's path, else its own; abstract names begin with NUL */
+};
+WIRE_ASSERT(sizeof(struct event_sock) == 56, "wire size");
+
+struct event_socket {
   struct event_header header;
   __s64 ret;
-  __s32 fd;
-  __u16 family;      /* AF_INET, AF_INET6, AF_UNIX, …; of the socket; 0 if fd is no socket */
-  __u16 protocol;    /* sk_protocol: IPPROTO_TCP, … */
-  __u8 local_ip[16]; /* IPv4 in the first 4 bytes; network order */
-  __u8 remote_ip[16];
-  __u16 local_port;      /* host order */
-  __u16 remote_port;     /* host order */
-  __u16 remote_family;   /* of the address: user memory if the kernel's socket has none (failed connect) */
-  __u16 socket_type;     /* SOCK_STREAM, … */
-  struct blob unix_path; /* AF_UNIX: peer's path; abstract names begin with NUL */
-  struct blob cwd;       /* only if CAPTURE_CWD */
+  __s32 fd;               /* the argument; accept: what was returned */
+  __u32 size;             /* sends and receives: bytes asked for; listen: the backlog */
+  struct event_sock sock; /* accept: the new socket, the caller is its server */
+  __u32 queue_length;     /* accept: of the listening socket, connections that wait, and how many may */
+  __u32 queue_max;
+  __u32 call_flags; /* accept4, sends, receives */
+  __u32 reserved;
+  struct blob data;    /* sends and receives: the first DATA_BYTES_MAX bytes transferred, user memory */
+  struct blob control; /* recvmsg: the first DATA_BYTES_MAX bytes of control data, user memory */
+  struct blob cwd;     /* only if CAPTURE_CWD */
 };
-WIRE_ASSERT(sizeof(struct event_connect) == 112 + 16 + 32 + 8 + 16, "wire size");
+WIRE_ASSERT(sizeof(struct event_socket) == 112 + 16 + 56 + 16 + 24, "wire size");
 
-/* symlink(at): first = target text, second = link path, dirfds[1] = linkdirfd. link(at): first = oldpath, second = newpath.
- * failed execve(at): first = filename, dirfds[0]. A base is the directory a relative name starts at, empty for absolute names.
- * All names: user memory. */
+/* symlink(at): first = target text, second = link path, dirfds[1] = linkdirfd. link(at), rename(at, at2): first = oldpath, second
+ * = newpath. unlink(at), rmdir, mkdir(at), chmod, fchmodat, failed execve(at): first = the name, dirfds[0]. All names: user
+ * memory. A base is the directory a relative name starts at; of a descriptor that is an argument it is told with absolute names
+ * too. */
 struct event_paths {
   struct event_header header;
   __s64 ret;
-  __u32 arg_flags; /* linkat, execveat */
+  __u32 arg_flags; /* linkat, execveat, renameat2, unlinkat */
   __s32 dirfds[2]; /* AT_FDCWD where the call has none */
-  __u32 reserved;
+  __u32 arg_mode;  /* mkdir, chmod and their kin, as passed */
   struct blob first;
   struct blob first_base;
   struct blob second;
@@ -266,17 +322,23 @@ struct event_paths {
 };
 WIRE_ASSERT(sizeof(struct event_paths) == 112 + 24 + 40, "wire size");
 
-struct event_ptrace {
+/* Any call: its arguments as they were in the registers, and the descriptor it is about, if any: the returned one of socket, bpf,
+ * userfaultfd and dup (where dup failed the one to copy), else the argument of that name. */
+struct event_call {
   struct event_header header;
   __s64 ret;
-  __u64 request;
-  __u64 addr;
-  __u64 data;
-  __u32 pid;
+  __u64 args[6];
+  __s32 fd; /* -1: none, or it leads nowhere */
   __u32 reserved;
-  struct blob cwd; /* only if CAPTURE_CWD */
+  struct event_file file; /* zero without a descriptor */
+  struct event_sock sock; /* zero unless it is a socket */
+  struct blob
+      path; /* of the file: a path; "memfd:NAME", "[eventfd]", "pipe:…" as the kernel names what has none. Not of sockets */
+  struct blob text; /* init_module, finit_module: the module's parameters, user memory */
+  struct blob data; /* init_module: the first DATA_BYTES_MAX bytes of the image, user memory */
+  struct blob cwd;  /* only if CAPTURE_CWD */
 };
-WIRE_ASSERT(sizeof(struct event_ptrace) == 112 + 48, "wire size");
+WIRE_ASSERT(sizeof(struct event_call) == 112 + 8 + 48 + 8 + 48 + 56 + 32, "wire size");
 
 /* Per CPU and hook. produced = delivered + lost_ring_full + lost_no_scratch, exactly, once the rings are drained. */
 struct hook_counters {

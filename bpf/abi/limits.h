@@ -11,10 +11,12 @@ enum {
   PATH_COMPONENT_MAX = 255,     /* NAME_MAX */
   USER_PATH_MAX = 4096,         /* PATH_MAX: a longer name makes the call fail with ENAMETOOLONG */
   ARGS_BYTES_MAX = 8192,        /* of argv; Falco keeps 4096 (libs, args are cut at a page). The true length is recorded */
+  DATA_BYTES_MAX = 80,          /* of what is sent or received: Falco's default snaplen */
   SYSCALL_NR_MAX = 512,         /* highest x86-64 number in 6.18 is 469, ia32 the same */
   SCRATCH_PER_CPU = 4,          /* task, softirq and two preempted programs at once; more is counted as lost_no_scratch */
   RECORD_BYTES_MAX = 20992,     /* event_paths with five full strings (176 + 5 * 4096) and a verdict, rounded up */
   EVENT_VERDICT_RULES_MAX = 32, /* rules that hit one action; more are counted */
+  PLACE_UNKNOWN = 0xffffffff,   /* event_open.in_mount: longer than any path */
   EVENT_NAMES_MAX = 8,          /* names of one object; more set EVENT_FLAG_NAMES_TRUNCATED */
   POLICY_WORDS = 16,            /* of a clause vector: 1024 clauses over all hooks; a larger plan is refused with an error */
   POLICY_RULES_MAX = 1024,      /* no rule without a clause */

@@ -43,6 +43,7 @@ static __noinline int event_file__fill(struct event_file* event, struct file* fi
   event->mode = BPF_CORE_READ(inode, i_mode);
   event->uid = BPF_CORE_READ(inode, i_uid.val);
   event->gid = BPF_CORE_READ(inode, i_gid.val);
+  event->generation = BPF_CORE_READ(inode, i_generation);
   __u32 flags = 0;
   if (BPF_CORE_READ(super, s_magic) == OVERLAYFS_MAGIC) flags |= overlay__layer(inode);
   if (dentry__is_memfd(BPF_CORE_READ(file, f_path.dentry))) flags |= EVENT_FILE_MEMFD;
@@ -52,6 +53,12 @@ static __noinline int event_file__fill(struct event_file* event, struct file* fi
     flags |= EVENT_FILE_READONLY;
   event->flags = flags;
   return 0;
+}
+
+/* An opened file's path, and its place in its file system. */
+static __always_inline void open_path__append(struct scratch* scratch, struct event_open* event, struct file* file) {
+  path__append(scratch, &event->path, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry));
+  event->in_mount = above__append(scratch, &event->above);
 }
 
 static __always_inline void file_path__append(struct scratch* scratch, struct blob* blob, struct file* file) {

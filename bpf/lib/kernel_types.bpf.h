@@ -36,6 +36,7 @@ struct super_block {
   __u32 s_dev;
   unsigned long s_flags;
   unsigned long s_magic;
+  struct dentry* s_root;
 };
 
 struct inode {
@@ -53,6 +54,7 @@ struct dentry {
   struct dentry* d_parent;
   struct qstr d_name;
   struct inode* d_inode;
+  struct super_block* d_sb;
 };
 
 struct vfsmount {

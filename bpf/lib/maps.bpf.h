@@ -40,8 +40,11 @@ struct walk {
   __u64 mount_root;  /* its mnt_root */
   __u64 root_dentry; /* the task's root */
   __u64 root_mount;
+  __u64 top;      /* where the walk left the mount it began in: its root, or the task's; 0: it did not */
+  __u32 in_mount; /* bytes written until then */
   __u32 position; /* of the first byte in path */
   __u32 end;      /* enum walk_end */
+  __u32 reserved;
 };
 
 /* A path in the making. */

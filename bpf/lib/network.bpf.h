@@ -111,9 +111,9 @@ static __noinline int peer__report(const struct decision* decision, const struct
   if (!decision || !peer) return 0;
   struct task_struct* task = bpf_get_current_task_btf();
   const __u32 hook = decision->hook;
-  struct scratch* scratch = record__begin(hook, EVENT_KIND_CONNECT, sizeof(struct event_connect));
+  struct scratch* scratch = record__begin(hook, EVENT_KIND_SOCKET, sizeof(struct event_socket));
   if (!scratch) return 0; /* counted by record__begin */
-  struct event_connect* event = (struct event_connect*)scratch->record;
+  struct event_socket* event = (struct event_socket*)scratch->record;
   event_header__fill(scratch, task);
   event->header.type = type;
   const bool refused = decision->verdict.flags & EVENT_VERDICT_REFUSED;
@@ -121,23 +121,23 @@ static __noinline int peer__report(const struct decision* decision, const struct
   if (!refused) event->header.flags |= EVENT_FLAG_ASSUMED;
   event->ret = refused ? -EPERM_ : 0;
   event->fd = -1; /* no hook knows it */
-  event->family = peer->socket_family;
-  event->protocol = peer->protocol;
-  event->socket_type = peer->socket_type;
+  event->sock.family = peer->socket_family;
+  event->sock.protocol = peer->protocol;
+  event->sock.socket_type = peer->socket_type;
   const bool bind = type == EVENT_TYPE_BIND; /* the local end, in the socket's own family */
   if (bind) {
-    event->local_port = peer->port;
-    if (event->family == FAMILY_INET)
-      __builtin_memcpy(event->local_ip, peer->ip + 12, 4);
+    event->sock.local_port = peer->port;
+    if (event->sock.family == FAMILY_INET)
+      __builtin_memcpy(event->sock.local_ip, peer->ip + 12, 4);
     else
-      __builtin_memcpy(event->local_ip, peer->ip, 16);
+      __builtin_memcpy(event->sock.local_ip, peer->ip, 16);
   } else {
-    event->remote_family = peer->family;
-    event->remote_port = peer->port;
+    event->sock.remote_family = peer->family;
+    event->sock.remote_port = peer->port;
     if (peer->family == FAMILY_INET)
-      __builtin_memcpy(event->remote_ip, peer->ip + 12, 4);
+      __builtin_memcpy(event->sock.remote_ip, peer->ip + 12, 4);
     else
-      __builtin_memcpy(event->remote_ip, peer->ip, 16);
+      __builtin_memcpy(event->sock.remote_ip, peer->ip, 16);
   }
   walk__set_root(&scratch->buffer, task);
   if (capture_options & CAPTURE_CWD) cwd__append(scratch, &event->cwd, task);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Openings as LSM hooks see them: shared by file_open and path_mknod. */
+/* Openings: what the hooks that see them share. */
 #ifndef SHRIKE_BPF_LIB_OPEN_BPF_H
 #define SHRIKE_BPF_LIB_OPEN_BPF_H
 
@@ -27,10 +27,12 @@ static __always_inline struct event_open* open_record__begin(struct scratch** sc
   event_header__fill(*scratch, task);
   event->header.type = call->type;
   if (task->thread_info.status & TS_COMPAT) event->header.flags |= EVENT_FLAG_COMPAT;
+  if (call->uring) event->header.flags |= EVENT_FLAG_URING;
   if (call->told) event->header.flags |= EVENT_FLAG_VERDICT_ONLY;
   if (!refused) event->header.flags |= EVENT_FLAG_ASSUMED;
   event->ret = refused ? -EPERM_ : 0;
   event->dirfd = AT_FDCWD;
+  event->in_mount = PLACE_UNKNOWN; /* until there is a file */
   walk__set_root(&(*scratch)->buffer, task);
   if (capture_options & CAPTURE_CWD) cwd__append(*scratch, &event->cwd, task);
   if (decision) {
@@ -38,6 +40,15 @@ static __always_inline struct event_open* open_record__begin(struct scratch** sc
     names__append(*scratch, &event->names, &decision->names);
   }
   return event;
+}
+
+/* What was opened. */
+static __always_inline void event_open__fill_opened(struct scratch* scratch, struct event_open* event, struct file* file) {
+  const __u32 mode = BPF_CORE_READ(file, f_mode);
+  event->fmode = mode & (FMODE_READ | FMODE_WRITE);
+  event_file__fill(&event->file, file);
+  if (mode & FMODE_CREATED) event->file.flags |= EVENT_FILE_CREATED;
+  open_path__append(scratch, event, file);
 }
 
 static __always_inline void open_record__submit(struct scratch* scratch, __u32 hook, bool verdict) {

@@ -38,16 +38,24 @@ static __always_inline bool walk__prepend(struct path_buffer* buffer, const void
   return true;
 }
 
+static __always_inline void walk__leave_mount(struct walk* walk) {
+  if (walk->top) return;
+  walk->top = walk->dentry;
+  walk->in_mount = PATH_BYTES_MAX - walk->position;
+}
+
 /* One level up, or across a mount. Returns 1 to stop, as bpf_loop wants. */
 static long walk__step(__u32 index, struct walk_context* context) {
   (void)index;
   struct walk* walk = &context->buffer->walk;
   const struct dentry* dentry = (const struct dentry*)walk->dentry;
   if (walk->dentry == walk->root_dentry && walk->mount == walk->root_mount) {
+    walk__leave_mount(walk);
     walk->end = WALK_AT_ROOT;
     return 1;
   }
   if (walk->dentry == walk->mount_root) {
+    walk__leave_mount(walk);
     const struct mount* mount = (const struct mount*)walk->mount;
     const struct mount* parent = BPF_CORE_READ(mount, mnt_parent);
     if (!parent || parent == mount) {
@@ -78,6 +86,8 @@ static __noinline int path__walk(struct path_buffer* buffer, struct vfsmount* mn
   walk->dentry = (__u64)dentry;
   walk->mount = (__u64)mount__of(mnt);
   walk->mount_root = (__u64)BPF_CORE_READ(mnt, mnt_root);
+  walk->top = 0;
+  walk->in_mount = 0;
   walk->position = PATH_BYTES_MAX;
   walk->end = WALK_GOES_ON;
   struct walk_context context = {.buffer = buffer};
@@ -90,12 +100,9 @@ static __noinline int path__walk(struct path_buffer* buffer, struct vfsmount* mn
   return walk->end;
 }
 
-/* Appends the path of (mnt, dentry) as `blob`. walk.root_* must be set. Flags PATH_TRUNCATED, PATH_UNREACHABLE. */
-static __noinline int path__append(struct scratch* scratch, struct blob* blob, struct vfsmount* mnt, struct dentry* dentry) {
+/* Appends what a walk wrote as `blob`. */
+static __noinline int walked__append(struct scratch* scratch, struct blob* blob) {
   if (!scratch || !blob) return 0;
-  const int end = path__walk(&scratch->buffer, mnt, dentry);
-  if (end == WALK_TOO_LONG) record__flag(scratch, EVENT_FLAG_PATH_TRUNCATED);
-  if (end == WALK_OUTSIDE) record__flag(scratch, EVENT_FLAG_PATH_UNREACHABLE);
   void* to = record__end(scratch, PATH_BYTES_MAX);
   if (!to) return 0;
   __u32 position = scratch->buffer.walk.position;
@@ -107,6 +114,40 @@ static __noinline int path__append(struct scratch* scratch, struct blob* blob, s
   bpf_probe_read_kernel(to, size, (const char*)scratch->buffer.path + position);
   record__take(scratch, blob, size);
   return 0;
+}
+
+/* Appends the path of (mnt, dentry) as `blob`. walk.root_* must be set. Flags PATH_TRUNCATED, PATH_UNREACHABLE. */
+static __noinline int path__append(struct scratch* scratch, struct blob* blob, struct vfsmount* mnt, struct dentry* dentry) {
+  if (!scratch || !blob) return 0;
+  const int end = path__walk(&scratch->buffer, mnt, dentry);
+  if (end == WALK_TOO_LONG) record__flag(scratch, EVENT_FLAG_PATH_TRUNCATED);
+  if (end == WALK_OUTSIDE) record__flag(scratch, EVENT_FLAG_PATH_UNREACHABLE);
+  return walked__append(scratch, blob);
+}
+
+/* After a walk: appends where in its file system `top` lies, which no mount, chroot or detached tree hides; nothing if that is
+ * its root. Returns how many bytes of the path lie below it, PLACE_UNKNOWN if that can't be told. */
+static __noinline __u32 above__append(struct scratch* scratch, struct blob* blob) {
+  if (!scratch || !blob) return PLACE_UNKNOWN;
+  struct walk* walk = &scratch->buffer.walk;
+  const struct dentry* top = (const struct dentry*)walk->top;
+  const __u32 in_mount = walk->in_mount;
+  if (!top) return PLACE_UNKNOWN;
+  if (BPF_CORE_READ(top, d_parent) == top) return in_mount;
+  const __u64 task_root = walk->root_dentry, task_mount = walk->root_mount;
+  walk->root_dentry = (__u64)BPF_CORE_READ(top, d_sb, s_root);
+  walk->root_mount = walk->mount = walk->mount_root = 0; /* no mount is crossed any more */
+  walk->dentry = walk->top;
+  walk->position = PATH_BYTES_MAX;
+  walk->end = WALK_GOES_ON;
+  struct walk_context context = {.buffer = &scratch->buffer};
+  bpf_loop(PATH_DEPTH_MAX, walk__step, &context, 0);
+  const __u32 end = walk->end;
+  walk->root_dentry = task_root;
+  walk->root_mount = task_mount;
+  if (end != WALK_AT_ROOT) return PLACE_UNKNOWN;
+  walked__append(scratch, blob);
+  return in_mount;
 }
 
 #endif

@@ -21,23 +21,22 @@ static __always_inline struct socket* file__socket(struct file* file) {
   return BPF_CORE_READ(file, private_data);
 }
 
-static __always_inline void event_connect__fill_inet(struct event_connect* event, struct sock* sk) {
-  if (event->family == FAMILY_INET) {
-    bpf_core_read(event->local_ip, 4, &sk->__sk_common.skc_rcv_saddr);
-    bpf_core_read(event->remote_ip, 4, &sk->__sk_common.skc_daddr);
+static __always_inline void event_sock__fill_inet(struct event_sock* sock, struct sock* sk) {
+  if (sock->family == FAMILY_INET) {
+    bpf_core_read(sock->local_ip, 4, &sk->__sk_common.skc_rcv_saddr);
+    bpf_core_read(sock->remote_ip, 4, &sk->__sk_common.skc_daddr);
   } else if (bpf_core_field_exists(sk->__sk_common.skc_v6_daddr)) { /* CONFIG_IPV6 */
-    bpf_core_read(event->local_ip, 16, &sk->__sk_common.skc_v6_rcv_saddr);
-    bpf_core_read(event->remote_ip, 16, &sk->__sk_common.skc_v6_daddr);
+    bpf_core_read(sock->local_ip, 16, &sk->__sk_common.skc_v6_rcv_saddr);
+    bpf_core_read(sock->remote_ip, 16, &sk->__sk_common.skc_v6_daddr);
   }
-  event->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
-  event->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+  sock->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+  sock->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
 }
 
 /* Appends the path of a struct sockaddr_un in kernel (`user` false) or user memory, `size` bytes with its family.
  * A pathname ends at its NUL, an abstract name begins with one and has its full length. */
-static __noinline int unix_path__append(struct scratch* scratch, struct event_connect* event, __u64 address, __u32 size,
-                                        bool user) {
-  if (!scratch || !event) return 0;
+static __noinline int unix_path__append(struct scratch* scratch, struct event_sock* sock, __u64 address, __u32 size, bool user) {
+  if (!scratch || !sock) return 0;
   const __u32 skip = sizeof(__kernel_sa_family_t);
   if (size <= skip) return 0; /* unnamed: an empty path is what it has */
   __u32 room = size - skip;
@@ -58,26 +57,26 @@ static __noinline int unix_path__append(struct scratch* scratch, struct event_co
     const long length = bpf_probe_read_kernel_str(name, sizeof(name), to);
     if (length > 0) room = length - 1;
   }
-  record__take(scratch, &event->unix_path, room);
+  record__take(scratch, &sock->unix_path, room);
   return 0;
 }
 
 /* The name of the socket at the other end, if there is one. */
-static __always_inline void event_connect__fill_unix(struct scratch* scratch, struct event_connect* event, struct sock* sk) {
+static __always_inline void event_sock__fill_unix(struct scratch* scratch, struct event_sock* sock, struct sock* sk) {
   if (!bpf_core_type_exists(struct unix_sock)) return; /* AF_UNIX as a module: the caller's address is used */
   const struct unix_sock* unix_socket = (const struct unix_sock*)sk;
   const struct unix_sock* peer = (const struct unix_sock*)BPF_CORE_READ(unix_socket, peer);
   if (!peer) return; /* not connected: the caller's address is used */
   const struct unix_address* name = BPF_CORE_READ(peer, addr);
   if (!name) return; /* unnamed peer */
-  event->remote_family = FAMILY_UNIX;
-  unix_path__append(scratch, event, (__u64)name + bpf_core_field_offset(struct unix_address, name), BPF_CORE_READ(name, len),
+  sock->remote_family = FAMILY_UNIX;
+  unix_path__append(scratch, sock, (__u64)name + bpf_core_field_offset(struct unix_address, name), BPF_CORE_READ(name, len),
                     false);
 }
 
 /* The remote address as the caller passed it: what a failed connect was after. */
-static __noinline int event_connect__fill_user(struct scratch* scratch, struct event_connect* event, __u64 address, __u32 size) {
-  if (!scratch || !event) return 0;
+static __noinline int event_sock__fill_user(struct scratch* scratch, struct event_sock* sock, __u64 address, __u32 size) {
+  if (!scratch || !sock) return 0;
   union {
     __kernel_sa_family_t family;
     struct sockaddr_in v4;
@@ -92,16 +91,16 @@ static __noinline int event_connect__fill_user(struct scratch* scratch, struct e
     record__flag(scratch, EVENT_FLAG_USER_UNREAD);
     return 0;
   }
-  event->remote_family = sockaddr.family;
+  sock->remote_family = sockaddr.family;
   if (sockaddr.family == FAMILY_INET) {
-    __builtin_memset(event->remote_ip, 0, sizeof(event->remote_ip));
-    __builtin_memcpy(event->remote_ip, &sockaddr.v4.sin_addr, 4);
-    event->remote_port = bpf_ntohs(sockaddr.v4.sin_port);
+    __builtin_memset(sock->remote_ip, 0, sizeof(sock->remote_ip));
+    __builtin_memcpy(sock->remote_ip, &sockaddr.v4.sin_addr, 4);
+    sock->remote_port = bpf_ntohs(sockaddr.v4.sin_port);
   } else if (sockaddr.family == FAMILY_INET6) {
-    __builtin_memcpy(event->remote_ip, &sockaddr.v6.sin6_addr, 16);
-    event->remote_port = bpf_ntohs(sockaddr.v6.sin6_port);
+    __builtin_memcpy(sock->remote_ip, &sockaddr.v6.sin6_addr, 16);
+    sock->remote_port = bpf_ntohs(sockaddr.v6.sin6_port);
   } else if (sockaddr.family == FAMILY_UNIX) {
-    unix_path__append(scratch, event, address, size, true);
+    unix_path__append(scratch, sock, address, size, true);
   }
   return 0;
 }

@@ -24,6 +24,17 @@ static __noinline bool user_string__append(struct scratch* scratch, struct blob*
   return *to != '/';
 }
 
+/* The same of a copy the kernel made. */
+static __noinline bool kernel_string__append(struct scratch* scratch, struct blob* blob, __u64 address) {
+  if (!scratch || !blob) return false;
+  char* to = record__end(scratch, USER_PATH_MAX);
+  if (!to) return false;
+  const long read = bpf_probe_read_kernel_str(to, USER_PATH_MAX, (const void*)address);
+  if (read <= 0) return false; /* not there: no name is told */
+  record__take(scratch, blob, read - 1);
+  return *to != '/';
+}
+
 /* Appends the directory relative names start at: the working directory or that of `dirfd`. Flags FD_GONE. */
 static __noinline int base__append(struct scratch* scratch, struct blob* blob, struct task_struct* task, int dirfd) {
   if (!scratch || !blob) return 0;

@@ -42,12 +42,8 @@ static __always_inline void report(struct task_struct* task, struct file* file, 
   struct scratch* scratch;
   struct event_open* event = open_record__begin(&scratch, HOOK_FILE_OPEN, task, call, decision, refused);
   if (!event) return; /* counted by record__begin */
-  const __u32 mode = BPF_CORE_READ(file, f_mode);
   event->open_flags = BPF_CORE_READ(file, f_flags);
-  event->fmode = mode & (FMODE_READ | FMODE_WRITE);
-  event_file__fill(&event->file, file);
-  if (mode & FMODE_CREATED) event->file.flags |= EVENT_FILE_CREATED;
-  file_path__append(scratch, &event->path, file);
+  event_open__fill_opened(scratch, event, file);
   open_record__submit(scratch, HOOK_FILE_OPEN, decision != NULL);
 }
 

@@ -6,7 +6,7 @@
  * thread closed or replaced that descriptor in the meantime. */
 #include <linux/openat2.h>
 
-#include "bpf/lib/decide.bpf.h"
+#include "bpf/lib/open.bpf.h"
 #include "bpf/lib/sock.bpf.h"
 
 enum {
@@ -77,6 +77,10 @@ static __always_inline __u64 event_open__fill_args(struct event_open* event, con
     return call->args[0];
   }
   event->dirfd = call->args[0];
+  if (call->type == EVENT_TYPE_OPEN_BY_HANDLE_AT) {
+    event->open_flags = (__u32)call->args[2];
+    return 0; /* a handle is no name */
+  }
   if (call->type == EVENT_TYPE_OPENAT) {
     event->open_flags = (__u32)call->args[2];
     event->open_mode = call->args[3];
@@ -96,11 +100,7 @@ static __always_inline void event_open__fill_file(struct scratch* scratch, struc
     record__flag(scratch, EVENT_FLAG_FD_GONE);
     return;
   }
-  const __u32 mode = BPF_CORE_READ(file, f_mode);
-  event->fmode = mode & (FMODE_READ | FMODE_WRITE);
-  event_file__fill(&event->file, file);
-  if (mode & FMODE_CREATED) event->file.flags |= EVENT_FILE_CREATED;
-  file_path__append(scratch, &event->path, file);
+  event_open__fill_opened(scratch, event, file);
 }
 
 /* Tracing tier: kill rules on files, once they are open. Returns the decision if some rule hit. */
@@ -132,8 +132,9 @@ static __noinline int report_open(struct call* call, const struct decision* deci
   if (!scratch) return 0; /* counted by record__begin */
   struct event_open* event = (struct event_open*)scratch->record;
   event->ret = call->ret;
+  event->in_mount = PLACE_UNKNOWN; /* until there is a file */
   const __u64 name = event_open__fill_args(event, call, &event->header.flags);
-  const bool relative = user_string__append(scratch, &event->name, name);
+  const bool relative = name && user_string__append(scratch, &event->name, name);
   if (call->ret >= 0)
     event_open__fill_file(scratch, event, call->task);
   else if (relative)
@@ -147,6 +148,8 @@ static __noinline int report_open(struct call* call, const struct decision* deci
 }
 
 static __always_inline int handle_open(struct call* call) {
+  /* The engine looks where rules' paths lead, by O_PATH: no access, and nothing else it calls openat2 for. */
+  if (call->type == EVENT_TYPE_OPENAT2 && call->task->tgid == (int)policy_daemon_tgid) return 0;
   struct decision* decision = open_decides ? open__decide(call) : NULL;
   if (decision || !call->unasked) report_open(call, decision);
   if (decision) decision__release(decision);
@@ -164,8 +167,7 @@ static __always_inline bool call__unpack_socketcall(struct call* call) {
   return true;
 }
 
-static __always_inline void event_connect__fill_socket(struct scratch* scratch, struct event_connect* event,
-                                                       struct task_struct* task) {
+static __always_inline void event_socket__fill(struct scratch* scratch, struct event_socket* event, struct task_struct* task) {
   struct file* file = fd__file(task, event->fd);
   if (!file) {
     if (event->ret >= 0) record__flag(scratch, EVENT_FLAG_FD_GONE);
@@ -175,28 +177,30 @@ static __always_inline void event_connect__fill_socket(struct scratch* scratch, 
   if (!socket) return; /* family 0 says so */
   struct sock* sk = BPF_CORE_READ(socket, sk);
   if (!sk) return; /* closing: as good as no socket */
-  event->socket_type = BPF_CORE_READ(socket, type);
-  event->family = BPF_CORE_READ(sk, __sk_common.skc_family);
-  event->protocol = BPF_CORE_READ(sk, sk_protocol);
+  struct event_sock* sock = &event->sock;
+  sock->socket_type = BPF_CORE_READ(socket, type);
+  sock->family = BPF_CORE_READ(sk, __sk_common.skc_family);
+  sock->protocol = BPF_CORE_READ(sk, sk_protocol);
   const bool connected = event->ret == 0 || event->ret == -EINPROGRESS_;
-  if (event->family == FAMILY_INET || event->family == FAMILY_INET6) {
-    event_connect__fill_inet(event, sk);
-    if (connected && event->remote_port != 0) event->remote_family = event->family;
-  } else if (event->family == FAMILY_UNIX && connected) {
-    event_connect__fill_unix(scratch, event, sk);
+  if (sock->family == FAMILY_INET || sock->family == FAMILY_INET6) {
+    event_sock__fill_inet(sock, sk);
+    if (connected && sock->remote_port != 0) sock->remote_family = sock->family;
+  } else if (sock->family == FAMILY_UNIX && connected) {
+    event_sock__fill_unix(scratch, sock, sk);
   }
 }
 
 static __noinline int report_connect(struct call* call) {
   if (!call) return 0;
-  struct scratch* scratch = CALL_BEGIN(call, EVENT_KIND_CONNECT, event_connect);
+  struct scratch* scratch = CALL_BEGIN(call, EVENT_KIND_SOCKET, event_socket);
   if (!scratch) return 0; /* counted by record__begin */
-  struct event_connect* event = (struct event_connect*)scratch->record;
+  struct event_socket* event = (struct event_socket*)scratch->record;
   event->ret = call->ret;
   event->fd = call->args[0];
-  event_connect__fill_socket(scratch, event, call->task);
+  event_socket__fill(scratch, event, call->task);
   /* A socket that is not connected now has no remote end, or that of an earlier connect. */
-  if (event->remote_family == 0) event_connect__fill_user(scratch, event, call->args[1], call->args[2]);
+  if (event->sock.remote_family == 0) event_sock__fill_user(scratch, &event->sock, call->args[1], call->args[2]);
+  event->sock.role = SOCKET_ROLE_CLIENT;
   return call__submit(scratch);
 }
 
@@ -242,16 +246,14 @@ static __noinline int report_paths(struct call* call) {
   return call__submit(scratch);
 }
 
-static __noinline int report_ptrace(struct call* call) {
+static __noinline int report_plain(struct call* call) {
   if (!call) return 0;
-  struct scratch* scratch = CALL_BEGIN(call, EVENT_KIND_PTRACE, event_ptrace);
+  struct scratch* scratch = CALL_BEGIN(call, EVENT_KIND_CALL, event_call);
   if (!scratch) return 0; /* counted by record__begin */
-  struct event_ptrace* event = (struct event_ptrace*)scratch->record;
+  struct event_call* event = (struct event_call*)scratch->record;
   event->ret = call->ret;
-  event->request = call->args[0];
-  event->pid = call->args[1];
-  event->addr = call->args[2];
-  event->data = call->args[3];
+  event->fd = -1;
+  __builtin_memcpy(event->args, call->args, sizeof(event->args));
   return call__submit(scratch);
 }
 
@@ -277,6 +279,7 @@ static __always_inline int report_call(const struct pt_regs* regs, __u64 nr, __s
     case EVENT_TYPE_OPENAT:
     case EVENT_TYPE_OPENAT2:
     case EVENT_TYPE_CREAT:
+    case EVENT_TYPE_OPEN_BY_HANDLE_AT:
       return handle_open(&call);
     case EVENT_TYPE_CONNECT:
       if (call.compat && nr == IA32_SOCKETCALL && !call__unpack_socketcall(&call))
@@ -292,7 +295,7 @@ static __always_inline int report_call(const struct pt_regs* regs, __u64 nr, __s
     case EVENT_TYPE_LINKAT:
       return report_paths(&call);
     case EVENT_TYPE_PTRACE:
-      return report_ptrace(&call);
+      return report_plain(&call);
   }
   return 0; /* this number is another call in this ABI: not asked for */
 }

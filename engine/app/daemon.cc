@@ -68,6 +68,13 @@ void add(kernel::RuleReport& to, const kernel::RuleReport& one) {
   to.outranked += one.outranked;
 }
 
+Result<std::vector<enrich::FileKey>> identify(kernel::Loader& loader, const std::vector<int>& fds) {
+  std::vector<enrich::FileKey> keys;
+  for (const kernel::Identity& one : TRY(loader.identify(fds)))
+    keys.push_back({.ino = one.ino, .dev = one.dev, .generation = one.generation});
+  return keys;
+}
+
 UniqueFd block_signals() {
   sigset_t set;
   sigemptyset(&set);
@@ -80,7 +87,11 @@ UniqueFd block_signals() {
 }  // namespace
 
 Daemon::Daemon(const Options& options, Config config, std::shared_ptr<spdlog::logger> log)
-    : options_(options), config_(std::move(config)), log_(std::move(log)), context_{names_, processes_, host_name(), 0} {
+    : options_(options),
+      config_(std::move(config)),
+      log_(std::move(log)),
+      context_{names_, processes_, host_name(), 0},
+      file_names_("/proc", [this](const std::vector<int>& fds) { return identify(*loader_, fds); }) {
   rule_paths_ = !options_.rules.empty() ? options_.rules : !config_.rules_files.empty() ? config_.rules_files : default_rules();
   mode_ = host_mode(options_.mode_given ? parse_mode(options_.mode).value_or(Mode::kMonitor) : config_.mode);
 }
@@ -122,6 +133,7 @@ int Daemon::run() {
       .enricher = enricher_,
       .context = context_,
       .sinks = sinks_,
+      .file_names = &file_names_,
       .matching = config_.match_all ? match::Matching::kAll : match::Matching::kFirst,
       .on_sink_error = [this](const Error& error) { sink_failed(error); },
   });
@@ -178,6 +190,7 @@ Result<void> Daemon::find_tier() {
                       .append_output = config_.append_output,
                       .static_fields = config_.static_fields,
                       .plan = compile::PlanOptions{.tier = tier, .mode = mode_},
+                      .opening_is_opening = config_.opening_is_opening,
                       .normal_forms = false};
   capabilities_ = {.events = kernel::captured_events(full_), .containers = false};
   return {};
@@ -201,6 +214,7 @@ Result<void> Daemon::start_capture() {
   TRY(loader_->want(kernel::make_capture_plan(*program_, *policy_, full_), *policy_));
   pipeline_->load(program_, policy_, loader_->policy().generation());
   for (const std::string& remark : loader_->policy().remarks()) log_->warn("{}", outputs::escape(remark));
+  find_files();
   rescan();
   return {};
 }
@@ -214,6 +228,13 @@ void Daemon::rescan() {
     return;  // without end_scan: nobody is buried for a scan that failed
   }
   processes_.end_scan(start_ns);
+}
+
+// Where the paths of the rules in force lead.
+void Daemon::find_files() {
+  file_names_.set_paths(program_->named_files());
+  if (auto looked = file_names_.refresh(); !looked)
+    log_->error("error: looking up the files that rules name: {}", looked.error().message);
 }
 
 // A rule whose own mode is monitor does not ask for more.
@@ -340,6 +361,7 @@ void Daemon::reload() {
   if (auto wanted = loader_->want(kernel::make_capture_plan(*program_, *policy_, full_), *policy_); !wanted)
     return keep_old(wanted.error().message);
   pipeline_->load(program_, policy_, loader_->policy().generation());
+  find_files();
   retire(*old_program, *old_policy);
   for (const std::string& remark : loader_->policy().remarks()) log_->warn("{}", outputs::escape(remark));
   if (old_policy->empty() && !policy_->empty()) rescan();  // states of the tasks there are
@@ -393,6 +415,8 @@ void Daemon::tick() {
   names_.refresh();
   pipeline_->refresh();
   if (auto refreshed = loader_->policy().refresh_objects(); !refreshed)
+    log_->error("error: looking up the files that rules name: {}", refreshed.error().message);
+  if (auto refreshed = file_names_.refresh(); !refreshed)
     log_->error("error: looking up the files that rules name: {}", refreshed.error().message);
   const auto hooks = losses();
   if (const auto notice = loss_monitor_.check(hooks, pipeline_->counters().corrupt, wall_time_ns(), context_.hostname)) {

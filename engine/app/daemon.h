@@ -20,6 +20,7 @@
 #include "engine/compile/compile.h"
 #include "engine/enrich/cgroups.h"
 #include "engine/enrich/enricher.h"
+#include "engine/enrich/file_names.h"
 #include "engine/enrich/host_names.h"
 #include "engine/enrich/proc_reader.h"
 #include "engine/enrich/process_table.h"
@@ -43,6 +44,7 @@ class Daemon {
   Result<void> find_tier();
   bool enforcement_missing(const program::Program& program) const;
   void load_policy(LoadedRules loaded);
+  void find_files();
   void retire(const program::Program& program, const program::KernelPlan& policy);
   std::map<std::string, kernel::RuleReport> rule_reports() const;
   void loop();
@@ -84,6 +86,7 @@ class Daemon {
   pipeline::LossMonitor loss_monitor_;
 
   std::unique_ptr<kernel::Loader> loader_;
+  enrich::FileNames file_names_;
   std::unique_ptr<kernel::RingSource> source_;
   UniqueFd signals_;
   bool stopping_ = false;

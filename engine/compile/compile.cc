@@ -10,6 +10,7 @@
 #include "engine/compile/event_set.h"
 #include "engine/compile/expand.h"
 #include "engine/compile/lower_program.h"
+#include "engine/compile/opening.h"
 
 namespace shrike::compile {
 namespace {
@@ -138,10 +139,10 @@ class FieldWarnings {
 
 // The rule's condition, or nothing: then it is left out and `findings` says why.
 std::optional<std::uint32_t> add_condition(ProgramBuilder& builder, const ExpandedSet& expanded, const ExpandedRule& rule,
-                                           program::Rule& out, Findings& findings) {
+                                           const lang::Expr& condition, program::Rule& out, Findings& findings) {
   FieldWarnings(expanded, findings).visit(*rule.condition);
   std::vector<ProgramBuilder::LocatedRemark> remarks;
-  auto root = builder.add_condition(*rule.condition, out.condition_fields, remarks);
+  auto root = builder.add_condition(condition, out.condition_fields, remarks);
   if (remarks.size() == kMaxProblems) remarks.back().remark.message += kLastShown;
   for (auto& [remark, source] : remarks) {
     findings.warn(expanded, source, remark.span, "LOAD_COMPILE_CONDITION", std::move(remark.message), std::move(remark.hint));
@@ -240,7 +241,8 @@ std::optional<program::Rule> compile_rule(ProgramBuilder& builder, const Expande
   program::Rule out;
   // The output first, as upstream: of several problems the first one counts.
   const bool has_output = add_output(builder, *rule.rule, options, out, diagnostics);
-  const auto root = add_condition(builder, expanded, rule, out, findings);
+  const lang::ExprPtr wider = options.opening_is_opening ? widen_opens(*rule.condition) : nullptr;
+  const auto root = add_condition(builder, expanded, rule, wider == nullptr ? *rule.condition : *wider, out, findings);
   if (!root || !has_output) return std::nullopt;
   out.name = rule.rule->name;
   if (options.normal_forms) out.condition = lang::dump(*rule.condition);
@@ -252,6 +254,7 @@ std::optional<program::Rule> compile_rule(ProgramBuilder& builder, const Expande
   out.mode = rule.rule->mode == lang::Mode::kHost ? "" : lang::spelling(rule.rule->mode);
   out.root = *root;
   out.events = infer_events(*rule.condition);
+  out.asked = wider == nullptr ? out.events : infer_events(*wider);
   out.any_event = out.events.count() > kManyEvents;
   if (out.any_event && rule.rule->warn_evttypes) {
     diagnostics.add(
@@ -298,6 +301,7 @@ std::optional<Problem> check_append_output(const AppendOutput& entry) {
 
 Compiled compile_rules(const lang::RuleSet& set, const Options& options, lang::Diagnostics& diagnostics) {
   ProgramBuilder builder;
+  builder.program().opening_is_opening = options.opening_is_opening;
   Compiled compiled;
   std::size_t clauses = 0;
   Findings findings(diagnostics);

@@ -37,7 +37,8 @@ struct Options {
   std::vector<AppendOutput> append_output{};  // in order
   std::vector<std::pair<std::string, std::string>> static_fields{};  // key and value
   std::optional<PlanOptions> plan = std::nullopt;  // what the kernel is to decide; without it nothing, and all rules alert
-  bool normal_forms = true;                        // keep each condition's, for those who print it
+  bool opening_is_opening = true;  // who names open, openat and openat2 means open_by_handle_at and io_uring's opens too
+  bool normal_forms = true;        // keep each condition's, for those who print it
 };
 
 // Every rule of the set that compiles, in order of first definition. Errors and warnings go to `diagnostics`; with an error the

@@ -58,11 +58,12 @@ event::Payload full_payload(Operation operation) {
     case Operation::kBind:
       break;
   }
-  event::Connect connect;
-  connect.family = AF_INET;
-  connect.local.family = connect.remote.family = 4;
-  connect.protocol = IPPROTO_TCP;
-  return connect;
+  event::SocketCall call;
+  event::Socket& socket = call.socket;
+  socket.family = AF_INET;
+  socket.local.family = socket.remote.family = 4;
+  socket.protocol = IPPROTO_TCP;
+  return call;
 }
 
 // The check on that event.

@@ -19,7 +19,9 @@ using event::Event;
 static_assert(static_cast<int>(event::EventType::kExecve) == EVENT_TYPE_EXECVE);
 static_assert(static_cast<int>(event::EventType::kConnect) == EVENT_TYPE_CONNECT);
 static_assert(static_cast<int>(event::EventType::kPtrace) == EVENT_TYPE_PTRACE);
-static_assert(static_cast<int>(event::EventType::kBind) == EVENT_TYPE_BIND && EVENT_TYPE_BIND + 1 == EVENT_TYPE_COUNT);
+static_assert(static_cast<int>(event::EventType::kBind) == EVENT_TYPE_BIND);
+static_assert(static_cast<int>(event::EventType::kFinitModule) == EVENT_TYPE_FINIT_MODULE &&
+              EVENT_TYPE_FINIT_MODULE + 1 == EVENT_TYPE_COUNT);
 
 // Records are 8-aligned in the ring; a copy keeps other callers (files, fuzzers) safe and costs a few words.
 template <class Wire>
@@ -68,6 +70,7 @@ event::FileIdentity file_of(const event_file& file) {
           .mode = file.mode,
           .uid = file.uid,
           .gid = file.gid,
+          .generation = file.generation,
           .memfd = (file.flags & EVENT_FILE_MEMFD) != 0,
           .deleted = (file.flags & EVENT_FILE_DELETED) != 0,
           .upper_layer = (file.flags & EVENT_FILE_UPPER) != 0,
@@ -178,6 +181,8 @@ Result<void> decode_open(std::span<const std::byte> record, Event& event) {
   open.path = blobs.text(wire.path);
   open.name = blobs.text(wire.name);
   open.base = blobs.text(wire.base);
+  open.above = blobs.text(wire.above);
+  if (wire.in_mount <= open.path.size()) open.in_mount = wire.in_mount;
   open.assumed = (wire.header.flags & EVENT_FLAG_ASSUMED) != 0;
   event.cwd = blobs.text(wire.cwd);
   TRY(decode_names(record, wire.names, event, open.names));
@@ -193,25 +198,39 @@ event::IpAddress address(std::uint16_t family, const __u8 (&bytes)[16]) {
   return event::canonical(ip);
 }
 
-Result<void> decode_connect(std::span<const std::byte> record, Event& event) {
-  const auto wire = TRY(read_as<event_connect>(record));
-  Blobs blobs(record);
-  event::Connect connect;
-  connect.ret = wire.ret;
-  connect.fd = wire.fd;
-  connect.family = wire.family;
-  connect.protocol = wire.protocol;
-  connect.socket_type = wire.socket_type;
-  connect.remote = address(wire.remote_family, wire.remote_ip);
-  connect.local = address(wire.family, wire.local_ip);
-  connect.server = wire.header.type == EVENT_TYPE_BIND;
+event::Socket socket_of(const event_sock& wire, bool listening, Blobs& blobs) {
+  event::Socket socket;
+  socket.family = wire.family;
+  socket.protocol = wire.protocol;
+  socket.socket_type = wire.socket_type;
+  socket.remote = address(wire.remote_family, wire.remote_ip);
+  socket.local = address(wire.family, wire.local_ip);
+  socket.listening = listening;
   // An unbound v6 socket that talks v4-mapped has no v4 address of its own yet.
-  if (!connect.server && connect.local.family != connect.remote.family) connect.local = {};
-  connect.local_port = wire.local_port;
-  connect.remote_port = wire.remote_port;
-  connect.unix_path = blobs.text(wire.unix_path);
+  if (!listening && socket.local.family != socket.remote.family) socket.local = {};
+  socket.local_port = wire.local_port;
+  socket.remote_port = wire.remote_port;
+  socket.role = static_cast<event::SocketRole>(std::min<std::uint8_t>(wire.role, SOCKET_ROLE_SERVER));
+  socket.connected = wire.connected != 0;
+  socket.unix_path = blobs.text(wire.unix_path);
+  return socket;
+}
+
+Result<void> decode_socket(std::span<const std::byte> record, Event& event) {
+  const auto wire = TRY(read_as<event_socket>(record));
+  Blobs blobs(record);
+  event::SocketCall call;
+  call.ret = wire.ret;
+  call.fd = wire.fd;
+  call.size = wire.size;
+  call.socket = socket_of(wire.sock, wire.header.type == EVENT_TYPE_BIND || wire.header.type == EVENT_TYPE_LISTEN, blobs);
+  call.queue_length = wire.queue_length;
+  call.queue_max = wire.queue_max;
+  call.flags = wire.call_flags;
+  call.data = blobs.text(wire.data);
+  call.control = blobs.text(wire.control);
   event.cwd = blobs.text(wire.cwd);
-  event.payload = connect;
+  event.payload = call;
   return blobs.check();
 }
 
@@ -221,6 +240,7 @@ Result<void> decode_paths(std::span<const std::byte> record, Event& event) {
   event::Paths paths;
   paths.ret = wire.ret;
   paths.flags = wire.arg_flags;
+  paths.mode = wire.arg_mode;
   paths.dirfds[0] = wire.dirfds[0];
   paths.dirfds[1] = wire.dirfds[1];
   paths.first = blobs.text(wire.first);
@@ -232,11 +252,20 @@ Result<void> decode_paths(std::span<const std::byte> record, Event& event) {
   return blobs.check();
 }
 
-Result<void> decode_ptrace(std::span<const std::byte> record, Event& event) {
-  const auto wire = TRY(read_as<event_ptrace>(record));
+Result<void> decode_call(std::span<const std::byte> record, Event& event) {
+  const auto wire = TRY(read_as<event_call>(record));
   Blobs blobs(record);
-  event.payload = event::Ptrace{.ret = wire.ret, .request = wire.request, .addr = wire.addr, .data = wire.data, .pid = wire.pid};
+  event::Call call;
+  call.ret = wire.ret;
+  std::ranges::copy(wire.args, call.args);
+  call.fd = wire.fd;
+  call.file = file_of(wire.file);
+  if (wire.sock.family != 0) call.socket = socket_of(wire.sock, false, blobs);
+  call.path = blobs.text(wire.path);
+  call.text = blobs.text(wire.text);
+  call.data = blobs.text(wire.data);
   event.cwd = blobs.text(wire.cwd);
+  event.payload = call;
   return blobs.check();
 }
 
@@ -263,6 +292,7 @@ Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) 
   event.cpu = header.cpu;
   event.hook = header.hook;
   event.seq = header.seq;
+  event.uring = (header.flags & EVENT_FLAG_URING) != 0;
   event.verdict_only = (header.flags & EVENT_FLAG_VERDICT_ONLY) != 0;
   event.gaps = {.path = (header.flags & EVENT_FLAG_PATH_TRUNCATED) != 0,
                 .arguments = (header.flags & EVENT_FLAG_ARGS_TRUNCATED) != 0,
@@ -296,14 +326,14 @@ Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) 
     case EVENT_KIND_OPEN:
       TRY(decode_open(record, event));
       break;
-    case EVENT_KIND_CONNECT:
-      TRY(decode_connect(record, event));
+    case EVENT_KIND_SOCKET:
+      TRY(decode_socket(record, event));
       break;
     case EVENT_KIND_PATHS:
       TRY(decode_paths(record, event));
       break;
-    case EVENT_KIND_PTRACE:
-      TRY(decode_ptrace(record, event));
+    case EVENT_KIND_CALL:
+      TRY(decode_call(record, event));
       break;
     default:
       return fail(Code::kCorrupt, "record of unknown kind " + std::to_string(header.kind));

@@ -9,10 +9,10 @@ namespace shrike::decode {
 namespace {
 
 // In the order of enum hook.
-constexpr std::string_view kNames[] = {"sched_process_exec", "sched_process_fork",   "sched_process_exit", "sys_exit",
-                                       "iter_task",          "bprm_creds_from_file", "file_open",          "path_mknod",
-                                       "socket_connect",     "socket_sendmsg",       "socket_bind",        "cgroup_connect",
-                                       "cgroup_sendmsg",     "cgroup_bind"};
+constexpr std::string_view kNames[] = {
+    "sched_process_exec",   "sched_process_fork", "sched_process_exit", "sys_exit",       "iter_task",
+    "bprm_creds_from_file", "file_open",          "path_mknod",         "socket_connect", "socket_sendmsg",
+    "socket_bind",          "cgroup_connect",     "cgroup_sendmsg",     "cgroup_bind",    "io_uring"};
 static_assert(std::size(kNames) == HOOK_COUNT);
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "engine/event/field.h"
 
 #include <algorithm>
+#include <functional>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -25,20 +26,24 @@ Value integer(std::int64_t number) { return Value(number); }
 Value natural(std::uint64_t number) { return Value(number); }
 
 const Open* open_of(const Extraction& x) { return std::get_if<Open>(&x.event.payload); }
-const Connect* connect_of(const Extraction& x) { return std::get_if<Connect>(&x.event.payload); }
-const Connect* ip_of(const Extraction& x) {
-  const Connect* connect = connect_of(x);
-  return connect != nullptr && is_ip(*connect) ? connect : nullptr;
+const Socket* socket_of(const Extraction& x) {
+  if (const auto* call = std::get_if<SocketCall>(&x.event.payload)) return &call->socket;
+  const auto* call = std::get_if<Call>(&x.event.payload);
+  return call != nullptr && call->socket.family != 0 ? &call->socket : nullptr;
+}
+const Socket* ip_of(const Extraction& x) {
+  const Socket* socket = socket_of(x);
+  return socket != nullptr && is_ip(*socket) ? socket : nullptr;
 }
 
-// `main`, and beside it the other names of the same object.
-template <class Names>
-Value also_named(const Extraction& x, Value main, const Names& names) {
+// `main`, and beside it what `part` makes of the other names of the same object.
+template <class Names, class Part = std::identity>
+Value also_named(const Extraction& x, Value main, const Names& names, Part part = {}) {
   if (names.empty()) [[likely]] {
     return main;
   }
   const std::span<Value> others = x.arena.array<Value>(names.size());
-  std::ranges::transform(names, others.begin(), [](std::string_view name) { return Value(name); });
+  std::ranges::transform(names, others.begin(), [&](std::string_view name) { return Value(std::string_view(part(name))); });
   main.also = {others.data(), others.size()};
   return main;
 }
@@ -147,15 +152,47 @@ Value evt_category(const Extraction& x) {
     case EventType::kSymlinkat:
     case EventType::kLink:
     case EventType::kLinkat:
+    case EventType::kRename:
+    case EventType::kRenameat:
+    case EventType::kRenameat2:
+    case EventType::kRmdir:
+    case EventType::kUnlink:
+    case EventType::kUnlinkat:
+    case EventType::kMkdir:
+    case EventType::kMkdirat:
+    case EventType::kChmod:
+    case EventType::kFchmodat:
+    case EventType::kFchmod:
       return "file";
     case EventType::kConnect:
     case EventType::kBind:
+    case EventType::kAccept:
+    case EventType::kAccept4:
+    case EventType::kListen:
+    case EventType::kSocket:
       return "net";
+    case EventType::kDup:
+    case EventType::kDup2:
+    case EventType::kDup3:
+    case EventType::kClose:
     case EventType::kSendto:
     case EventType::kSendmsg:
     case EventType::kSendmmsg:
+    case EventType::kRecvfrom:
+    case EventType::kRecvmsg:
       // Falco goes by the fd here.
-      return ip_of(x) != nullptr ? "net" : connect_of(x) != nullptr && connect_of(x)->family == AF_UNIX ? "ipc" : "unknown";
+      return ip_of(x) != nullptr ? "net" : socket_of(x) != nullptr && socket_of(x)->family == AF_UNIX ? "ipc" : "unknown";
+    case EventType::kSetuid:
+      return "user";
+    case EventType::kSetns:
+    case EventType::kUnshare:
+      return "process";
+    case EventType::kUserfaultfd:
+      return "memory";
+    case EventType::kBpf:
+    case EventType::kInitModule:
+    case EventType::kFinitModule:
+      return "system";
     case EventType::kNone:
       break;
   }
@@ -370,7 +407,7 @@ std::string_view open_path(const Extraction& x, const Open& open) {
 
 Value fd_name(const Extraction& x) {
   if (const Open* open = open_of(x)) return also_named(x, open_path(x, *open), x.event.names);
-  if (const Connect* connect = connect_of(x)) return socket_name(x.arena, *connect);
+  if (const Socket* socket = socket_of(x)) return socket_name(x.arena, *socket);
   return {};
 }
 
@@ -383,12 +420,12 @@ Value object_names(const Extraction& x) {
 Value fd_nameraw(const Extraction& x) {
   const Open* open = open_of(x);
   if (open != nullptr) return open->name;
-  return connect_of(x) != nullptr ? fd_name(x) : Value();
+  return socket_of(x) != nullptr ? fd_name(x) : Value();
 }
 
 Value fd_num(const Extraction& x) {
   if (const Open* open = open_of(x)) return integer(std::max<std::int64_t>(open->ret, -1));
-  if (const Connect* connect = connect_of(x)) return integer(connect->fd);
+  if (const auto* call = std::get_if<SocketCall>(&x.event.payload)) return integer(call->fd);
   return {};
 }
 
@@ -397,17 +434,19 @@ bool is_directory(const Open& open) { return S_ISDIR(open.file.mode); }
 Value fd_directory(const Extraction& x) {
   const Open* open = open_of(x);
   if (open == nullptr) return {};
-  const std::string_view path = open_path(x, *open);
-  if (opened(*open) && is_directory(*open)) return path;
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string_view::npos || slash == 0 ? Value("/") : Value(path.substr(0, slash));
+  const auto directory = [&](std::string_view path) -> std::string_view {
+    if (opened(*open) && is_directory(*open)) return path;
+    const std::size_t slash = path.rfind('/');
+    return slash == std::string_view::npos || slash == 0 ? "/" : path.substr(0, slash);
+  };
+  return also_named(x, directory(open_path(x, *open)), x.event.names, directory);
 }
 
 Value fd_filename(const Extraction& x) {
   const Open* open = open_of(x);
   if (open == nullptr || !opened(*open) || is_directory(*open)) return {};
-  const std::string_view path = open_path(x, *open);
-  return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+  const auto filename = [](std::string_view path) { return path.substr(path.rfind('/') + 1); };  // npos + 1 is 0
+  return also_named(x, filename(open_path(x, *open)), x.event.names, filename);
 }
 
 Value fd_type(const Extraction& x) {
@@ -415,14 +454,14 @@ Value fd_type(const Extraction& x) {
     if (!opened(*open)) return {};
     return is_directory(*open) ? "directory" : "file";
   }
-  if (const Connect* connect = connect_of(x)) return type_name(*connect);
+  if (const Socket* socket = socket_of(x)) return type_name(*socket);
   return {};
 }
 
 Value fd_typechar(const Extraction& x) {
   if (const Open* open = open_of(x)) return opened(*open) && is_directory(*open) ? "d" : "f";
-  if (const Connect* connect = connect_of(x)) {
-    switch (type_char(*connect)) {
+  if (const Socket* socket = socket_of(x)) {
+    switch (type_char(*socket)) {
       case '4':
         return "4";
       case '6':
@@ -438,22 +477,22 @@ Value fd_typechar(const Extraction& x) {
 
 // connect makes the local end the client, bind the server.
 Value local_ip(const Extraction& x) {
-  const Connect* c = ip_of(x);
+  const Socket* c = ip_of(x);
   return c != nullptr && c->local.family != 0 ? Value(c->local) : Value();
 }
 Value remote_ip(const Extraction& x) {
-  const Connect* c = ip_of(x);
+  const Socket* c = ip_of(x);
   return c != nullptr && c->remote.family != 0 ? Value(c->remote) : Value();
 }
 Value local_port(const Extraction& x) {
-  const Connect* c = ip_of(x);
+  const Socket* c = ip_of(x);
   return c != nullptr ? natural(c->local_port) : Value();
 }
 Value remote_port(const Extraction& x) {
-  const Connect* c = ip_of(x);
-  return c != nullptr && !c->server ? natural(c->remote_port) : Value();
+  const Socket* c = ip_of(x);
+  return c != nullptr && !c->listening ? natural(c->remote_port) : Value();
 }
-bool serves(const Extraction& x) { return connect_of(x) != nullptr && connect_of(x)->server; }
+bool serves(const Extraction& x) { return socket_of(x) != nullptr && socket_of(x)->listening; }
 Value client_ip(const Extraction& x) { return serves(x) ? Value() : local_ip(x); }
 Value server_ip(const Extraction& x) { return serves(x) ? local_ip(x) : remote_ip(x); }
 Value client_port(const Extraction& x) { return serves(x) ? Value() : local_port(x); }
@@ -467,9 +506,9 @@ Value both(const Extraction& x, const Value& first, const Value& second) {
   return count == 0 ? Value() : Value(ValueList{ends.data(), count});
 }
 
-Value socket_text(const Extraction& x, std::string_view (*get)(const Connect&)) {
-  const Connect* connect = connect_of(x);
-  return connect == nullptr ? Value() : Value(get(*connect));
+Value socket_text(const Extraction& x, std::string_view (*get)(const Socket&)) {
+  const Socket* socket = socket_of(x);
+  return socket == nullptr ? Value() : Value(get(*socket));
 }
 
 // Service names, or numbers where a port has none.
@@ -620,6 +659,7 @@ constexpr Field kFields[] = {
     {"evt.arg", kString, kParameter, 0, kUserMemory, "a parameter as text, by name or position; paths as the program passed them, made absolute", evt_arg},
     {"evt.rawarg", kOpaque, kRawParameter, kNoRef, kUserMemory, "a parameter by name, with the type it has in the event; paths as passed", never},
     {"evt.abspath", kString, kOptionalSuffix, 0, kUserMemory, "path of a call with a directory fd, made absolute: openat, openat2, symlinkat, linkat (of it .src, the default, or .dst); open_by_handle_at", evt_abspath},
+    {"evt.is_io_uring", kBool, kNone, 0, kKernel, "io_uring did it: no system call of this type was made", GET(Value(x.event.uring))},
     {"evt.is_open_read", kBool, kNone, 0, kKernel, "open, openat, openat2 or open_by_handle_at with read access", GET(Value(opens_for(x, false)))},
     {"evt.is_open_write", kBool, kNone, 0, kKernel, "open, openat, openat2 or open_by_handle_at with write access; not creat", GET(Value(opens_for(x, true)))},
     {"evt.is_open_exec", kBool, kNone, 0, kKernel, "a file is created with an execute bit", evt_is_open_exec},
@@ -629,7 +669,7 @@ constexpr Field kFields[] = {
     {"evt.is_io_write", kBool, kNone, 0, kKernel, "the call writes to an fd: sends", GET(Value(is_send(x)))},
     {"evt.io_dir", kString, kNone, 0, kKernel, "write of sends, else absent", GET(is_send(x) ? Value("write") : Value())},
     {"evt.is_wait", kBool, kNone, 0, kKernel, "the call is one that waits: none that is captured", GET(Value(false))},
-    {"evt.is_syslog", kBool, kNone, 0, kKernel, "a send to /dev/log", GET(Value(is_send(x) && connect_of(x) != nullptr && connect_of(x)->unix_path == "/dev/log"))},
+    {"evt.is_syslog", kBool, kNone, 0, kKernel, "a send to /dev/log", GET(Value(is_send(x) && socket_of(x) != nullptr && socket_of(x)->unix_path == "/dev/log"))},
     {"evt.buffer", kBuffer, kNone, 0, kNotCaptured, "bytes read or written"},
     {"evt.buflen", kUint, kNone, 0, kNotCaptured, "size of what was read or written"},
     {"evt.buflen.in", kUint, kNone, 0, kNotCaptured, "evt.buflen of reads", nullptr, 64, Listing::kHidden},
@@ -643,9 +683,9 @@ constexpr Field kFields[] = {
     {"evt.count", kUint, kNone, 0, kEngine, "always 1", GET(natural(1)), 32},
     {"evt.count.error", kUint, kNone, 0, kKernel, "1 if the call failed, else 0; absent without a return value", GET(error_count(x, true)), 32},
     {"evt.count.error.file", kUint, kNone, 0, kKernel, "evt.count.error of calls on files", GET(error_count(x, open_of(x) != nullptr)), 32},
-    {"evt.count.error.net", kUint, kNone, 0, kKernel, "evt.count.error of calls on sockets", GET(error_count(x, connect_of(x) != nullptr)), 32},
+    {"evt.count.error.net", kUint, kNone, 0, kKernel, "evt.count.error of calls on sockets", GET(error_count(x, socket_of(x) != nullptr)), 32},
     {"evt.count.error.memory", kUint, kNone, 0, kNotCaptured, "evt.count.error of calls on memory", nullptr, 32},
-    {"evt.count.error.other", kUint, kNone, 0, kKernel, "evt.count.error of all other calls", GET(error_count(x, open_of(x) == nullptr && connect_of(x) == nullptr)), 32},
+    {"evt.count.error.other", kUint, kNone, 0, kKernel, "evt.count.error of all other calls", GET(error_count(x, open_of(x) == nullptr && socket_of(x) == nullptr)), 32},
     {"evt.count.exit", kUint, kNone, 0, kEngine, "always 1: calls are seen when they end", GET(natural(1)), 32},
     {"evt.count.procinfo", kUint, kNone, 0, kEngine, "always 0", GET(natural(0)), 32, Listing::kHidden},
     {"evt.count.threadinfo", kUint, kNone, 0, kEngine, "always 0", GET(natural(0)), 32, Listing::kHidden},
@@ -773,7 +813,7 @@ constexpr Field kFields[] = {
     {"fd.num", kInt, kNone, 0, kKernel, "fd number; -1 after a failed open", fd_num},
     {"fd.type", kString, kNone, 0, kKernel, "file, directory, ipv4, ipv6, unix; absent after a failed open", fd_type},
     {"fd.typechar", kString, kNone, 0, kKernel, "f file, d directory, 4, 6, u unix, o other; f after a failed open", fd_typechar},
-    {"fd.name", kString, kNone, 0, kKernel, "the kernel's path of the opened file, seen from the process's root; after a failed open the name as passed, made absolute (user memory); of a socket client->server", fd_name},
+    {"fd.name", kString, kNone, 0, kKernel, "the kernel's path of the opened file, seen from the process's root; after a failed open the name as passed, made absolute (user memory); of a socket client->listening", fd_name},
     {"fd.names", kString, kNone, kExistential | kNoRhs | kNoTransform, kKernel, "every name loaded rules know the opened file (of an exec the executable) by besides its path: hard links, bind mounts, other roots", GET(x.event.names.empty() ? Value() : object_names(x))},
     {"fd.nameraw", kString, kNone, 0, kUserMemory, "the name as the program passed it", fd_nameraw},
     {"fd.directory", kString, kNone, 0, kKernel, "directory part of fd.name", fd_directory},
@@ -786,11 +826,11 @@ constexpr Field kFields[] = {
     {"fd.is_lower_layer", kBool, kNone, 0, kKernel, "the file lies in an overlay's lower layer", GET(file_of_open(x, [](const FileIdentity& f) { return Value(f.lower_layer); }))},
     {"fd.uid", kString, kNone, 0, kKernel, "thread id and fd number in one text", GET(fd_num(x).absent() ? Value() : Value(ArenaText(x.arena).decimal(std::uint64_t{x.event.tid}).decimal(std::get<std::int64_t>(fd_num(x).data)).view()))},
     {"fd.types", kString, kOptionalIndex, kList | kNoRhs, kNotCaptured, "types of all fds the process has open; [N] the type of one"},
-    {"fd.sockfamily", kString, kNone, 0, kKernel, "ip or unix", GET(connect_of(x) == nullptr ? Value() : is_ip(*connect_of(x)) ? Value("ip") : type_char(*connect_of(x)) == 'u' ? Value("unix") : Value())},
+    {"fd.sockfamily", kString, kNone, 0, kKernel, "ip or unix", GET(socket_of(x) == nullptr ? Value() : is_ip(*socket_of(x)) ? Value("ip") : type_char(*socket_of(x)) == 'u' ? Value("unix") : Value())},
     {"fd.l4proto", kString, kNone, 0, kKernel, "tcp, udp, icmp, raw; <NA> if undetermined", GET(socket_text(x, l4_protocol))},
-    {"fd.connected", kBool, kNone, 0, kKernel, "the socket is connected", GET(is_send(x) ? Value() : connect_of(x) != nullptr ? Value(connect_of(x)->ret == 0 && !serves(x)) : open_of(x) != nullptr && opened(*open_of(x)) ? Value(false) : Value())},
-    {"fd.name_changed", kBool, kNone, 0, kKernel, "the event gave the fd a new name", GET(is_send(x) ? Value() : connect_of(x) != nullptr ? Value(connect_of(x)->ret == 0) : open_of(x) != nullptr && opened(*open_of(x)) ? Value(false) : Value())},
-    {"fd.is_server", kBool, kNone, 0, kKernel, "the process is the server side", GET(connect_of(x) == nullptr ? Value() : Value(serves(x)))},
+    {"fd.connected", kBool, kNone, 0, kKernel, "the socket is connected", GET(is_send(x) ? Value() : socket_of(x) != nullptr ? Value(return_value(x.event).value_or(-1) == 0 && !serves(x)) : open_of(x) != nullptr && opened(*open_of(x)) ? Value(false) : Value())},
+    {"fd.name_changed", kBool, kNone, 0, kKernel, "the event gave the fd a new name", GET(is_send(x) ? Value() : socket_of(x) != nullptr ? Value(return_value(x.event).value_or(-1) == 0) : open_of(x) != nullptr && opened(*open_of(x)) ? Value(false) : Value())},
+    {"fd.is_server", kBool, kNone, 0, kKernel, "the process is the server side", GET(socket_of(x) == nullptr ? Value() : Value(serves(x)))},
     {"fd.ip", kIp, kNone, kEnds, kKernel, "either address", GET(both(x, local_ip(x), remote_ip(x)))},
     {"fd.cip", kIp, kNone, 0, kKernel, "client address", GET(client_ip(x))},
     {"fd.sip", kIp, kNone, 0, kKernel, "server address", GET(server_ip(x))},

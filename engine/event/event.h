@@ -79,43 +79,68 @@ struct Open {
   std::string_view name;  // as passed
   std::string_view base;  // where a relative name of a failed open starts
   bool assumed = false;   // ret is not the call's: every LSM allowed it
+  // Its place in its file system: the path of a directory (empty: the root), and how many last bytes of `path` lie below that.
+  // Nothing: not known.
+  std::string_view above;
+  std::optional<std::uint32_t> in_mount;
   std::vector<ObjectName> names;
 };
 
-// connect, sends to an address, bind.
-struct Connect {
-  std::int64_t ret = 0;
-  std::int32_t fd = 0;
-  std::uint16_t family = 0;  // AF_*
+// Who called whom. kServer: the local end was accepted, or listens.
+enum class SocketRole : std::uint8_t { kUnknown, kClient, kServer };
+
+// A socket as the kernel has it.
+struct Socket {
+  std::uint16_t family = 0;  // AF_*; 0: it is none
   std::uint16_t protocol = 0;
   std::uint16_t socket_type = 0;
   IpAddress local, remote;  // family 0: none
   std::uint16_t local_port = 0;
   std::uint16_t remote_port = 0;
-  std::string_view unix_path;  // abstract: begins with NUL
-  bool server = false;         // bind: the local end is the server's, and there is no other
+  SocketRole role = SocketRole::kUnknown;
+  bool connected = false;
+  bool listening = false;      // bind, listen: the local end is the server's, and there is no other
+  std::string_view unix_path;  // the peer's, else its own; abstract: begins with NUL
 };
 
-// symlink: first is the target's text, second the link. link: first the old path, second the new. exec that failed: first is the
-// file name.
+// connect, accept, listen, bind, sends, receives.
+struct SocketCall {
+  std::int64_t ret = 0;
+  std::int32_t fd = 0;     // accept: the new one
+  std::uint32_t size = 0;  // sends and receives: bytes asked for; listen: the backlog
+  Socket socket;
+  std::uint32_t queue_length = 0;  // accept: of the listening socket
+  std::uint32_t queue_max = 0;
+  std::uint32_t flags = 0;   // accept4, sends, receives
+  std::string_view data;     // the first bytes sent or received
+  std::string_view control;  // recvmsg: the first bytes of control data
+};
+
+// symlink: first is the target's text, second the link. link, rename: first the old path, second the new. unlink, rmdir, mkdir,
+// chmod, exec that failed: first is the name. A base is where a relative name starts; of a dirfd also told beside absolute names.
 struct Paths {
   std::int64_t ret = 0;
   std::uint32_t flags = 0;
+  std::uint32_t mode = 0;  // mkdir, chmod
   std::int32_t dirfds[2] = {};
   std::string_view first, first_base, second, second_base;
 };
 
-struct Ptrace {
+// Any other call: its arguments as passed, and the descriptor it is about (bpf/abi/event.h, struct event_call).
+struct Call {
   std::int64_t ret = 0;
-  std::uint64_t request = 0;
-  std::uint64_t addr = 0;
-  std::uint64_t data = 0;
-  std::uint32_t pid = 0;
+  std::uint64_t args[6] = {};
+  std::int32_t fd = -1;  // -1: none
+  FileIdentity file;     // of the descriptor
+  Socket socket;
+  std::string_view path;  // of the file, as the kernel names it
+  std::string_view text;  // init_module, finit_module: the module's parameters
+  std::string_view data;  // init_module: the first bytes of the image
 };
 
 class RecordedEvent;
 
-using Payload = std::variant<std::monostate, ProcessChange, ProcessExit, Open, Connect, Paths, Ptrace>;
+using Payload = std::variant<std::monostate, ProcessChange, ProcessExit, Open, SocketCall, Paths, Call>;
 
 // What the record could not say.
 struct Gaps {
@@ -149,6 +174,7 @@ struct Event {
   Credentials creds;
   std::string_view cwd;  // if the record carries it
   std::optional<Verdict> verdict;
+  bool uring = false;                       // io_uring's: no system call of this type was made
   bool verdict_only = false;                // another record tells the event itself: only the verdict's rules alert from this one
   std::uint32_t names_generation = 0;       // of the policy the payload's ObjectNames belong to
   std::span<const std::string_view> names;  // those names as paths: what fd.names gives. Set by the pipeline

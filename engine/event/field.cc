@@ -42,9 +42,9 @@ std::optional<std::int64_t> return_value(const Event& event) {
   struct Visitor {
     bool refused;
     std::optional<std::int64_t> operator()(const Open& open) const { return open.ret; }
-    std::optional<std::int64_t> operator()(const Connect& connect) const { return connect.ret; }
+    std::optional<std::int64_t> operator()(const SocketCall& call) const { return call.ret; }
     std::optional<std::int64_t> operator()(const Paths& paths) const { return paths.ret; }
-    std::optional<std::int64_t> operator()(const Ptrace& ptrace) const { return ptrace.ret; }
+    std::optional<std::int64_t> operator()(const Call& call) const { return call.ret; }
     std::optional<std::int64_t> operator()(const ProcessChange& change) const {
       return refused && change.kind == ProcessChange::Kind::kExecCheck ? -EPERM : 0;
     }

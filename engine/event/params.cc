@@ -77,11 +77,12 @@ std::optional<ParamText> open_param(const Asked& asked, const Open& open) {
   return std::nullopt;
 }
 
-std::optional<ParamText> connect_param(const Asked& asked, const Connect& connect) {
+std::optional<ParamText> connect_param(const Asked& asked, const SocketCall& connect) {
   if (asked.name == "res") return asked.result(connect.ret);
-  if (asked.name == "fd") return ParamText{asked.decimal(std::int64_t{connect.fd}), fd_label(asked.arena, connect)};
+  if (asked.name == "fd") return ParamText{asked.decimal(std::int64_t{connect.fd}), fd_label(asked.arena, connect.socket)};
   if (asked.name == "tuple" || asked.name == "addr") {
-    const std::string_view text = asked.name == "tuple" ? socket_name(asked.arena, connect) : remote_name(asked.arena, connect);
+    const std::string_view text =
+        asked.name == "tuple" ? socket_name(asked.arena, connect.socket) : remote_name(asked.arena, connect.socket);
     return ParamText{text.empty() ? "NULL" : text, {}};
   }
   return std::nullopt;
@@ -169,15 +170,18 @@ std::optional<ParamText> paths_param(const Asked& asked, const Paths& paths) {
   return is_exec(asked.event.type) ? exec_param(asked) : std::nullopt;
 }
 
-std::optional<ParamText> ptrace_param(const Asked& asked, const Ptrace& ptrace) {
+std::optional<ParamText> ptrace_param(const Asked& asked, const Call& ptrace) {
   const std::string_view name = asked.name;
   if (name == "res") return asked.result(ptrace.ret);
-  if (name == "request") return ParamText{asked.decimal(ptrace.request), ptrace_request_name(ptrace.request)};
-  if (name == "addr") return ParamText{hex_text(asked.arena, ptrace.addr), {}};
-  if (name == "data") return ParamText{hex_text(asked.arena, ptrace.data), {}};
+  if (name == "request") return ParamText{asked.decimal(ptrace.args[0]), ptrace_request_name(ptrace.args[0])};
+  if (name == "addr") return ParamText{hex_text(asked.arena, ptrace.args[2]), {}};
+  if (name == "data") return ParamText{hex_text(asked.arena, ptrace.args[3]), {}};
   if (name == "pid") {
-    const Process* target = ptrace.pid == 0 ? asked.event.process : asked.context.processes.find(ptrace.pid);
-    return ParamText{asked.decimal(ptrace.pid), target == nullptr ? std::string_view() : target->image->comm()};
+    const Process* target = static_cast<std::uint32_t>(ptrace.args[1]) == 0
+                                ? asked.event.process
+                                : asked.context.processes.find(static_cast<std::uint32_t>(ptrace.args[1]));
+    return ParamText{asked.decimal(static_cast<std::uint32_t>(ptrace.args[1])),
+                     target == nullptr ? std::string_view() : target->image->comm()};
   }
   return std::nullopt;
 }
@@ -201,11 +205,11 @@ Value open_value(const Open& open, std::string_view name) {
   return {};
 }
 
-Value connect_value(const Connect& connect, Arena& arena, std::string_view name) {
+Value connect_value(const SocketCall& connect, Arena& arena, std::string_view name) {
   if (name == "res") return integer(connect.ret);
   if (name == "fd") return integer(connect.fd);
-  if (name == "tuple") return socket_name(arena, connect);
-  if (name == "addr") return remote_name(arena, connect);
+  if (name == "tuple") return socket_name(arena, connect.socket);
+  if (name == "addr") return remote_name(arena, connect.socket);
   return {};
 }
 
@@ -248,13 +252,13 @@ Value paths_value(const Event& event, const Paths& paths, Arena& arena, std::str
   return is_exec(event.type) ? exec_value(event, arena, name) : Value();
 }
 
-Value ptrace_value(const Ptrace& ptrace, std::string_view name) {
+Value ptrace_value(const Call& ptrace, std::string_view name) {
   if (name == "res") return integer(ptrace.ret);
-  if (name == "request") return natural(ptrace.request);
-  if (name == "pid") return integer(ptrace.pid);
+  if (name == "request") return natural(ptrace.args[0]);
+  if (name == "pid") return integer(static_cast<std::uint32_t>(ptrace.args[1]));
   // A union upstream. evt.rawarg.data is bytes, as read has it: no check of bytes but `exists` holds for a number.
-  if (name == "addr") return natural(ptrace.addr);
-  if (name == "data") return natural(ptrace.data);
+  if (name == "addr") return natural(ptrace.args[2]);
+  if (name == "data") return natural(ptrace.args[3]);
   return {};
 }
 
@@ -274,18 +278,18 @@ bool exe_writable(const Event& event) {
 std::optional<ParamText> param_text(const Event& event, const Context& context, Arena& arena, const Param& param) {
   const Asked asked{event, context, arena, param.name};
   if (const auto* open = std::get_if<Open>(&event.payload)) return open_param(asked, *open);
-  if (const auto* connect = std::get_if<Connect>(&event.payload)) return connect_param(asked, *connect);
+  if (const auto* connect = std::get_if<SocketCall>(&event.payload)) return connect_param(asked, *connect);
   if (const auto* paths = std::get_if<Paths>(&event.payload)) return paths_param(asked, *paths);
-  if (const auto* ptrace = std::get_if<Ptrace>(&event.payload)) return ptrace_param(asked, *ptrace);
+  if (const auto* ptrace = std::get_if<Call>(&event.payload)) return ptrace_param(asked, *ptrace);
   if (std::holds_alternative<ProcessChange>(event.payload)) return exec_param(asked);
   return std::nullopt;
 }
 
 Value param_value(const Event& event, Arena& arena, const Param& param) {
   if (const auto* open = std::get_if<Open>(&event.payload)) return open_value(*open, param.name);
-  if (const auto* connect = std::get_if<Connect>(&event.payload)) return connect_value(*connect, arena, param.name);
+  if (const auto* connect = std::get_if<SocketCall>(&event.payload)) return connect_value(*connect, arena, param.name);
   if (const auto* paths = std::get_if<Paths>(&event.payload)) return paths_value(event, *paths, arena, param.name);
-  if (const auto* ptrace = std::get_if<Ptrace>(&event.payload)) return ptrace_value(*ptrace, param.name);
+  if (const auto* ptrace = std::get_if<Call>(&event.payload)) return ptrace_value(*ptrace, param.name);
   if (std::holds_alternative<ProcessChange>(event.payload)) return exec_value(event, arena, param.name);
   return {};
 }

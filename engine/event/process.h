@@ -19,6 +19,7 @@ struct FileIdentity {
   std::uint32_t mode = 0;
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
+  std::uint32_t generation = 0;  // tells one inode from the next of its number
   bool memfd = false;
   bool deleted = false;
   bool upper_layer = false;

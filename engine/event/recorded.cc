@@ -93,8 +93,26 @@ Value RecordedEvent::value(const FieldUse& use, Arena& arena) const {
   Value value = found == nullptr ? derived(use, arena) : *found;
   if (name_values_.count != 0 && !value.absent() && use.field->name == (is_exec(type_) ? "proc.exepath" : "fd.name")) {
     value.also = name_values_;
+  } else if (name_values_.count != 0 && !value.absent()) {
+    value.also = parts_of_names(use.field->name, arena);
   }
   return value;
+}
+
+// Of further names what the field is of fd.name.
+ValueList RecordedEvent::parts_of_names(std::string_view field, Arena& arena) const {
+  const bool directory = field == "fd.directory";
+  if (is_exec(type_) || (!directory && field != "fd.filename")) return {};
+  const Value* type = find("fd.typechar");
+  const bool whole = directory && type != nullptr && *std::get_if<std::string_view>(&type->data) == "d";
+  const std::span<Value> parts = arena.array<Value>(names_.size());
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    const std::size_t slash = names_[i].rfind('/');
+    const std::string_view name = names_[i].substr(slash + 1);  // npos + 1 is 0
+    const std::string_view above = slash == std::string_view::npos || slash == 0 ? "/" : names_[i].substr(0, slash);
+    parts[i] = Value(whole ? names_[i] : directory ? above : name);
+  }
+  return {parts.data(), parts.size()};
 }
 
 // The addresses (suffix "ip") or ports of every end that was told.

@@ -50,6 +50,7 @@ class RecordedEvent {
   const Value* find(const Field& field, const Argument& argument) const;
   const Value* find(std::string_view field) const;
   Value derived(const FieldUse& use, Arena& arena) const;
+  ValueList parts_of_names(std::string_view field, Arena& arena) const;
   Value ends(std::string_view suffix, Arena& arena) const;
   Value copy(const Value& value);
 

@@ -8,7 +8,9 @@ namespace {
 
 using program::Operation;
 
-bool is_open(std::size_t type) { return type >= EVENT_TYPE_OPEN && type <= EVENT_TYPE_CREAT; }
+bool is_open(std::size_t type) {
+  return (type >= EVENT_TYPE_OPEN && type <= EVENT_TYPE_CREAT) || type == EVENT_TYPE_OPEN_BY_HANDLE_AT;
+}
 bool is_exec(std::size_t type) { return type == EVENT_TYPE_EXECVE || type == EVENT_TYPE_EXECVEAT; }
 
 bool decides(const CapturePlan& plan, Operation operation) { return plan.decides[static_cast<std::size_t>(operation)]; }
@@ -29,10 +31,11 @@ CapturePlan make_capture_plan(const program::Program& program, const program::Ke
   const event::EventSet wanted = program.wanted_events();
   const bool results = program.wants_open_results();
   for (std::size_t type = 1; type < kEventTypes; ++type) {
-    const bool told_by_lsm = full && (is_open(type) || type == EVENT_TYPE_OPEN_BY_HANDLE_AT);
+    const bool told_by_lsm = full && is_open(type);
     plan.lsm_events[type] = wanted.test(type) && told_by_lsm;
-    plan.events[type] = wanted.test(type) && type <= EVENT_TYPE_PTRACE && (!told_by_lsm || results);
+    plan.events[type] = wanted.test(type) && type <= EVENT_TYPE_OPEN_BY_HANDLE_AT && (!told_by_lsm || results);
   }
+  plan.io_uring = !full && program.opening_is_opening && (wanted.test(EVENT_TYPE_OPENAT) || wanted.test(EVENT_TYPE_OPENAT2));
   plan.failed_exec = program.wants_failed_exec();
   // An exec that succeeds has it anyway.
   event::EventSet with_cwd = event::all_event_types();
@@ -75,15 +78,16 @@ bool needs_hook(const CapturePlan& plan, std::size_t hook) {
       return !plan.full && decides(plan, Operation::kSend);
     case HOOK_CGROUP_BIND:
       return !plan.full && decides(plan, Operation::kBind);
+    case HOOK_IO_URING:
+      return plan.io_uring;
     default:
       return false;
   }
 }
 
-event::EventSet captured_events(bool full) {
+event::EventSet captured_events(bool /*full*/) {
   event::EventSet set;
-  for (std::size_t type = 1; type <= EVENT_TYPE_PTRACE; ++type) set.set(type);
-  if (full) set.set(EVENT_TYPE_OPEN_BY_HANDLE_AT);
+  for (std::size_t type = 1; type <= EVENT_TYPE_OPEN_BY_HANDLE_AT; ++type) set.set(type);
   return set;
 }
 

@@ -20,6 +20,7 @@ struct CapturePlan {
   bool full = false;                                 // LSM programs decide; else cgroup programs and, with SIGKILL, tracepoints
   std::array<bool, kEventTypes> events{};            // by enum event_type; told by sys_exit, exec by its tracepoint
   std::array<bool, kEventTypes> lsm_events{};        // allowed opens told by file_open, unless sys_exit tells the same call
+  bool io_uring = false;                             // tracing tier: opens no system call makes
   bool failed_exec = false;                          // execve and execveat that fail: seen by sys_exit only
   bool working_directory = false;                    // with every event, not only exec
   std::array<bool, program::kOperations> decides{};  // operations some rule blocks or kills

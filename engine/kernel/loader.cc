@@ -36,19 +36,30 @@ struct SyscallNumber {
   std::uint16_t ia32;
 };
 constexpr SyscallNumber kSyscalls[] = {
-    {EVENT_TYPE_EXECVE, SYS_execve, 11},    {EVENT_TYPE_EXECVEAT, SYS_execveat, 358}, {EVENT_TYPE_OPEN, SYS_open, 5},
-    {EVENT_TYPE_OPENAT, SYS_openat, 295},   {EVENT_TYPE_OPENAT2, SYS_openat2, 437},   {EVENT_TYPE_CREAT, SYS_creat, 8},
-    {EVENT_TYPE_CONNECT, SYS_connect, 362}, {EVENT_TYPE_SYMLINK, SYS_symlink, 83},    {EVENT_TYPE_SYMLINKAT, SYS_symlinkat, 304},
-    {EVENT_TYPE_LINK, SYS_link, 9},         {EVENT_TYPE_LINKAT, SYS_linkat, 303},     {EVENT_TYPE_PTRACE, SYS_ptrace, 26},
+    {EVENT_TYPE_EXECVE, SYS_execve, 11},
+    {EVENT_TYPE_EXECVEAT, SYS_execveat, 358},
+    {EVENT_TYPE_OPEN, SYS_open, 5},
+    {EVENT_TYPE_OPENAT, SYS_openat, 295},
+    {EVENT_TYPE_OPENAT2, SYS_openat2, 437},
+    {EVENT_TYPE_CREAT, SYS_creat, 8},
+    {EVENT_TYPE_CONNECT, SYS_connect, 362},
+    {EVENT_TYPE_SYMLINK, SYS_symlink, 83},
+    {EVENT_TYPE_SYMLINKAT, SYS_symlinkat, 304},
+    {EVENT_TYPE_LINK, SYS_link, 9},
+    {EVENT_TYPE_LINKAT, SYS_linkat, 303},
+    {EVENT_TYPE_PTRACE, SYS_ptrace, 26},
+    {EVENT_TYPE_OPEN_BY_HANDLE_AT, SYS_open_by_handle_at, 342},
 };
-static_assert(std::size(kSyscalls) + 1 == EVENT_TYPE_OPEN_BY_HANDLE_AT, "every type sys_exit tells");
+static_assert(std::size(kSyscalls) == EVENT_TYPE_OPEN_BY_HANDLE_AT, "every type sys_exit tells");
 constexpr std::uint16_t kIa32Socketcall = 102;  // multiplexes connect among others; sys_exit looks at its first argument
 
 // Calls a cgroup program can refuse, of both ABIs: connect, sendto, sendmsg, sendmmsg, bind, ia32's socketcall.
 constexpr std::uint16_t kNetworkCalls[] = {SYS_connect, SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_bind,       362,
                                            369,         370,        345,         361,          kIa32Socketcall};
 
-bool is_open(std::size_t type) { return type >= EVENT_TYPE_OPEN && type <= EVENT_TYPE_CREAT; }
+bool is_open(std::size_t type) {
+  return (type >= EVENT_TYPE_OPEN && type <= EVENT_TYPE_CREAT) || type == EVENT_TYPE_OPEN_BY_HANDLE_AT;
+}
 
 bool is_exec(std::size_t type) { return type == EVENT_TYPE_EXECVE || type == EVENT_TYPE_EXECVEAT; }
 
@@ -132,15 +143,28 @@ constexpr Program kPrograms[] = {
     {HOOK_CGROUP_SENDMSG, &Progs::cgroup_sendmsg6, In::kTracing},
     {HOOK_CGROUP_BIND, &Progs::cgroup_bind4, In::kTracing},
     {HOOK_CGROUP_BIND, &Progs::cgroup_bind6, In::kTracing},
+    {HOOK_IO_URING, &Progs::tp_io_uring_complete, In::kTracing},
+    {HOOK_IO_URING, &Progs::tp_io_uring_submit, In::kTracing},
 };
 
-bool is_cgroup(std::size_t hook) { return hook >= HOOK_CGROUP_CONNECT; }
+bool is_cgroup(std::size_t hook) { return hook >= HOOK_CGROUP_CONNECT && hook <= HOOK_CGROUP_BIND; }
+
+// Leads the programs to this kernel's tracepoints; false without io_uring.
+bool find_io_uring(shrike_bpf& skeleton) {
+  const auto found = [](bpf_program* program, const char* tracepoint) {
+    return bpf_program__set_attach_target(program, 0, tracepoint) == 0;
+  };
+  auto& programs = skeleton.progs;
+  return found(programs.tp_io_uring_complete, "io_uring_complete") &&
+         (found(programs.tp_io_uring_submit, "io_uring_submit_req") || found(programs.tp_io_uring_submit, "io_uring_submit_sqe"));
+}
 
 }  // namespace
 
 struct Loader::State {
   Skeleton skeleton;
   bool full = false;
+  bool io_uring = false;  // this kernel has its tracepoints
   int cgroup_fd = -1;
   // By row of kPrograms; the iterator is linked only while it runs.
   std::array<Link, std::size(kPrograms)> links;
@@ -149,6 +173,7 @@ struct Loader::State {
 
   bool is_loaded(const Program& row) const {
     if (is_cgroup(row.hook) && cgroup_fd < 0) return false;
+    if (row.hook == HOOK_IO_URING && !io_uring) return false;
     return row.tier == In::kBoth || (row.tier == In::kFull) == full;
   }
   bpf_program* program(const Program& row) const { return skeleton->progs.*row.program; }
@@ -231,6 +256,7 @@ Result<std::unique_ptr<Loader>> Loader::create(const Options& options) {
   }
   state->full = options.full;
   state->cgroup_fd = options.cgroup_fd;
+  state->io_uring = !options.full && find_io_uring(*state->skeleton);
   for (const Program& row : kPrograms) bpf_program__set_autoload(state->program(row), state->is_loaded(row));
   auto* globals = state->skeleton->bss;
   if (getrandom(&globals->text_seed, sizeof(globals->text_seed), 0) != sizeof(globals->text_seed))
@@ -336,6 +362,8 @@ Result<void> Loader::read_tasks(const RecordHandler& handler) {
     return at;
   });
 }
+
+Result<std::vector<Identity>> Loader::identify(const std::vector<int>& fds) { return state_->identify(fds); }
 
 Result<std::vector<Identity>> Loader::State::identify(const std::vector<int>& fds) {
   bpf_iter_link_info info{};

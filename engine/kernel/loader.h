@@ -65,6 +65,9 @@ class Loader {
   // Runs the task iterator: one record of kind TASK per process. Errors: kSystem, kCorrupt.
   Result<void> read_tasks(const RecordHandler& handler);
 
+  // What the kernel knows open descriptors of ours as, in their order. Errors: kSystem, kCorrupt.
+  Result<std::vector<Identity>> identify(const std::vector<int>& fds);
+
   // Every hook that has a program in this tier. Errors: kSystem.
   Result<std::vector<HookReport>> counters() const;
 

@@ -92,7 +92,9 @@ void Pipeline::process(std::span<const std::byte> record) {
   event->number = ++counters_.events;
   parts_.context.begin(event->time_ns);
   if (event->verdict) alert_verdict(*event);
-  if (!rules_wait) alert_rules(*event);
+  // By the letter, what io_uring opens was opened by no call a rule could name.
+  const bool named = !event->uring || generations_.front().program->opening_is_opening;
+  if (!rules_wait && named) alert_rules(*event);
 }
 
 void Pipeline::alert_rules(const event::Event& event) {
@@ -150,46 +152,41 @@ Pipeline::Generation* Pipeline::find_generation(std::uint32_t number) {
   return found == generations_.end() ? nullptr : &*found;
 }
 
-// The names by which loaded rules know the event's object, those that differ from its path.
+// What the event's object is called besides its path: by rules that decide in the kernel, and on this host.
 void Pipeline::name_object(event::Event& event) {
   std::span<const event::ObjectName> names;
   std::string_view path;
-  if (const auto* open = std::get_if<event::Open>(&event.payload)) {
+  const auto* open = std::get_if<event::Open>(&event.payload);
+  if (open != nullptr) {
     names = open->names;
     path = open->path;
   } else if (const auto* change = std::get_if<event::ProcessChange>(&event.payload)) {
     names = change->names;
     path = change->exe_path;
   }
-  if (names.empty()) [[likely]] {
-    return;
+  names_.clear(path);
+  if (!names.empty()) [[unlikely]] {
+    const Generation* of = find_generation(event.names_generation);
+    if (of == nullptr || of->plan == nullptr || !collect_names(*of->plan, names, path)) {
+      event.gaps.names = true;
+      if (!event.gaps.path) ++counters_.corrupt;  // of a path whose front is missing too few components may be left
+    }
   }
-  const Generation* of = find_generation(event.names_generation);
-  if (of == nullptr || of->plan == nullptr || !collect_names(*of->plan, names, path)) {
-    event.gaps.names = true;
-    if (!event.gaps.path) ++counters_.corrupt;  // of a path whose front is missing too few components may be left
-  }
-  if (of != nullptr && of->plan != nullptr) event.names = names_;
+  if (open != nullptr && parts_.file_names != nullptr) parts_.file_names->add_names(*open, names_);
+  event.names = names_.names();
+  event.gaps.names = event.gaps.names || names_.cut();
 }
 
-// Fills names_. False if the plan does not have one of them.
+// Adds to names_. False if the plan does not have one of them.
 bool Pipeline::collect_names(const program::KernelPlan& plan, std::span<const event::ObjectName> names, std::string_view path) {
   bool known = true;
-  names_.clear();
-  if (name_texts_.size() < names.size()) name_texts_.resize(names.size());
-  std::size_t used = 0;
   for (const event::ObjectName& name : names) {
-    std::string& text = name_texts_[used];
     const auto tail = last_components(path, name.below);
     if (name.text >= plan.texts.size() || !tail) {
       known = false;
       continue;
     }
-    text = plan.texts[name.text].text;
-    text += *tail;
-    if (text == path || std::ranges::find(names_, text) != names_.end()) continue;
-    names_.push_back(text);
-    ++used;
+    names_.add(plan.texts[name.text].text, *tail);
   }
   return known;
 }

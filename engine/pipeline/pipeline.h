@@ -20,6 +20,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/result.h"
 #include "engine/enrich/enricher.h"
+#include "engine/enrich/file_names.h"
 #include "engine/event/context.h"
 #include "engine/event/event.h"
 #include "engine/match/matcher.h"
@@ -49,6 +50,7 @@ class Pipeline {
     enrich::Enricher& enricher;
     event::Context& context;
     std::vector<std::unique_ptr<act::AlertSink>>& sinks;
+    const enrich::FileNames* file_names = nullptr;  // what opened files are called on this host; null: by their paths alone
     match::Matching matching = match::Matching::kFirst;
     // Told of every alert a sink refused.
     std::function<void(const Error&)> on_sink_error;
@@ -97,9 +99,8 @@ class Pipeline {
 
   Parts parts_;
   WallClock clock_;
-  std::deque<Generation> generations_;   // newest first
-  std::vector<std::string> name_texts_;  // of the event at hand
-  std::vector<std::string_view> names_;
+  std::deque<Generation> generations_;  // newest first
+  enrich::NameList names_;              // of the event at hand
   Counters counters_;
 };
 

@@ -67,7 +67,7 @@ void Program::index_rules() {
   for (std::size_t type = 0; type < by_event.size(); ++type) {
     list.clear();
     for (std::uint32_t r = 0; r < rules.size(); ++r) {
-      if ((type == 0 || rules[r].events.test(type)) && is_asked(rules[r])) list.push_back(r);
+      if ((type == 0 || rules[r].asked.test(type)) && is_asked(rules[r])) list.push_back(r);
     }
     by_event[type] = known.try_emplace(list, static_cast<std::uint32_t>(known.size())).first->second;
   }
@@ -81,7 +81,7 @@ void Program::index_rules() {
 event::EventSet Program::wanted_events() const {
   event::EventSet wanted;
   for (const Rule& rule : rules) {
-    if (is_asked(rule)) wanted |= rule.events;
+    if (is_asked(rule)) wanted |= rule.asked;
   }
   return wanted;
 }
@@ -92,6 +92,40 @@ bool Program::wants_failed_exec() const {
 
 bool Program::wants_open_results() const {
   return std::ranges::any_of(rules, [](const Rule& rule) { return is_asked(rule) && rule.wants_open_result; });
+}
+
+namespace {
+
+// The paths a check names, other than by a part of them. A pattern of pmatch without a glob names all that begins with it.
+void add_paths(const Predicate& predicate, std::set<std::string>& to) {
+  if (predicate.op == Op::kContains || predicate.op == Op::kIcontains || predicate.op == Op::kBcontains ||
+      predicate.op == Op::kEndswith)
+    return;
+  const auto add = [&](std::string_view path) {
+    if (path.size() > 1 && path.starts_with('/') && !path.ends_with('/')) to.emplace(path);
+  };
+  if (const auto* texts = std::get_if<Texts>(&predicate.constants)) {
+    for (const std::string& text : *texts) add(text);
+  }
+  if (const auto* patterns = std::get_if<std::vector<PathPattern>>(&predicate.constants)) {
+    for (const PathPattern& pattern : *patterns) {
+      if (std::ranges::any_of(pattern.components, &PathPattern::Component::glob)) continue;
+      std::string path;
+      for (const PathPattern::Component& component : pattern.components) path += '/' + component.text;
+      add(path);
+    }
+  }
+}
+
+}  // namespace
+
+std::set<std::string> Program::named_files() const {
+  std::set<std::string> paths;
+  const auto is_path = [&](std::uint32_t slot) { return !slots[slot].call && slots[slot].use.field->name == "fd.name"; };
+  for (const Predicate& predicate : predicates) {
+    if (is_path(predicate.slot)) add_paths(predicate, paths);
+  }
+  return paths;
 }
 
 bool Program::shows_field(const OutputField& output, std::string_view field) const {
@@ -115,7 +149,7 @@ bool Program::reads_field(const std::vector<CallArgument>& arguments, std::strin
 
 bool Program::uses_field(std::string_view field, const event::EventSet& types) const {
   return std::ranges::any_of(rules, [&](const Rule& rule) {
-    if (!is_alive(rule) || (rule.events & types).none()) return false;
+    if (!is_alive(rule) || (rule.asked & types).none()) return false;
     const bool asked = is_asked(rule) && std::ranges::find(rule.condition_fields, field) != rule.condition_fields.end();
     return asked ||
            std::ranges::any_of(rule.output_fields, [&](const OutputField& output) { return shows_field(output, field); });

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,6 +69,7 @@ struct Rule {
   std::vector<OutputPart> output;
   std::vector<OutputField> output_fields;  // each key once
   event::EventSet events;                  // inferred
+  event::EventSet asked;                   // what it is asked about: those, and by Program::opening_is_opening more
   bool any_event = false;                  // names no event type: all of them
   bool wants_open_result = true;           // it could hold for an open that fails, or shows what only the end of the call tells
   bool wants_failed_exec = true;           // it could hold for an execve that fails; false only if its own text rules that out
@@ -82,6 +84,9 @@ struct Slot {
 };
 
 struct Program {
+  // Rules that name open, openat and openat2 mean every opening: open_by_handle_at, and io_uring's by the type it stands for.
+  // False: rules are not asked about io_uring's.
+  bool opening_is_opening = true;
   std::vector<Slot> slots;
   std::vector<Predicate> predicates;
   std::vector<Node> nodes;
@@ -105,6 +110,9 @@ struct Program {
   // Does such a rule read this field (in condition or output) for an event in `types`? Of rules the kernel decides only the
   // outputs count.
   bool uses_field(std::string_view field, const event::EventSet& types) const;
+
+  // Whole paths that rules compare fd.name with.
+  std::set<std::string> named_files() const;
 
   // A field or a call as in a rule, in normal form.
   std::string slot_text(std::uint32_t slot) const;

@@ -169,74 +169,74 @@ TEST_F(TpSysExit, TooLongAPathLosesItsFrontAndSaysSo) {
 TEST_F(TpSysExit, ConnectV4) {
   const Deed deed = run("connect", {"4", "47811"});
   ASSERT_EQ(deed.exit_code, 0);
-  const Record* record = deed.only<event_connect>(EVENT_KIND_CONNECT, [](const Record&, const event_connect&) { return true; });
+  const Record* record = deed.only<event_socket>(EVENT_KIND_SOCKET, [](const Record&, const event_socket&) { return true; });
   ASSERT_NE(record, nullptr);
-  const auto& event = record->as<event_connect>();
-  EXPECT_EQ(event.family, AF_INET);
-  EXPECT_EQ(event.remote_family, AF_INET);
-  EXPECT_EQ(event.protocol, IPPROTO_TCP);
-  EXPECT_EQ(event.socket_type, SOCK_STREAM);
-  EXPECT_EQ(event.remote_port, 47811);
-  EXPECT_NE(event.local_port, 0);
+  const auto& event = record->as<event_socket>();
+  EXPECT_EQ(event.sock.family, AF_INET);
+  EXPECT_EQ(event.sock.remote_family, AF_INET);
+  EXPECT_EQ(event.sock.protocol, IPPROTO_TCP);
+  EXPECT_EQ(event.sock.socket_type, SOCK_STREAM);
+  EXPECT_EQ(event.sock.remote_port, 47811);
+  EXPECT_NE(event.sock.local_port, 0);
   const std::uint8_t loopback[4] = {127, 0, 0, 1};
-  EXPECT_EQ(std::memcmp(event.remote_ip, loopback, 4), 0);
-  EXPECT_EQ(std::memcmp(event.local_ip, loopback, 4), 0);
+  EXPECT_EQ(std::memcmp(event.sock.remote_ip, loopback, 4), 0);
+  EXPECT_EQ(std::memcmp(event.sock.local_ip, loopback, 4), 0);
 }
 
 TEST_F(TpSysExit, ConnectV6) {
   const Deed deed = run("connect", {"6", "47812"});
   if (deed.exit_code != 0) GTEST_SKIP() << "no IPv6 here";
-  const Record* record = deed.only<event_connect>(EVENT_KIND_CONNECT, [](const Record&, const event_connect&) { return true; });
+  const Record* record = deed.only<event_socket>(EVENT_KIND_SOCKET, [](const Record&, const event_socket&) { return true; });
   ASSERT_NE(record, nullptr);
-  const auto& event = record->as<event_connect>();
-  EXPECT_EQ(event.family, AF_INET6);
-  EXPECT_EQ(event.remote_port, 47812);
-  EXPECT_EQ(std::memcmp(event.remote_ip, &in6addr_loopback, 16), 0);
-  EXPECT_EQ(std::memcmp(event.local_ip, &in6addr_loopback, 16), 0);
+  const auto& event = record->as<event_socket>();
+  EXPECT_EQ(event.sock.family, AF_INET6);
+  EXPECT_EQ(event.sock.remote_port, 47812);
+  EXPECT_EQ(std::memcmp(event.sock.remote_ip, &in6addr_loopback, 16), 0);
+  EXPECT_EQ(std::memcmp(event.sock.local_ip, &in6addr_loopback, 16), 0);
 }
 
 TEST_F(TpSysExit, ConnectThatFailsSaysWhereItWanted) {
   const Deed deed = run("connect", {"4", "47813", "no server"});
   ASSERT_EQ(deed.exit_code, ECONNREFUSED);
-  const Record* record = deed.only<event_connect>(EVENT_KIND_CONNECT, [](const Record&, const event_connect&) { return true; });
+  const Record* record = deed.only<event_socket>(EVENT_KIND_SOCKET, [](const Record&, const event_socket&) { return true; });
   ASSERT_NE(record, nullptr);
-  const auto& event = record->as<event_connect>();
+  const auto& event = record->as<event_socket>();
   EXPECT_EQ(event.ret, -ECONNREFUSED);
-  EXPECT_EQ(event.remote_port, 47813);
-  EXPECT_EQ(event.remote_family, AF_INET);
+  EXPECT_EQ(event.sock.remote_port, 47813);
+  EXPECT_EQ(event.sock.remote_family, AF_INET);
   const std::uint8_t loopback[4] = {127, 0, 0, 1};
-  EXPECT_EQ(std::memcmp(event.remote_ip, loopback, 4), 0);
+  EXPECT_EQ(std::memcmp(event.sock.remote_ip, loopback, 4), 0);
 }
 
 TEST_F(TpSysExit, ConnectUdp) {
   const Deed deed = run("connect", {"udp", "47814"});
-  const Record* record = deed.only<event_connect>(EVENT_KIND_CONNECT, [](const Record&, const event_connect&) { return true; });
+  const Record* record = deed.only<event_socket>(EVENT_KIND_SOCKET, [](const Record&, const event_socket&) { return true; });
   ASSERT_NE(record, nullptr);
-  EXPECT_EQ(record->as<event_connect>().protocol, IPPROTO_UDP);
-  EXPECT_EQ(record->as<event_connect>().socket_type, SOCK_DGRAM);
-  EXPECT_EQ(record->as<event_connect>().remote_port, 47814);
+  EXPECT_EQ(record->as<event_socket>().sock.protocol, IPPROTO_UDP);
+  EXPECT_EQ(record->as<event_socket>().sock.socket_type, SOCK_DGRAM);
+  EXPECT_EQ(record->as<event_socket>().sock.remote_port, 47814);
 }
 
 TEST_F(TpSysExit, ConnectUnix) {
-  const auto unix_only = [](const Record&, const event_connect& e) { return e.remote_family == AF_UNIX; };
+  const auto unix_only = [](const Record&, const event_socket& e) { return e.sock.remote_family == AF_UNIX; };
   const Deed named = run("connect", {"unix", path("socket")});
   ASSERT_EQ(named.exit_code, 0);
-  const Record* record = named.only<event_connect>(EVENT_KIND_CONNECT, unix_only);
+  const Record* record = named.only<event_socket>(EVENT_KIND_SOCKET, unix_only);
   ASSERT_NE(record, nullptr);
-  EXPECT_EQ(record->text(record->as<event_connect>().unix_path), path("socket"));
-  EXPECT_EQ(record->as<event_connect>().family, AF_UNIX);
+  EXPECT_EQ(record->text(record->as<event_socket>().sock.unix_path), path("socket"));
+  EXPECT_EQ(record->as<event_socket>().sock.family, AF_UNIX);
 
   const Deed abstract = run("connect", {"unix", "@shrike-test"});
   ASSERT_EQ(abstract.exit_code, 0);
-  record = abstract.only<event_connect>(EVENT_KIND_CONNECT, unix_only);
+  record = abstract.only<event_socket>(EVENT_KIND_SOCKET, unix_only);
   ASSERT_NE(record, nullptr);
-  EXPECT_EQ(record->text(record->as<event_connect>().unix_path), "\0shrike-test"s);
+  EXPECT_EQ(record->text(record->as<event_socket>().sock.unix_path), "\0shrike-test"s);
 
   const Deed missing = run("connect", {"unix", path("none"), "no server"});
   ASSERT_EQ(missing.exit_code, ENOENT);
-  record = missing.only<event_connect>(EVENT_KIND_CONNECT, unix_only);
+  record = missing.only<event_socket>(EVENT_KIND_SOCKET, unix_only);
   ASSERT_NE(record, nullptr);
-  EXPECT_EQ(record->text(record->as<event_connect>().unix_path), path("none")) << "what the caller passed";
+  EXPECT_EQ(record->text(record->as<event_socket>().sock.unix_path), path("none")) << "what the caller passed";
 }
 
 TEST_F(TpSysExit, LinksSayBothNames) {
@@ -300,13 +300,13 @@ TEST_F(TpSysExit, FailedExec) {
 TEST_F(TpSysExit, Ptrace) {
   const Deed deed = run("ptrace");
   ASSERT_EQ(deed.exit_code, 0);
-  const Record* record = deed.only<event_ptrace>(EVENT_KIND_PTRACE, [](const Record&, const event_ptrace&) { return true; });
+  const Record* record = deed.only<event_call>(EVENT_KIND_CALL, [](const Record&, const event_call&) { return true; });
   ASSERT_NE(record, nullptr);
-  const auto& event = record->as<event_ptrace>();
-  EXPECT_EQ(event.request, 0U);
-  EXPECT_EQ(event.pid, 7U);
-  EXPECT_EQ(event.addr, 0x1111U);
-  EXPECT_EQ(event.data, 0x2222U);
+  const auto& event = record->as<event_call>();
+  EXPECT_EQ(event.args[0], 0U);
+  EXPECT_EQ(event.args[1], 7U);
+  EXPECT_EQ(event.args[2], 0x1111U);
+  EXPECT_EQ(event.args[3], 0x2222U);
 }
 
 TEST_F(TpSysExit, APlanTakesAndGivesBackWhileAttached) {

@@ -126,29 +126,29 @@ class Stream {
 
   void connect(const Actor& actor, std::array<std::uint8_t, 4> ip, std::uint16_t port, std::int64_t ret,
                std::uint16_t protocol = IPPROTO_TCP) {
-    WireRecord<event_connect> record(EVENT_KIND_CONNECT, EVENT_TYPE_CONNECT);
+    WireRecord<event_socket> record(EVENT_KIND_SOCKET, EVENT_TYPE_CONNECT);
     fill(record.wire.header, actor, HOOK_SYS_EXIT);
     record.wire.ret = ret;
     record.wire.fd = 5;
-    record.wire.family = record.wire.remote_family = AF_INET;
-    record.wire.protocol = protocol;
-    record.wire.socket_type = protocol == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM;
-    std::ranges::copy(ip, record.wire.remote_ip);
-    record.wire.local_ip[0] = 10;
-    record.wire.local_ip[3] = 5;
-    record.wire.local_port = static_cast<std::uint16_t>(32'768 + below(28'000));
-    record.wire.remote_port = port;
+    record.wire.sock.family = record.wire.sock.remote_family = AF_INET;
+    record.wire.sock.protocol = protocol;
+    record.wire.sock.socket_type = protocol == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM;
+    std::ranges::copy(ip, record.wire.sock.remote_ip);
+    record.wire.sock.local_ip[0] = 10;
+    record.wire.sock.local_ip[3] = 5;
+    record.wire.sock.local_port = static_cast<std::uint16_t>(32'768 + below(28'000));
+    record.wire.sock.remote_port = port;
     records.add(record.bytes());
   }
 
   void connect_unix(const Actor& actor, std::string_view path, std::int64_t ret) {
-    WireRecord<event_connect> record(EVENT_KIND_CONNECT, EVENT_TYPE_CONNECT);
+    WireRecord<event_socket> record(EVENT_KIND_SOCKET, EVENT_TYPE_CONNECT);
     fill(record.wire.header, actor, HOOK_SYS_EXIT);
     record.wire.ret = ret;
     record.wire.fd = 4;
-    record.wire.family = AF_UNIX;
-    record.wire.socket_type = SOCK_STREAM;
-    record.wire.unix_path = record.add(path);
+    record.wire.sock.family = AF_UNIX;
+    record.wire.sock.socket_type = SOCK_STREAM;
+    record.wire.sock.unix_path = record.add(path);
     records.add(record.bytes());
   }
 

@@ -108,16 +108,17 @@ event::Event World::open(const event::Process& process, std::string_view path, s
 
 event::Event World::connect(const event::Process& process, std::string_view ip, std::uint16_t port, std::int64_t ret) const {
   event::Event event = base_event(process, event::EventType::kConnect);
-  event::Connect connect;
+  event::SocketCall connect;
+  event::Socket& socket = connect.socket;
   connect.ret = ret;
   connect.fd = 5;
-  connect.remote = parse_ip(ip);
-  connect.local = parse_ip(connect.remote.family == 4 ? "10.1.1.1" : "fd00::1");
-  connect.family = connect.remote.family == 4 ? AF_INET : AF_INET6;
-  connect.protocol = IPPROTO_TCP;
-  connect.socket_type = SOCK_STREAM;
-  connect.local_port = 41000;
-  connect.remote_port = port;
+  socket.remote = parse_ip(ip);
+  socket.local = parse_ip(socket.remote.family == 4 ? "10.1.1.1" : "fd00::1");
+  socket.family = socket.remote.family == 4 ? AF_INET : AF_INET6;
+  socket.protocol = IPPROTO_TCP;
+  socket.socket_type = SOCK_STREAM;
+  socket.local_port = 41000;
+  socket.remote_port = port;
   event.payload = connect;
   return event;
 }

@@ -218,17 +218,18 @@ class Stage {
       open.flags = a.read || a.write ? 0 : 3;
       event_.payload = open;
     } else {
-      event::Connect connect;
+      event::SocketCall connect;
+      event::Socket& socket = connect.socket;
       connect.ret = 0;
       connect.fd = 4;
-      connect.family = !a.is_ip ? AF_UNIX : a.address.family == 4 ? AF_INET : AF_INET6;
+      socket.family = !a.is_ip ? AF_UNIX : a.address.family == 4 ? AF_INET : AF_INET6;
       if (a.is_ip) {
-        connect.local = connect.remote = a.address;
-        connect.local_port = connect.remote_port = a.port;
+        socket.local = socket.remote = a.address;
+        socket.local_port = socket.remote_port = a.port;
       }
       static constexpr std::uint16_t kProtocols[] = {0, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, 0};
-      connect.protocol = kProtocols[a.protocol];
-      connect.socket_type = a.protocol == 4 ? SOCK_RAW : SOCK_STREAM;
+      socket.protocol = kProtocols[a.protocol];
+      socket.socket_type = a.protocol == 4 ? SOCK_RAW : SOCK_STREAM;
       event_.payload = connect;
     }
   }

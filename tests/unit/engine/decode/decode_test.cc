@@ -44,15 +44,15 @@ TEST(Decode, Open) {
 }
 
 TEST(Decode, MappedAddressesBecomeV4) {
-  Record<event_connect> record(EVENT_KIND_CONNECT, EVENT_TYPE_CONNECT);
-  record.wire.family = AF_INET6;
-  record.wire.remote_family = AF_INET6;
-  inet_pton(AF_INET6, "::ffff:1.2.3.4", record.wire.remote_ip);
-  inet_pton(AF_INET6, "::ffff:10.0.0.1", record.wire.local_ip);
-  record.wire.remote_port = 443;
+  Record<event_socket> record(EVENT_KIND_SOCKET, EVENT_TYPE_CONNECT);
+  record.wire.sock.family = AF_INET6;
+  record.wire.sock.remote_family = AF_INET6;
+  inet_pton(AF_INET6, "::ffff:1.2.3.4", record.wire.sock.remote_ip);
+  inet_pton(AF_INET6, "::ffff:10.0.0.1", record.wire.sock.local_ip);
+  record.wire.sock.remote_port = 443;
   const auto event = decode(record.bytes(), WallClock());
   ASSERT_TRUE(event.has_value());
-  const auto& connect = std::get<event::Connect>(event->payload);
+  const auto& connect = std::get<event::SocketCall>(event->payload).socket;
   EXPECT_EQ(event::to_text(connect.remote), "1.2.3.4");
   EXPECT_EQ(event::to_text(connect.local), "10.0.0.1");
 }
@@ -201,19 +201,19 @@ TEST(Decode, ExecCheck) {
 }
 
 TEST(Decode, SendsAndBind) {
-  Record<event_connect> record(EVENT_KIND_CONNECT, EVENT_TYPE_BIND);
-  record.wire.family = AF_INET;
-  record.wire.protocol = IPPROTO_TCP;
-  record.wire.socket_type = SOCK_STREAM;
-  inet_pton(AF_INET, "10.0.0.1", record.wire.local_ip);
-  record.wire.local_port = 80;
+  Record<event_socket> record(EVENT_KIND_SOCKET, EVENT_TYPE_BIND);
+  record.wire.sock.family = AF_INET;
+  record.wire.sock.protocol = IPPROTO_TCP;
+  record.wire.sock.socket_type = SOCK_STREAM;
+  inet_pton(AF_INET, "10.0.0.1", record.wire.sock.local_ip);
+  record.wire.sock.local_port = 80;
   const auto event = decode(record.bytes(), WallClock());
   ASSERT_TRUE(event.has_value());
   EXPECT_EQ(event->type, event::EventType::kBind);
   Arena arena;
-  EXPECT_EQ(event::socket_name(arena, std::get<event::Connect>(event->payload)), "10.0.0.1:80");
+  EXPECT_EQ(event::socket_name(arena, std::get<event::SocketCall>(event->payload).socket), "10.0.0.1:80");
   for (const event_type type : {EVENT_TYPE_SENDTO, EVENT_TYPE_SENDMSG, EVENT_TYPE_SENDMMSG}) {
-    Record<event_connect> send(EVENT_KIND_CONNECT, type);
+    Record<event_socket> send(EVENT_KIND_SOCKET, type);
     EXPECT_FALSE(refused(send.bytes()));
   }
 }

@@ -288,8 +288,8 @@ TEST_F(Getters, Sockets) {
          {"fd.connected", kAbsent},
          {"fd.name_changed", kAbsent},
          {"evt.is_syslog", "false"}});
-  auto& connect = std::get<Connect>(event.payload);
-  connect = Connect();
+  auto& connect = std::get<SocketCall>(event.payload).socket;
+  connect = Socket();
   connect.family = AF_UNIX;
   connect.unix_path = "/dev/log";
   check(world_, event, {{"evt.is_syslog", "true"}, {"evt.category", "ipc"}, {"fd.sproto", kAbsent}, {"fd.name", "/dev/log"}});
@@ -339,11 +339,13 @@ TEST_F(Getters, NoneAllocatesOrFallsOver) {
   linked.first = "a";
   linked.second = failed.first = "/some/longer/path/name";
   failed.ret = -ENOENT;
-  for (const auto& [type, payload] :
-       std::initializer_list<std::pair<EventType, Payload>>{{EventType::kLinkat, linked},
-                                                            {EventType::kExecve, failed},
-                                                            {EventType::kPtrace, Ptrace{.request = 16, .pid = 40}},
-                                                            {EventType::kNone, std::monostate{}}}) {
+  Call attach;
+  attach.args[0] = 16;
+  attach.args[1] = 40;
+  for (const auto& [type, payload] : std::initializer_list<std::pair<EventType, Payload>>{{EventType::kLinkat, linked},
+                                                                                          {EventType::kExecve, failed},
+                                                                                          {EventType::kPtrace, attach},
+                                                                                          {EventType::kNone, std::monostate{}}}) {
     events.push_back(world_.exec(*cat_));
     events.back().type = type;
     events.back().payload = payload;

@@ -82,7 +82,7 @@ struct Counted {
 
 std::string kind(const event::Event& event) {
   if (const auto* open = std::get_if<event::Open>(&event.payload)) return open->ret < 0 ? "failed open" : "open";
-  if (std::holds_alternative<event::Connect>(event.payload)) return "connect";
+  if (std::holds_alternative<event::SocketCall>(event.payload)) return "connect";
   if (event.type == event::EventType::kExecve) return "exec";
   return std::holds_alternative<event::ProcessExit>(event.payload) ? "exit" : "fork";
 }

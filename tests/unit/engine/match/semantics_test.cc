@@ -173,7 +173,12 @@ TEST(Semantics, WhatPtraceWasGivenIsThereAndCantBeCompared) {
   World world;
   event::Event poke = world.exec(world.process(7, "gdb", {"gdb"}));
   poke.type = event::EventType::kPtrace;
-  poke.payload = event::Ptrace{.ret = 0, .request = 4, .addr = 0x7f00, .data = 0x7f, .pid = 9};
+  event::Call call;
+  call.args[0] = 4;
+  call.args[1] = 9;
+  call.args[2] = 0x7f00;
+  call.args[3] = 0x7f;
+  poke.payload = call;
   check({{"there", "evt.rawarg.data exists and evt.rawarg.addr exists", true},
          {"no bytes", "evt.rawarg.data contains 7", false},
          {"nor others", "evt.rawarg.data != x", false}},
@@ -276,8 +281,8 @@ TEST(Semantics, ABoundSocketIsTheServers) {
   World world;
   event::Event event = world.connect(world.process(7, "nc", {"nc"}), "8.8.8.8", 443);
   event.type = event::EventType::kBind;
-  auto& bound = std::get<event::Connect>(event.payload);
-  bound.server = true;
+  auto& bound = std::get<event::SocketCall>(event.payload).socket;
+  bound.listening = true;
   bound.remote = {};
   bound.remote_port = 0;
   check(
