@@ -24,9 +24,9 @@ enum event_kind {
   EVENT_KIND_FORK,       /* struct event_process; header and fields describe the child; no paths, no args */
   EVENT_KIND_EXIT,       /* struct event_exit */
   EVENT_KIND_OPEN,       /* struct event_open */
-  EVENT_KIND_SOCKET,     /* struct event_socket: connect; with a verdict also sends to an address, and bind */
-  EVENT_KIND_PATHS,      /* struct event_paths: symlink, symlinkat, link, linkat, failed execve and execveat */
-  EVENT_KIND_CALL,       /* struct event_call */
+  EVENT_KIND_SOCKET,     /* struct event_socket: connect, accept, listen, bind, sends, receives */
+  EVENT_KIND_PATHS,      /* struct event_paths: calls about names, failed execve and execveat among them */
+  EVENT_KIND_CALL,       /* struct event_call: every other system call */
   EVENT_KIND_EXEC_CHECK, /* struct event_process of the program that is to run; header: its caller. Only with a verdict */
   EVENT_KIND_COUNT
 };
@@ -79,7 +79,7 @@ enum event_type {
   EVENT_TYPE_USERFAULTFD,
   EVENT_TYPE_INIT_MODULE,
   EVENT_TYPE_FINIT_MODULE,
-  EVENT_TYPE_COUNT
+  EVENT_TYPE_COUNT /* from here on: generic calls, a record of kind CALL under the engine's own number */
 };
 
 /* Where a record was made; index of the counters. */
@@ -282,32 +282,34 @@ struct event_sock {
   __u16 local_port;  /* host order */
   __u16 remote_port; /* host order */
   __u8 role;         /* enum socket_role */
-  __u8 connected;    /* 1: socket->state is SS_CONNECTED */
+  __u8 connected;    /* 1: it has a peer */
   __u16 reserved;
-  struct blob unix_path; /* AF_UNIX: peer's path, else its own; abstract names begin with NUL */
+  struct blob unix_path; /* AF_UNIX: peer's path, else its own, else as passed; abstract names begin with NUL */
 };
 WIRE_ASSERT(sizeof(struct event_sock) == 56, "wire size");
 
 struct event_socket {
   struct event_header header;
   __s64 ret;
-  __s32 fd;               /* the argument; accept: what was returned */
+  __s32 fd;               /* the argument; accept: what was returned, as ret */
   __u32 size;             /* sends and receives: bytes asked for; listen: the backlog */
-  struct event_sock sock; /* accept: the new socket, the caller is its server */
+  struct event_sock sock; /* accept: the new socket, the caller is its server; zero if it failed. bind that failed: local end as
+                             passed. Datagrams: the remote end as passed or received, if an address was; else the peer's */
   __u32 queue_length;     /* accept: of the listening socket, connections that wait, and how many may */
   __u32 queue_max;
   __u32 call_flags; /* accept4, sends, receives */
   __u32 reserved;
-  struct blob data;    /* sends and receives: the first DATA_BYTES_MAX bytes transferred, user memory */
-  struct blob control; /* recvmsg: the first DATA_BYTES_MAX bytes of control data, user memory */
+  /* User memory, only if CAPTURE_DATA. sendmmsg: size, data and address are those of its first message. */
+  struct blob data;    /* sends and receives: the first DATA_BYTES_MAX bytes transferred */
+  struct blob control; /* recvmsg: the first DATA_BYTES_MAX bytes of control data */
   struct blob cwd;     /* only if CAPTURE_CWD */
 };
 WIRE_ASSERT(sizeof(struct event_socket) == 112 + 16 + 56 + 16 + 24, "wire size");
 
 /* symlink(at): first = target text, second = link path, dirfds[1] = linkdirfd. link(at), rename(at, at2): first = oldpath, second
  * = newpath. unlink(at), rmdir, mkdir(at), chmod, fchmodat, failed execve(at): first = the name, dirfds[0]. All names: user
- * memory. A base is the directory a relative name starts at; of a descriptor that is an argument it is told with absolute names
- * too. */
+ * memory. A base is the directory a relative name starts at; of a descriptor that is an argument and leads somewhere it is told
+ * with absolute names too. */
 struct event_paths {
   struct event_header header;
   __s64 ret;
@@ -322,8 +324,9 @@ struct event_paths {
 };
 WIRE_ASSERT(sizeof(struct event_paths) == 112 + 24 + 40, "wire size");
 
-/* Any call: its arguments as they were in the registers, and the descriptor it is about, if any: the returned one of socket, bpf,
- * userfaultfd and dup (where dup failed the one to copy), else the argument of that name. */
+/* Any call: its arguments as they were in the registers (ia32's socketcall: in memory), and the descriptor it is about, if any:
+ * the returned one of socket, bpf, userfaultfd and dup (where dup failed the one to copy), else the argument of that name. close
+ * tells the number and nothing else: by its end the file is gone, and the number may be another's. */
 struct event_call {
   struct event_header header;
   __s64 ret;
@@ -333,14 +336,14 @@ struct event_call {
   struct event_file file; /* zero without a descriptor */
   struct event_sock sock; /* zero unless it is a socket */
   struct blob
-      path; /* of the file: a path; "memfd:NAME", "[eventfd]", "pipe:…" as the kernel names what has none. Not of sockets */
+      path; /* of the file: a path; "memfd:NAME", "[eventfd]", "pipe:[123]", "net:[123]" for what has none. Not of sockets */
   struct blob text; /* init_module, finit_module: the module's parameters, user memory */
-  struct blob data; /* init_module: the first DATA_BYTES_MAX bytes of the image, user memory */
+  struct blob data; /* init_module: the first DATA_BYTES_MAX bytes of the image, user memory, only if CAPTURE_DATA */
   struct blob cwd;  /* only if CAPTURE_CWD */
 };
 WIRE_ASSERT(sizeof(struct event_call) == 112 + 8 + 48 + 8 + 48 + 56 + 32, "wire size");
 
-/* Per CPU and hook. produced = delivered + lost_ring_full + lost_no_scratch, exactly, once the rings are drained. */
+/* Per CPU and hook. produced = delivered + lost_ring_full + lost_no_scratch + lost_quota, exactly, once the rings are drained. */
 struct hook_counters {
   __u64 produced; /* records begun */
   __u64 lost_ring_full;
@@ -360,12 +363,60 @@ struct hook_counters {
   __u64 unsure_no_policy; /* the policy's generation was not to be found */
   __u64 state_recomputed; /* a task without state, or with that of another generation or program */
   __u64 state_unstored;   /* the table of task states is full */
+  __u64 lost_quota;       /* events of a cgroup that had its share of the ring, see bpf/lib/quota.bpf.h */
 };
-WIRE_ASSERT(sizeof(struct hook_counters) == 128, "wire size");
+WIRE_ASSERT(sizeof(struct hook_counters) == 136, "wire size");
+
+/* The ring a record is bound for. */
+enum record_class {
+  CLASS_VERDICT = 0, /* refusals, kills, would-blocks */
+  CLASS_PROCESS,     /* exec, fork, exit */
+  CLASS_EVENT,       /* everything else */
+  CLASS_COUNT        /* none: the iterator's records pass no ring */
+};
+
+/* Per CPU and class; the same equation. */
+struct class_counters {
+  __u64 produced;
+  __u64 lost_ring_full;
+  __u64 lost_no_scratch;
+  __u64 lost_quota; /* of CLASS_EVENT only */
+};
+WIRE_ASSERT(sizeof(struct class_counters) == 32, "wire size");
+
+/* One cgroup's share of the ring of events, and what it lost; by cgroup id. Id 0: those there was no room for. Positions and
+ * bytes as the ring counts them. */
+struct cgroup_share {
+  __u64 mark;     /* where `current` began */
+  __u64 end;      /* behind its last record */
+  __u64 current;  /* bytes it wrote since `mark`, while the ring was filled beyond quota_above */
+  __u64 previous; /* bytes it wrote before `mark` that may still be unread */
+  __u64 lost_quota;
+  __u64 lost_ring_full[CLASS_COUNT];
+};
+WIRE_ASSERT(sizeof(struct cgroup_share) == 64, "wire size");
 
 /* capture_options, a global of the object: what records carry beyond the default. */
 enum capture_options {
-  CAPTURE_CWD = 1 << 0 /* the working directory with every event, not only with exec */
+  CAPTURE_CWD = 1 << 0, /* the working directory with every event, not only with exec */
+  CAPTURE_DATA = 1 << 1 /* blobs `data` and `control`: user memory that is copied for rules that ask for it */
+};
+
+/* What sys_exit's tables say of a system call, 0: nobody asked for it. */
+enum syscall_entry {
+  SYSCALL_ENTRY_TYPE = 0x1ff,   /* bits of its type: enum event_type, or beyond EVENT_TYPE_COUNT the engine's number for it */
+  SYSCALL_ENTRY_PROGRAM = 9,    /* bits from here on: enum call_program */
+  SYSCALL_ENTRY_DECIDE = 0x8000 /* no rule wants the event itself, only what the policy makes of it */
+};
+
+/* The program that tells a call; index of call_programs. */
+enum call_program {
+  CALL_PROGRAM_NONE = 0,
+  CALL_PROGRAM_OPEN,
+  CALL_PROGRAM_SOCKET,
+  CALL_PROGRAM_PATHS,
+  CALL_PROGRAM_CALL,
+  CALL_PROGRAM_COUNT
 };
 
 #endif

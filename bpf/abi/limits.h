@@ -22,11 +22,13 @@ enum {
   POLICY_RULES_MAX = 1024,      /* no rule without a clause */
   POLICY_OBJECT_TEXTS = 4,      /* paths of rules that can lead to one inode; a fifth is a warning at load */
   DECISION_BUFFERS = 512,       /* decisions under way at one moment, preempted ones too; none free falls closed */
-  SYSCALL_TYPE_DECIDE = 0x80,   /* bit in syscall_type64/32: no rule wants the event itself, only what the policy makes of it */
+  SOCKETCALL_MAX = 21,          /* ia32's socketcall: SYS_SENDMMSG of include/uapi/linux/net.h, and one */
+  IOVECS_MAX = 1024,            /* UIO_MAXIOV: more makes the call fail */
   CONTAINER_ID_DIGITS = 64,     /* of a container id in a cgroup's name: SHA-256 in hexadecimal */
   CGROUP_DEPTH_MAX = 64,        /* systemd and Kubernetes stay below 10; a deeper one falls closed */
   COMM_BYTES = 15,              /* TASK_COMM_LEN - 1 */
   POLICY_SLOTS = 4,             /* generations whose headers can lie side by side: old, new and room */
+  QUOTA_CGROUPS_MAX = 4096,     /* cgroups whose share of a ring and losses are told apart; more share one entry */
   ANCESTORS_MAX = 64            /* different names of ancestors a task remembers; as the engine's kMaxAncestors */
 };
 

@@ -26,7 +26,7 @@ int iter_task(struct bpf_iter__task* ctx) {
   if (!task || task->pid != task->tgid) return 0; /* the end, or a thread: no process, nothing to count */
   state__ensure(task);
   struct seq_file* file = ctx->meta->seq;
-  struct scratch* scratch = record__begin(HOOK_ITER_TASK, EVENT_KIND_TASK, sizeof(struct event_process));
+  struct scratch* scratch = record__begin(HOOK_ITER_TASK, CLASS_COUNT, EVENT_KIND_TASK, sizeof(struct event_process));
   if (!scratch) return 0; /* counted by record__begin */
   struct event_process* event = (struct event_process*)scratch->record;
   event_header__fill(scratch, task);

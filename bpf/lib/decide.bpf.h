@@ -44,6 +44,24 @@ static __always_inline __u16 syscall__type(__u64 nr, bool compat) {
   return EVENT_TYPE_NONE;
 }
 
+/* Of ia32's socketcall, by its first argument. */
+static __always_inline __u16 socketcall__type(__u32 which) {
+  switch (which) {
+    case SYS_BIND:
+      return EVENT_TYPE_BIND;
+    case SYS_CONNECT:
+      return EVENT_TYPE_CONNECT;
+    case SYS_SEND:
+    case SYS_SENDTO:
+      return EVENT_TYPE_SENDTO;
+    case SYS_SENDMSG:
+      return EVENT_TYPE_SENDMSG;
+    case SYS_SENDMMSG:
+      return EVENT_TYPE_SENDMMSG;
+  }
+  return EVENT_TYPE_NONE;
+}
+
 enum call_bits { CALL_TOLD = 1 << 16, CALL_SYSCALL = 1 << 17, CALL_URING = 1 << 18 };
 
 /* As one number, from a function the verifier looks at by itself: so it does not follow every kind of call through the whole
@@ -55,14 +73,11 @@ __weak __noinline __u64 call__bits(__u32 types, __u32 standard) {
   const struct pt_regs* regs = (const struct pt_regs*)bpf_task_pt_regs(task);
   const bool compat = task->thread_info.status & TS_COMPAT;
   const __u64 nr = BPF_CORE_READ(regs, orig_ax) & ~(__u64)X32_SYSCALL_BIT;
-  const __u16 type = syscall__type(nr, compat);
-  const bool known = type != EVENT_TYPE_NONE && types & TYPE(type);
-  const bool socketcall = compat && nr == IA32_SOCKETCALL && types & TYPE(EVENT_TYPE_CONNECT);
-  if (!known && !socketcall) return standard | (nr == SYSCALL_IO_URING_ENTER ? CALL_URING : 0);
-  __u8 wanted = 0;
-  if (nr < SYSCALL_NR_MAX) wanted = compat ? syscall_type32[nr] : syscall_type64[nr];
-  const bool told = wanted != EVENT_TYPE_NONE && !(wanted & SYSCALL_TYPE_DECIDE);
-  return (known ? type : standard) | CALL_SYSCALL | (told ? CALL_TOLD : 0);
+  const __u64 first = BPF_CORE_READ(regs, bx);
+  const __u16 type = compat && nr == IA32_SOCKETCALL ? socketcall__type(first) : syscall__type(nr, compat);
+  if (type == EVENT_TYPE_NONE || !(types & TYPE(type))) return standard | (nr == SYSCALL_IO_URING_ENTER ? CALL_URING : 0);
+  const __u16 entry = syscall__entry(nr, compat, first);
+  return type | CALL_SYSCALL | (entry && !(entry & SYSCALL_ENTRY_DECIDE) ? CALL_TOLD : 0);
 }
 
 /* `types`: bit per enum event_type of the operation; anything else, io_uring's among it, is told as `standard`. */
@@ -354,8 +369,6 @@ static __noinline bool decision__finish(struct decision* decision, __u16 operati
   }
   return can_refuse;
 }
-
-enum { SIGKILL_ = 9 /* include/uapi/asm-generic/signal.h */ };
 
 /* The whole of the last step where programs may kill. */
 static __always_inline bool decision__act(struct decision* decision, __u16 operation, bool can_refuse) {

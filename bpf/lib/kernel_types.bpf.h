@@ -6,6 +6,7 @@
 #define SHRIKE_BPF_LIB_KERNEL_TYPES_BPF_H
 
 #include <linux/bpf.h>
+#include <linux/net.h>
 #include <stdbool.h>
 
 #include <bpf/bpf_helpers.h>
@@ -45,9 +46,19 @@ struct inode {
   kgid_t i_gid;
   unsigned int i_flags;
   struct super_block* i_sb;
+  void* i_private;
   unsigned long i_ino;
   unsigned int i_nlink;
   __u32 i_generation;
+};
+
+/* behind a file in /proc/PID/ns: its inode's i_private */
+struct proc_ns_operations {
+  const char* name;
+};
+
+struct ns_common {
+  const struct proc_ns_operations* ops;
 };
 
 struct dentry {
@@ -201,12 +212,17 @@ struct linux_binprm {
 typedef struct {
 } address_at; /* only the address is taken */
 
+struct sk_buff_head {
+  __u32 qlen;
+};
+
 struct sock_common {
   __u32 skc_daddr;
   __u32 skc_rcv_saddr;
   __u16 skc_dport;
   __u16 skc_num;
   unsigned short skc_family;
+  unsigned char skc_state;
   address_at skc_v6_daddr; /* struct in6_addr: 16 bytes */
   address_at skc_v6_rcv_saddr;
 };
@@ -214,9 +230,23 @@ struct sock_common {
 struct sock {
   struct sock_common __sk_common;
   __u16 sk_protocol;
+  __u32 sk_ack_backlog;     /* connections that wait; AF_UNIX: see sk_receive_queue */
+  __u32 sk_max_ack_backlog; /* and how many may */
+  struct sk_buff_head sk_receive_queue;
+  unsigned char sk_userlocks : 4; /* no bit field any more in 6.18 */
+};
+
+/* The local port's entry: shared by all sockets that have it. */
+struct inet_bind_bucket {
+  signed char fastreuse;
+};
+
+struct inet_connection_sock {
+  struct inet_bind_bucket* icsk_bind_hash;
 };
 
 struct socket {
+  socket_state state;
   short type;
   struct sock* sk;
 };
@@ -263,6 +293,7 @@ struct bpf_iter__task_file {
 /* Constants that only kernel headers have, each from the file named. */
 enum {
   EPERM_ = 1,       /* include/uapi/asm-generic/errno-base.h */
+  SIGKILL_ = 9,     /* include/uapi/asm-generic/signal.h */
   PIDTYPE_TGID = 1, /* include/linux/pid_types.h */
   PIDTYPE_PGID = 2,
   PIDTYPE_SID = 3,
@@ -279,8 +310,14 @@ enum {
   PF_IO_WORKER = 0x10,          /* include/linux/sched.h */
   S_IMMUTABLE = 1 << 3,
   SB_RDONLY = 1,
-  MNT_READONLY = 0x40,         /* include/linux/mount.h */
-  OVERLAYFS_MAGIC = 0x794c7630 /* include/uapi/linux/magic.h: OVERLAYFS_SUPER_MAGIC */
+  MNT_READONLY = 0x40,          /* include/linux/mount.h */
+  OVERLAYFS_MAGIC = 0x794c7630, /* include/uapi/linux/magic.h, as the next: OVERLAYFS_SUPER_MAGIC */
+  PIPEFS_MAGIC = 0x50495045,
+  NSFS_MAGIC = 0x6e736673,
+  PIDFS_MAGIC = 0x50494446,
+  STATE_ESTABLISHED = 1, /* include/net/tcp_states.h; of datagram and unix sockets too */
+  STATE_LISTEN = 10,
+  BINDPORT_LOCK = 8 /* include/net/sock.h: the port was chosen by bind */
 };
 
 #endif

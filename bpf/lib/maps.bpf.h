@@ -32,6 +32,23 @@ struct {
   __type(value, struct hook_counters);
 } hook_counters SEC(".maps") __weak;
 
+/* By enum record_class. */
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, CLASS_COUNT);
+  __type(key, __u32);
+  __type(value, struct class_counters);
+} class_counters SEC(".maps") __weak;
+
+/* By cgroup id. The engine makes the entry 0, and takes out those whose cgroup is gone. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, QUOTA_CGROUPS_MAX);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, __u64);
+  __type(value, struct cgroup_share);
+} cgroup_shares SEC(".maps") __weak;
+
 /* State of a walk from a dentry up to a root. In a map, not on the stack: what is read back from a map is an unknown
  * number to the verifier, so one turn of the loop looks like the next. */
 struct walk {
@@ -69,6 +86,14 @@ struct {
   __type(key, __u32);
   __type(value, struct scratch);
 } scratch_pool SEC(".maps") __weak;
+
+/* What sys_exit goes on with, by enum call_program; the loader fills it before anything is attached. */
+struct {
+  __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+  __uint(max_entries, CALL_PROGRAM_COUNT);
+  __type(key, __u32);
+  __type(value, __u32);
+} call_programs SEC(".maps") __weak;
 
 /* --- decisions: bpf/abi/policy.h */
 
@@ -248,11 +273,13 @@ __u32 network_kills __weak;         /* doomed_threads is in use */
 __u64 verdicts_wakeup_bytes __weak; /* as below */
 
 /* Globals the engine writes while programs run; each is one aligned load here. */
-__u8 syscall_any[SYSCALL_NR_MAX] __weak;    /* non-zero: some ABI's call of this number is wanted */
-__u8 syscall_type64[SYSCALL_NR_MAX] __weak; /* enum event_type, by x86-64 number */
-__u8 syscall_type32[SYSCALL_NR_MAX] __weak; /* enum event_type, by ia32 number */
-__u32 capture_options __weak;               /* enum capture_options */
-__u64 processes_wakeup_bytes __weak;        /* the reader is woken at each multiple of so many unread bytes; 0: never */
+__u8 syscall_any[SYSCALL_NR_MAX] __weak;      /* non-zero: some ABI's call of this number is wanted */
+__u16 syscall_type64[SYSCALL_NR_MAX] __weak;  /* enum syscall_entry, by x86-64 number */
+__u16 syscall_type32[SYSCALL_NR_MAX] __weak;  /* the same by ia32 number */
+__u16 socketcall_type[SOCKETCALL_MAX] __weak; /* the same by the first argument of ia32's socketcall */
+__u32 capture_options __weak;                 /* enum capture_options */
+__u64 processes_wakeup_bytes __weak;          /* the reader is woken at each multiple of so many unread bytes; 0: never */
 __u64 events_wakeup_bytes __weak;
+__u64 quota_above __weak; /* unread bytes in `events` up to which nobody is asked for his share; ~0: no quota */
 
 #endif

@@ -23,8 +23,6 @@ struct peer {
   __u16 reserved;
 };
 
-enum { SOCKET_STREAM = 1, SOCKET_RAW = 3 /* include/linux/net.h */ };
-
 static __always_inline void peer__set_v4(struct peer* peer, __u32 address, __u16 port) {
   peer->family = FAMILY_INET;
   peer->port = bpf_ntohs(port);
@@ -111,7 +109,7 @@ static __noinline int peer__report(const struct decision* decision, const struct
   if (!decision || !peer) return 0;
   struct task_struct* task = bpf_get_current_task_btf();
   const __u32 hook = decision->hook;
-  struct scratch* scratch = record__begin(hook, EVENT_KIND_SOCKET, sizeof(struct event_socket));
+  struct scratch* scratch = record__begin(hook, CLASS_VERDICT, EVENT_KIND_SOCKET, sizeof(struct event_socket));
   if (!scratch) return 0; /* counted by record__begin */
   struct event_socket* event = (struct event_socket*)scratch->record;
   event_header__fill(scratch, task);
@@ -142,7 +140,7 @@ static __noinline int peer__report(const struct decision* decision, const struct
   walk__set_root(&scratch->buffer, task);
   if (capture_options & CAPTURE_CWD) cwd__append(scratch, &event->cwd, task);
   verdict__append(scratch, &decision->verdict);
-  record__submit(scratch, hook, &verdicts, verdicts_wakeup_bytes);
+  verdict__submit(scratch, hook);
   return 0;
 }
 

@@ -21,7 +21,7 @@ static __always_inline struct call_type call__of_open(void) { return call__of(OP
 static __always_inline struct event_open* open_record__begin(struct scratch** scratch, __u32 hook, struct task_struct* task,
                                                              const struct call_type* call, const struct decision* decision,
                                                              bool refused) {
-  *scratch = record__begin(hook, EVENT_KIND_OPEN, sizeof(struct event_open));
+  *scratch = record__begin(hook, decision ? CLASS_VERDICT : CLASS_EVENT, EVENT_KIND_OPEN, sizeof(struct event_open));
   if (!*scratch) return NULL; /* counted by record__begin */
   struct event_open* event = (struct event_open*)(*scratch)->record;
   event_header__fill(*scratch, task);
@@ -53,9 +53,9 @@ static __always_inline void event_open__fill_opened(struct scratch* scratch, str
 
 static __always_inline void open_record__submit(struct scratch* scratch, __u32 hook, bool verdict) {
   if (verdict)
-    record__submit(scratch, hook, &verdicts, verdicts_wakeup_bytes);
+    verdict__submit(scratch, hook);
   else
-    record__submit(scratch, hook, &events, events_wakeup_bytes);
+    event__submit(scratch, hook);
 }
 
 #endif

@@ -4,7 +4,7 @@
 #ifndef SHRIKE_BPF_LIB_RECORD_BPF_H
 #define SHRIKE_BPF_LIB_RECORD_BPF_H
 
-#include "bpf/lib/maps.bpf.h"
+#include "bpf/lib/quota.bpf.h"
 
 _Static_assert(sizeof(struct event_paths) + 5 * USER_PATH_MAX <= RECORD_BYTES_MAX, "the largest record");
 _Static_assert(sizeof(struct event_process) + 2 * PATH_BYTES_MAX + ARGS_BYTES_MAX <= RECORD_BYTES_MAX,
@@ -18,6 +18,10 @@ static __always_inline struct event_header* record__header(struct scratch* scrat
 }
 
 static __always_inline struct hook_counters* counters__of(__u32 hook) { return bpf_map_lookup_elem(&hook_counters, &hook); }
+
+static __always_inline struct class_counters* counters__of_class(__u32 class) {
+  return bpf_map_lookup_elem(&class_counters, &class);
+}
 
 static __always_inline void record__flag(struct scratch* scratch, __u32 flag) { record__header(scratch)->flags |= flag; }
 
@@ -36,14 +40,17 @@ static __always_inline struct scratch* scratch__claim(void) {
 static __always_inline void scratch__release(struct scratch* scratch) { __sync_lock_test_and_set(&scratch->busy, 0); }
 
 /* Begins a record of `size` fixed bytes, all zero but the header's own fields. NULL: counted as lost_no_scratch. */
-static __always_inline struct scratch* record__begin(__u32 hook, __u16 kind, __u32 size) {
+static __always_inline struct scratch* record__begin(__u32 hook, __u32 class, __u16 kind, __u32 size) {
   const __u64 now = bpf_ktime_get_boot_ns();
   struct hook_counters* counters = counters__of(hook);
   if (!counters) return NULL; /* for the verifier: hook < HOOK_COUNT */
   const __u64 seq = __sync_fetch_and_add(&counters->produced, 1);
+  struct class_counters* of_class = counters__of_class(class);
+  if (of_class) __sync_fetch_and_add(&of_class->produced, 1); /* else CLASS_COUNT: no ring */
   struct scratch* scratch = scratch__claim();
   if (!scratch) {
     __sync_fetch_and_add(&counters->lost_no_scratch, 1);
+    if (of_class) __sync_fetch_and_add(&of_class->lost_no_scratch, 1);
     return NULL;
   }
   scratch->used = size;
@@ -102,23 +109,43 @@ static __always_inline void record__count_flags(const struct event_header* heade
 /* The reader polls, and is woken only when what it has to read grows past a multiple of `step`, so that a wake-up (an interrupt:
  * microseconds in a guest) is paid per batch, even while the reader lags. Two CPUs may step over it together unnoticed: then the
  * next multiple, or the poll. */
-static __always_inline __u64 ring__wakeup(void* ring, __u32 size, __u64 step) {
-  const __u64 unread = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+static __always_inline __u64 ring__wakeup(__u64 unread, __u32 size, __u64 step) {
   return unread / step != (unread + size + BPF_RINGBUF_HDR_SZ) / step ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
-/* Delivers the record or counts it as lost; the slot is free afterwards. */
-static __always_inline void record__submit(struct scratch* scratch, __u32 hook, void* ring, __u64 wakeup_bytes) {
+/* Delivers the record to the ring of its class (the one it was begun for) or counts it as lost; the slot is free afterwards. */
+static __always_inline void record__submit(struct scratch* scratch, __u32 hook, __u32 class, void* ring, __u64 wakeup_bytes) {
   struct hook_counters* counters = counters__of(hook);
-  if (!counters) return; /* for the verifier */
+  struct class_counters* of_class = counters__of_class(class);
+  if (!counters || !of_class) return; /* for the verifier */
   __u32 size = record__finish(scratch);
   HIDE(size);
   if (size <= RECORD_BYTES_MAX) { /* for the verifier */
-    record__count_flags(record__header(scratch), counters);
-    if (bpf_ringbuf_output(ring, scratch->record, size, ring__wakeup(ring, size, wakeup_bytes)) != 0)
+    const struct event_header* header = record__header(scratch);
+    record__count_flags(header, counters);
+    const __u64 unread = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+    if (class == CLASS_EVENT && unread > quota_above && quota__refuses(header->cgroup_id, size + BPF_RINGBUF_HDR_SZ, unread)) {
+      __sync_fetch_and_add(&counters->lost_quota, 1);
+      __sync_fetch_and_add(&of_class->lost_quota, 1);
+    } else if (bpf_ringbuf_output(ring, scratch->record, size, ring__wakeup(unread, size, wakeup_bytes)) != 0) {
       __sync_fetch_and_add(&counters->lost_ring_full, 1);
+      __sync_fetch_and_add(&of_class->lost_ring_full, 1);
+      share__count_full(header->cgroup_id, class);
+    }
   }
   scratch__release(scratch);
+}
+
+static __always_inline void verdict__submit(struct scratch* scratch, __u32 hook) {
+  record__submit(scratch, hook, CLASS_VERDICT, &verdicts, verdicts_wakeup_bytes);
+}
+
+static __always_inline void process__submit(struct scratch* scratch, __u32 hook) {
+  record__submit(scratch, hook, CLASS_PROCESS, &processes, processes_wakeup_bytes);
+}
+
+static __always_inline void event__submit(struct scratch* scratch, __u32 hook) {
+  record__submit(scratch, hook, CLASS_EVENT, &events, events_wakeup_bytes);
 }
 
 #endif

@@ -69,6 +69,15 @@ static __always_inline void cwd__append(struct scratch* scratch, struct blob* bl
   path__append(scratch, blob, BPF_CORE_READ(fs, pwd.mnt), BPF_CORE_READ(fs, pwd.dentry));
 }
 
+/* What is wanted of the system call of that number, enum syscall_entry; `first`: its first argument. */
+static __always_inline __u16 syscall__entry(__u64 nr, bool compat, __u64 first) {
+  if (nr >= SYSCALL_NR_MAX) return 0;
+  if (!compat) return syscall_type64[nr];
+  if (nr != IA32_SOCKETCALL) return syscall_type32[nr];
+  const __u32 which = first;
+  return which < SOCKETCALL_MAX ? socketcall_type[which] : 0;
+}
+
 /* ids and pid namespace; header apart */
 static __always_inline void event_process__fill(struct event_process* event, struct task_struct* task) {
   struct pid* pid = task__pid(task, PIDTYPE_TGID);

@@ -50,10 +50,26 @@ static __noinline int base__append(struct scratch* scratch, struct blob* blob, s
   return 0;
 }
 
-/* A name as passed, and where it starts if it is relative. */
+/* A name as passed, and where it starts if it is relative. An absolute name needs no descriptor; of one that was passed all the
+ * same, and leads somewhere, the directory is told too. */
 static __always_inline void user_name__append(struct scratch* scratch, struct blob* name, struct blob* base,
                                               struct task_struct* task, int dirfd, __u64 address) {
-  if (user_string__append(scratch, name, address)) base__append(scratch, base, task, dirfd);
+  const bool relative = user_string__append(scratch, name, address);
+  if (relative || (dirfd != AT_FDCWD && fd__file(task, dirfd))) base__append(scratch, base, task, dirfd);
+}
+
+/* Appends the first bytes of `size` at `address`. Flags USER_UNREAD. */
+static __noinline int user_data__append(struct scratch* scratch, struct blob* blob, __u64 address, __u64 size) {
+  if (!scratch || !blob || size == 0) return 0;
+  if (size > DATA_BYTES_MAX) size = DATA_BYTES_MAX;
+  void* to = record__end(scratch, DATA_BYTES_MAX);
+  HIDE(size);
+  if (!to || size > DATA_BYTES_MAX) return 0; /* for the verifier */
+  if (bpf_probe_read_user(to, size, (const void*)address) == 0)
+    record__take(scratch, blob, size);
+  else
+    record__flag(scratch, EVENT_FLAG_USER_UNREAD);
+  return 0;
 }
 
 #endif

@@ -38,7 +38,8 @@ static __always_inline bool exec__decide(struct decision* decision, struct task_
 }
 
 static __always_inline void report(struct task_struct* task, const struct linux_binprm* bprm, const struct decision* decision) {
-  struct scratch* scratch = record__begin(HOOK_BPRM_CREDS_FROM_FILE, EVENT_KIND_EXEC_CHECK, sizeof(struct event_process));
+  struct scratch* scratch =
+      record__begin(HOOK_BPRM_CREDS_FROM_FILE, CLASS_VERDICT, EVENT_KIND_EXEC_CHECK, sizeof(struct event_process));
   if (!scratch) return; /* counted by record__begin */
   struct event_process* event = (struct event_process*)scratch->record;
   event_header__fill(scratch, task);
@@ -57,7 +58,7 @@ static __always_inline void report(struct task_struct* task, const struct linux_
   script__append(scratch, &event->script, bprm);
   verdict__append(scratch, &decision->verdict);
   names__append(scratch, &event->names, &decision->names);
-  record__submit(scratch, HOOK_BPRM_CREDS_FROM_FILE, &verdicts, verdicts_wakeup_bytes);
+  verdict__submit(scratch, HOOK_BPRM_CREDS_FROM_FILE);
 }
 
 SEC("lsm/bprm_creds_from_file")

@@ -103,7 +103,7 @@ static __always_inline struct file* slot__file(const void* ring, __u32 slot) {
 /* Begins the record of a request. */
 static __always_inline struct event_open* request__begin(struct scratch** scratch, struct task_struct* task, __u16 type,
                                                          const struct io_open* open) {
-  *scratch = record__begin(HOOK_IO_URING, EVENT_KIND_OPEN, sizeof(struct event_open));
+  *scratch = record__begin(HOOK_IO_URING, CLASS_EVENT, EVENT_KIND_OPEN, sizeof(struct event_open));
   if (!*scratch) return NULL; /* counted by record__begin */
   struct event_open* event = (struct event_open*)(*scratch)->record;
   event_header__fill(*scratch, task);
@@ -143,7 +143,7 @@ int tp_io_uring_complete(__u64* ctx) {
     else
       record__flag(scratch, EVENT_FLAG_FD_GONE);
   }
-  record__submit(scratch, HOOK_IO_URING, &events, events_wakeup_bytes);
+  event__submit(scratch, HOOK_IO_URING);
   return 0;
 }
 
@@ -167,6 +167,6 @@ int tp_io_uring_submit(__u64* ctx) {
   event->fmode = (event->open_flags + 1) & O_ACCMODE & (FMODE_READ | FMODE_WRITE); /* as OPEN_FMODE (include/linux/fs.h) */
   if (kernel_string__append(scratch, &event->name, (__u64)BPF_CORE_READ(open, filename, name)))
     base__append(scratch, &event->base, task, event->dirfd);
-  record__submit(scratch, HOOK_IO_URING, &events, events_wakeup_bytes);
+  event__submit(scratch, HOOK_IO_URING);
   return 0;
 }

@@ -45,7 +45,7 @@ int tp_sched_process_exec(__u64* ctx) {
   const struct linux_binprm* bprm = (const struct linux_binprm*)ctx[2];
   state__exec(task);
   struct decision* decision = exec_decides ? exec__decide(task) : NULL;
-  struct scratch* scratch = record__begin(HOOK_SCHED_PROCESS_EXEC, EVENT_KIND_EXEC, sizeof(struct event_process));
+  struct scratch* scratch = record__begin(HOOK_SCHED_PROCESS_EXEC, CLASS_PROCESS, EVENT_KIND_EXEC, sizeof(struct event_process));
   if (scratch) {
     struct event_process* event = (struct event_process*)scratch->record;
     event_header__fill(scratch, task);
@@ -55,7 +55,7 @@ int tp_sched_process_exec(__u64* ctx) {
     script__append(scratch, &event->script, bprm);
     args__append(scratch, event, task);
     if (decision) verdict__append(scratch, &decision->verdict);
-    record__submit(scratch, HOOK_SCHED_PROCESS_EXEC, &processes, processes_wakeup_bytes);
+    process__submit(scratch, HOOK_SCHED_PROCESS_EXEC);
   } /* else counted by record__begin */
   if (decision) decision__release(decision);
   return 0;

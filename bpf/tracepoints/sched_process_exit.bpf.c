@@ -15,10 +15,10 @@ int tp_sched_process_exit(__u64* ctx) {
   bpf_map_delete_elem(&doomed_threads, &thread); /* its number will be another's */
   if (task->signal->live.counter != 0) return 0; /* other threads live: no end of a process, nothing to count */
   state__exit(task);
-  struct scratch* scratch = record__begin(HOOK_SCHED_PROCESS_EXIT, EVENT_KIND_EXIT, sizeof(struct event_exit));
+  struct scratch* scratch = record__begin(HOOK_SCHED_PROCESS_EXIT, CLASS_PROCESS, EVENT_KIND_EXIT, sizeof(struct event_exit));
   if (!scratch) return 0; /* counted by record__begin */
   event_header__fill(scratch, task);
   ((struct event_exit*)scratch->record)->exit_code = task__exit_code(task);
-  record__submit(scratch, HOOK_SCHED_PROCESS_EXIT, &processes, processes_wakeup_bytes);
+  process__submit(scratch, HOOK_SCHED_PROCESS_EXIT);
   return 0;
 }

@@ -8,13 +8,13 @@ int tp_sched_process_fork(__u64* ctx) {
   if (child->pid != child->tgid) return 0;                 /* a thread: no process, nothing to count */
   struct task_struct* forker = (struct task_struct*)ctx[0];
   state__fork(forker, child);
-  struct scratch* scratch = record__begin(HOOK_SCHED_PROCESS_FORK, EVENT_KIND_FORK, sizeof(struct event_process));
+  struct scratch* scratch = record__begin(HOOK_SCHED_PROCESS_FORK, CLASS_PROCESS, EVENT_KIND_FORK, sizeof(struct event_process));
   if (!scratch) return 0; /* counted by record__begin */
   event_header__fill(scratch, child);
   struct event_process* event = (struct event_process*)scratch->record;
   event_process__fill(event, child);
   event->forker_tgid = forker->tgid;
   event->forker_start_ns = forker->group_leader->start_boottime;
-  record__submit(scratch, HOOK_SCHED_PROCESS_FORK, &processes, processes_wakeup_bytes);
+  process__submit(scratch, HOOK_SCHED_PROCESS_FORK);
   return 0;
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/base/base64.h"
+#include "engine/event/gaps.h"
 #include "engine/event/times.h"
 
 namespace shrike::act {
@@ -81,26 +82,6 @@ std::string field_value_text(const FieldValue& value) {
   return std::visit(Visitor{}, value);
 }
 
-// The names of what is missing, comma-joined; empty if nothing is.
-std::string missing(const event::Event& event) {
-  std::string text;
-  const auto add = [&](bool gap, std::string_view name) {
-    if (!gap) return;
-    if (!text.empty()) text += ',';
-    text += name;
-  };
-  add(event.gaps.path, "path");
-  // The process may have got its arguments long before this event.
-  add(event.gaps.arguments || (event.process != nullptr && event.process->image->args_truncated()), "arguments");
-  add(event.gaps.user_unread, "user_unread");
-  add(event.gaps.user_cut, "user_cut");
-  add(event.gaps.fd_gone, "fd_gone");
-  add(event.gaps.names, "names");
-  add(event.gaps.rules, "rules");
-  add(event.gaps.unsure, "unsure");
-  return text;
-}
-
 // The event's other names as an array, be they asked for in the output or not.
 void add_names(Alert& alert, const event::Event& event) {
   if (event.names.empty()) return;
@@ -135,7 +116,7 @@ Alert make_alert(const program::Program& program, const program::Rule& rule, con
                               field.format ? FieldValue(render(from, program.formats[*field.format])) : typed(from, field.slot));
   }
   add_names(alert, event);
-  if (std::string gaps = missing(event); !gaps.empty()) {
+  if (std::string gaps = event::gaps_text(event::all_gaps(event)); !gaps.empty()) {
     alert.message += " incomplete=" + gaps;
     alert.fields.emplace_back("shrike.incomplete", std::move(gaps));
   }

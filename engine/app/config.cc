@@ -3,13 +3,26 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <bit>
+#include <charconv>
 #include <functional>
 #include <map>
 #include <set>
 
 namespace shrike::app {
 namespace {
+
+std::optional<std::uint64_t> parse_bytes(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return std::nullopt;
+  const std::string_view unit(end, text.data() + text.size());
+  static constexpr std::pair<std::string_view, unsigned> kUnits[] = {{"", 0}, {"KiB", 10}, {"MiB", 20}, {"GiB", 30}};
+  const auto found = std::ranges::find(kUnits, unit, &std::pair<std::string_view, unsigned>::first);
+  if (found == std::end(kUnits) || number > ~std::uint64_t{0} >> found->second) return std::nullopt;
+  return number << found->second;
+}
 
 // One file being read: where errors go, and how to name a place.
 class Reader {
@@ -117,14 +130,21 @@ class Reader {
     out = std::move(path);
   }
 
+  void percent(const YAML::Node& node, std::uint32_t& out) {
+    std::uint32_t percent = 0;
+    if (!node.IsScalar() || !YAML::convert<std::uint32_t>::decode(node, percent) || percent > 100)
+      return error(node.Mark(), "not a percentage", "0 to 100, without a sign");
+    out = percent;
+  }
+
+  // Bytes, or with a unit: 8388608, 64KiB, 8MiB, 1GiB.
   void ring(const YAML::Node& node, std::uint64_t& out) {
     static constexpr std::uint64_t kLeast = 64U << 10U;
     static constexpr std::uint64_t kMost = 1U << 30U;
-    std::uint64_t bytes = 0;
-    if (!node.IsScalar() || !YAML::convert<std::uint64_t>::decode(node, bytes) || bytes < kLeast || bytes > kMost) {
-      return error(node.Mark(), "not a size of a ring in bytes", "65536 to 1073741824");
-    }
-    out = std::bit_ceil(bytes);
+    const auto bytes = node.IsScalar() ? parse_bytes(node.Scalar()) : std::nullopt;
+    if (!bytes || *bytes < kLeast || *bytes > kMost)
+      return error(node.Mark(), "not a size of a ring", "64KiB to 1GiB, or in bytes 65536 to 1073741824");
+    out = std::bit_ceil(*bytes);
   }
 
  private:
@@ -223,10 +243,12 @@ void read(const YAML::Node& root, Reader& reader, Config& config) {
            }},
           {"capture",
            [&](const YAML::Node& node) {
-             reader.map(node, "capture",
-                        {{"events_ring_bytes", ring(config.events_ring_bytes)},
-                         {"processes_ring_bytes", ring(config.processes_ring_bytes)},
-                         {"verdicts_ring_bytes", ring(config.verdicts_ring_bytes)}});
+             reader.map(
+                 node, "capture",
+                 {{"events_ring_bytes", ring(config.events_ring_bytes)},
+                  {"processes_ring_bytes", ring(config.processes_ring_bytes)},
+                  {"verdicts_ring_bytes", ring(config.verdicts_ring_bytes)},
+                  {"quota_above_percent", [&](const YAML::Node& value) { reader.percent(value, config.quota_above_percent); }}});
            }},
       });
 }

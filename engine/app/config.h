@@ -49,8 +49,9 @@ struct Config {
   bool file_enabled = false;                       // file_output.enabled
   std::string file_name;                           // file_output.filename
   std::uint64_t events_ring_bytes = 8U << 20U;     // capture.events_ring_bytes; 64 KiB … 1 GiB, rounded up to a power of two
-  std::uint64_t processes_ring_bytes = 4U << 20U;  // capture.processes_ring_bytes
+  std::uint64_t processes_ring_bytes = 8U << 20U;  // capture.processes_ring_bytes
   std::uint64_t verdicts_ring_bytes = 1U << 20U;   // capture.verdicts_ring_bytes
+  std::uint32_t quota_above_percent = 50;          // capture.quota_above_percent; 0 … 100
 };
 
 // How the configuration has alerts printed; `format` (text, json), if given, wins over json_output.

@@ -75,6 +75,28 @@ Result<std::vector<enrich::FileKey>> identify(kernel::Loader& loader, const std:
   return keys;
 }
 
+nlohmann::json loss_json(const pipeline::LossCounts& counts) {
+  return {{"produced", counts.produced},
+          {"delivered", counts.delivered},
+          {"lost_ring_full", counts.ring_full},
+          {"lost_no_scratch", counts.no_scratch},
+          {"lost_quota", counts.quota}};
+}
+
+// "1 verdicts, 0 processes, 7 events"
+std::string losses_by_class(const pipeline::Losses& losses) {
+  std::string text;
+  for (const pipeline::ClassLoss& one : losses.classes)
+    text += (text.empty() ? "" : ", ") + std::to_string(one.counts.lost()) + ' ' + one.name;
+  return text;
+}
+
+// "8 MiB", "65536 bytes"
+std::string size_text(std::uint64_t bytes) {
+  constexpr std::uint64_t kMebi = 1U << 20U;
+  return bytes % kMebi == 0 ? std::to_string(bytes / kMebi) + " MiB" : std::to_string(bytes) + " bytes";
+}
+
 UniqueFd block_signals() {
   sigset_t set;
   sigemptyset(&set);
@@ -129,6 +151,14 @@ int Daemon::run() {
     }
     sinks_.push_back(*std::move(file));
   }
+  if (!options_.record.empty()) {
+    auto file = BackgroundFile::make(options_.record);
+    if (!file) {
+      log_->error("error: --record: {}", file.error().message);
+      return kCouldNotRun;
+    }
+    recorder_ = std::make_unique<Recorder>(*std::move(file), options_.record);
+  }
   pipeline_ = std::make_unique<pipeline::Pipeline>(pipeline::Pipeline::Parts{
       .enricher = enricher_,
       .context = context_,
@@ -136,6 +166,8 @@ int Daemon::run() {
       .file_names = &file_names_,
       .matching = config_.match_all ? match::Matching::kAll : match::Matching::kFirst,
       .on_sink_error = [this](const Error& error) { sink_failed(error); },
+      .on_event = recorder_ == nullptr ? std::function<void(const pipeline::Observed&)>()
+                                       : [this](const pipeline::Observed& seen) { recorder_->event(seen); },
   });
 
   if (auto started = start_capture(); !started) {
@@ -154,6 +186,10 @@ int Daemon::run() {
   if (counters.alerts != 0 && counters.alerts_failed >= counters.alerts * sinks_.size())
     exit_code_ = kCouldNotRun;  // not one arrived
   return exit_code_;
+}
+
+void Daemon::recording_failed(const Error& error) {
+  log_->error("error: recording: {}: it will lack events, and says where", error.message);
 }
 
 void Daemon::sink_failed(const Error& error) {
@@ -192,7 +228,7 @@ Result<void> Daemon::find_tier() {
                       .plan = compile::PlanOptions{.tier = tier, .mode = mode_},
                       .opening_is_opening = config_.opening_is_opening,
                       .normal_forms = false};
-  capabilities_ = {.events = kernel::captured_events(full_), .containers = false};
+  capabilities_ = {.events = kernel::captured_events(), .generic = kernel::generic_events(), .containers = false};
   return {};
 }
 
@@ -208,11 +244,18 @@ Result<void> Daemon::start_capture() {
                                         .scope_cgroup = scope_cgroup_,
                                         .verdicts_ring_bytes = config_.verdicts_ring_bytes,
                                         .processes_ring_bytes = config_.processes_ring_bytes,
-                                        .events_ring_bytes = config_.events_ring_bytes}));
+                                        .events_ring_bytes = config_.events_ring_bytes,
+                                        .quota_above_percent = config_.quota_above_percent}));
+  log_->info("rings: verdicts {}, processes {}, events {}{}", size_text(config_.verdicts_ring_bytes),
+             size_text(config_.processes_ring_bytes), size_text(config_.events_ring_bytes),
+             config_.quota_above_percent >= 100
+                 ? ", no quota per cgroup"
+                 : ", quota per cgroup above " + std::to_string(config_.quota_above_percent) + " % full");
   source_ = TRY(kernel::RingSource::create(loader_->ring_fds()));
   // Attached first, read afterwards: a process that begins in between is in the ring.
   TRY(loader_->want(kernel::make_capture_plan(*program_, *policy_, full_), *policy_));
   pipeline_->load(program_, policy_, loader_->policy().generation());
+  if (recorder_ != nullptr) recorder_->rules(*program_);
   for (const std::string& remark : loader_->policy().remarks()) log_->warn("{}", outputs::escape(remark));
   find_files();
   rescan();
@@ -362,6 +405,7 @@ void Daemon::reload() {
     return keep_old(wanted.error().message);
   pipeline_->load(program_, policy_, loader_->policy().generation());
   find_files();
+  if (recorder_ != nullptr) recorder_->rules(*program_);
   retire(*old_program, *old_policy);
   for (const std::string& remark : loader_->policy().remarks()) log_->warn("{}", outputs::escape(remark));
   if (old_policy->empty() && !policy_->empty()) rescan();  // states of the tasks there are
@@ -393,21 +437,80 @@ std::map<std::string, kernel::RuleReport> Daemon::rule_reports() const {
   return all;
 }
 
-std::vector<pipeline::HookLoss> Daemon::losses() const {
-  std::vector<pipeline::HookLoss> losses;
-  const auto counters = loader_->counters();
-  if (!counters) {
-    log_->error("error: {}", counters.error().message);
+pipeline::Losses Daemon::losses() {
+  pipeline::Losses losses;
+  losses.corrupt = pipeline_->counters().corrupt;
+  const auto hooks = loader_->counters();
+  const auto classes = loader_->class_counters();
+  if (!hooks || !classes) {
+    log_->error("error: {}", (hooks ? classes.error() : hooks.error()).message);
     return losses;
   }
-  for (const kernel::HookReport& hook : *counters) {
-    losses.push_back({.hook = std::string(hook.name),
-                      .produced = hook.counters.produced,
-                      .delivered = pipeline_->counters().delivered[hook.hook],
-                      .ring_full = hook.counters.lost_ring_full,
-                      .no_scratch = hook.counters.lost_no_scratch,
-                      .missed = hook.recursion_misses});
+  for (const kernel::HookReport& hook : *hooks) {
+    losses.hooks.push_back({.hook = std::string(hook.name),
+                            .counts = {.produced = hook.counters.produced,
+                                       .delivered = pipeline_->counters().delivered[hook.hook],
+                                       .ring_full = hook.counters.lost_ring_full,
+                                       .no_scratch = hook.counters.lost_no_scratch,
+                                       .quota = hook.counters.lost_quota,
+                                       .missed = hook.recursion_misses}});
   }
+  const auto taken = source_->taken();
+  for (std::size_t of = 0; of < classes->size(); ++of) {
+    const class_counters& counters = (*classes)[of].counters;
+    losses.classes.push_back({.name = std::string((*classes)[of].name),
+                              .counts = {.produced = counters.produced,
+                                         .delivered = taken[of],
+                                         .ring_full = counters.lost_ring_full,
+                                         .no_scratch = counters.lost_no_scratch,
+                                         .quota = counters.lost_quota}});
+  }
+  // A look at all cgroups costs more than the rest: when somebody lost something, and now and then for those that are gone.
+  static constexpr std::uint64_t kLookNs = 60'000'000'000;
+  const std::uint64_t now_ns = boot_time_ns();
+  if (losses.lost() != cgroups_at_lost_ || now_ns - cgroups_looked_ns_ >= kLookNs) {
+    cgroups_lost_ = cgroup_losses();
+    cgroups_at_lost_ = losses.lost();
+    cgroups_looked_ns_ = now_ns;
+  }
+  losses.cgroups = cgroups_lost_;
+  return losses;
+}
+
+// By path. The entries of cgroups that are gone are taken out and what they lost is kept: their ids do not come again.
+std::vector<pipeline::CgroupLoss> Daemon::cgroup_losses() {
+  static constexpr std::size_t kGoneKept = 256;
+  const auto lost = [](const cgroup_share& share) {
+    std::uint64_t sum = share.lost_quota;
+    for (const std::uint64_t full : share.lost_ring_full) sum += full;
+    return sum;
+  };
+  const auto shares = loader_->cgroup_shares();
+  if (!shares) {
+    log_->error("error: {}", shares.error().message);
+    return cgroups_lost_;
+  }
+  std::map<std::string, std::uint64_t> all;
+  for (const auto& [id, share] : *shares) {
+    if (id == 0) {
+      if (lost(share) != 0) all["(beyond the table)"] = lost(share);
+      continue;
+    }
+    const auto path = cgroup_reader_.read(id);
+    if (!path || !path->empty()) {
+      if (lost(share) != 0) all[path ? *path : "(unknown)"] += lost(share);
+      continue;
+    }
+    const auto last = loader_->forget_cgroup(id);
+    if (!last || lost(last->share) == 0) continue;
+    std::string was(cgroups_.path(id));  // as its events had it
+    if (was.empty() || (gone_cgroups_.size() >= kGoneKept && !gone_cgroups_.contains(was))) was = "(gone)";
+    gone_cgroups_[was] += lost(last->share);
+  }
+  for (const auto& [path, sum] : gone_cgroups_) all[path] += sum;
+  std::vector<pipeline::CgroupLoss> losses;
+  losses.reserve(all.size());
+  for (const auto& [path, sum] : all) losses.push_back({path, sum});
   return losses;
 }
 
@@ -418,15 +521,19 @@ void Daemon::tick() {
     log_->error("error: looking up the files that rules name: {}", refreshed.error().message);
   if (auto refreshed = file_names_.refresh(); !refreshed)
     log_->error("error: looking up the files that rules name: {}", refreshed.error().message);
-  const auto hooks = losses();
-  if (const auto notice = loss_monitor_.check(hooks, pipeline_->counters().corrupt, wall_time_ns(), context_.hostname)) {
+  const pipeline::Losses all = losses();
+  if (const auto notice = loss_monitor_.check(all, wall_time_ns(), context_.hostname)) {
     pipeline_->emit(*notice);
     log_->warn("{}", outputs::escape(notice->message));
   }
+  if (recorder_ != nullptr) {
+    recorder_->losses(all);
+    if (const auto error = recorder_->flush()) recording_failed(*error);
+  }
   // A lost exec, fork or exit leaves the process table wrong: look at the tasks again.
   std::uint64_t lifecycle_lost = 0;
-  for (const pipeline::HookLoss& hook : hooks) {
-    if (hook.hook.starts_with("sched_process_")) lifecycle_lost += hook.lost();
+  for (const pipeline::HookLoss& hook : all.hooks) {
+    if (hook.hook.starts_with("sched_process_")) lifecycle_lost += hook.counts.lost();
   }
   if (lifecycle_lost > lifecycle_lost_) {
     lifecycle_lost_ = lifecycle_lost;
@@ -439,9 +546,8 @@ void Daemon::stop() {
   // A program may still be between its counter and its record on another CPU.
   for (int i = 0; i < 100; ++i) {
     drain(true);
-    const auto hooks = losses();
     std::uint64_t missing = 0;
-    for (const pipeline::HookLoss& hook : hooks) missing += hook.waiting();
+    for (const pipeline::HookLoss& hook : losses().hooks) missing += hook.counts.waiting();
     if (missing <= pipeline_->counters().corrupt) break;
     usleep(1000);
   }
@@ -449,13 +555,16 @@ void Daemon::stop() {
   for (const auto& sink : sinks_) {
     if (auto flushed = sink->flush(); !flushed) sink_failed(flushed.error());
   }
+  if (recorder_ == nullptr) return;
+  if (const auto error = recorder_->finish()) recording_failed(*error);
+  log_->info("recorded: {} events, {} bytes in {}, {} lines not written", recorder_->events(), recorder_->written().bytes,
+             options_.record, recorder_->written().missing);
 }
 
-void Daemon::print_summary(std::uint64_t seconds) const {
+void Daemon::print_summary(std::uint64_t seconds) {
   const pipeline::Counters& counters = pipeline_->counters();
-  const auto hooks = losses();
-  std::uint64_t lost = counters.corrupt;
-  for (const pipeline::HookLoss& hook : hooks) lost += hook.lost();
+  const pipeline::Losses all_losses = losses();
+  const std::uint64_t lost = all_losses.lost();
   const std::uint64_t incomplete = counters.gap_path + counters.gap_arguments + counters.gap_user_unread + counters.gap_user_cut +
                                    counters.gap_fd_gone + counters.gap_names + counters.gap_rules;
   const auto rules = rule_reports();
@@ -463,21 +572,23 @@ void Daemon::print_summary(std::uint64_t seconds) const {
   for (const auto& [name, report] : rules) add(all, report);
   if (!options_.summary_json) {
     log_->info(
-        "stopped: {} s, {} events, {} alerts, {} blocked, {} killed, {} would be, {} lost, {} incomplete, {} without a process, "
+        "stopped: {} s, {} events, {} alerts, {} blocked, {} killed, {} would be, {} lost ({}), {} incomplete, {} without a "
+        "process, "
         "{} "
         "alerts not delivered",
-        seconds, counters.events, counters.alerts, all.blocked, all.killed, all.would_block + all.would_kill, lost, incomplete,
-        enricher_.counters().unknown, counters.alerts_failed);
+        seconds, counters.events, counters.alerts, all.blocked, all.killed, all.would_block + all.would_kill, lost,
+        losses_by_class(all_losses), incomplete, enricher_.counters().unknown, counters.alerts_failed);
     return;
   }
   nlohmann::json by_hook = nlohmann::json::object();
-  for (const pipeline::HookLoss& hook : hooks) {
-    by_hook[hook.hook] = {{"produced", hook.produced},
-                          {"delivered", hook.delivered},
-                          {"lost_ring_full", hook.ring_full},
-                          {"lost_no_scratch", hook.no_scratch},
-                          {"missed", hook.missed}};
+  for (const pipeline::HookLoss& hook : all_losses.hooks) {
+    by_hook[hook.hook] = loss_json(hook.counts);
+    by_hook[hook.hook]["missed"] = hook.counts.missed;
   }
+  nlohmann::json by_class = nlohmann::json::object();
+  for (const pipeline::ClassLoss& one : all_losses.classes) by_class[one.name] = loss_json(one.counts);
+  nlohmann::json by_cgroup = nlohmann::json::object();
+  for (const pipeline::CgroupLoss& cgroup : all_losses.cgroups) by_cgroup[cgroup.path] = cgroup.lost;
   if (const auto reports = loader_->counters()) {
     for (const kernel::HookReport& hook : *reports) {
       const hook_counters& c = hook.counters;
@@ -501,32 +612,38 @@ void Daemon::print_summary(std::uint64_t seconds) const {
                      {"would_kill", report.would_kill},
                      {"outranked", report.outranked}};
   }
-  const nlohmann::json summary = {{"seconds", seconds},
-                                  {"events", counters.events},
-                                  {"alerts", counters.alerts},
-                                  {"alerts_failed", counters.alerts_failed},
-                                  {"records", counters.records},
-                                  {"corrupt", counters.corrupt},
-                                  {"lost", lost},
-                                  {"hooks", by_hook},
-                                  {"rules", by_rule},
-                                  {"tier", full_ ? "full" : "tracing"},
-                                  {"mode", spelling(mode_)},
-                                  {"generation", loader_->policy().generation()},
-                                  {"incomplete",
-                                   {{"path", counters.gap_path},
-                                    {"arguments", counters.gap_arguments},
-                                    {"user_unread", counters.gap_user_unread},
-                                    {"user_cut", counters.gap_user_cut},
-                                    {"fd_gone", counters.gap_fd_gone},
-                                    {"names", counters.gap_names},
-                                    {"rules", counters.gap_rules}}},
-                                  {"processes",
-                                   {{"known", processes_.size()},
-                                    {"evicted", processes_.counters().evicted},
-                                    {"parent_unknown", processes_.counters().parent_unknown},
-                                    {"recovered", enricher_.counters().recovered},
-                                    {"unknown", enricher_.counters().unknown}}}};
+  nlohmann::json summary = {{"seconds", seconds},
+                            {"events", counters.events},
+                            {"alerts", counters.alerts},
+                            {"alerts_failed", counters.alerts_failed},
+                            {"records", counters.records},
+                            {"corrupt", counters.corrupt},
+                            {"lost", lost},
+                            {"hooks", by_hook},
+                            {"classes", by_class},
+                            {"cgroups_lost", by_cgroup},
+                            {"rules", by_rule},
+                            {"tier", full_ ? "full" : "tracing"},
+                            {"mode", spelling(mode_)},
+                            {"generation", loader_->policy().generation()},
+                            {"incomplete",
+                             {{"path", counters.gap_path},
+                              {"arguments", counters.gap_arguments},
+                              {"user_unread", counters.gap_user_unread},
+                              {"user_cut", counters.gap_user_cut},
+                              {"fd_gone", counters.gap_fd_gone},
+                              {"names", counters.gap_names},
+                              {"rules", counters.gap_rules}}},
+                            {"processes",
+                             {{"known", processes_.size()},
+                              {"evicted", processes_.counters().evicted},
+                              {"parent_unknown", processes_.counters().parent_unknown},
+                              {"recovered", enricher_.counters().recovered},
+                              {"unknown", enricher_.counters().unknown}}}};
+  if (recorder_ != nullptr) {
+    summary["recorded"] = {
+        {"events", recorder_->events()}, {"bytes", recorder_->written().bytes}, {"missing", recorder_->written().missing}};
+  }
   std::fprintf(stderr, "%s\n", summary.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
 

@@ -16,6 +16,7 @@
 #include "engine/app/config.h"
 #include "engine/app/load_rules.h"
 #include "engine/app/options.h"
+#include "engine/app/recorder.h"
 #include "engine/base/handle.h"
 #include "engine/compile/compile.h"
 #include "engine/enrich/cgroups.h"
@@ -54,10 +55,12 @@ class Daemon {
   void tick();
   bool drain(bool everything);  // true: there is more
   void sink_failed(const Error& error);
+  void recording_failed(const Error& error);
   void rescan();
   void stop();
-  std::vector<pipeline::HookLoss> losses() const;
-  void print_summary(std::uint64_t seconds) const;
+  pipeline::Losses losses();
+  std::vector<pipeline::CgroupLoss> cgroup_losses();
+  void print_summary(std::uint64_t seconds);
 
   const Options& options_;
   Config config_;
@@ -82,6 +85,7 @@ class Daemon {
   enrich::Enricher enricher_{processes_, proc_, cgroups_};
   event::Context context_;
   std::vector<std::unique_ptr<act::AlertSink>> sinks_;
+  std::unique_ptr<Recorder> recorder_;  // --record
   std::unique_ptr<pipeline::Pipeline> pipeline_;
   pipeline::LossMonitor loss_monitor_;
 
@@ -92,8 +96,12 @@ class Daemon {
   bool stopping_ = false;
   bool reload_wanted_ = false;
   int exit_code_ = kDone;
-  std::uint64_t sink_error_ns_ = 0;   // when a failed sink was last reported
-  std::uint64_t lifecycle_lost_ = 0;  // of the process hooks, at the last rescan
+  std::uint64_t sink_error_ns_ = 0;                 // when a failed sink was last reported
+  std::uint64_t lifecycle_lost_ = 0;                // of the process hooks, at the last rescan
+  std::vector<pipeline::CgroupLoss> cgroups_lost_;  // as last looked at
+  std::uint64_t cgroups_at_lost_ = 0;               // what had been lost in all then
+  std::uint64_t cgroups_looked_ns_ = 0;
+  std::map<std::string, std::uint64_t> gone_cgroups_;  // what cgroups lost that are no more, by path
 };
 
 }  // namespace shrike::app

@@ -8,10 +8,13 @@
 #include <unistd.h>
 #include <utility>
 
+#include "engine/event/gaps.h"
+
 namespace shrike::app {
 namespace {
 
 constexpr std::size_t kChunk = 256U << 10U;
+constexpr std::uint64_t kMaxErrno = 4095;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 std::expected<RecordedLoss, Flaw> read_loss(const std::vector<Member>& members) {
@@ -31,16 +34,106 @@ std::expected<RecordedLoss, Flaw> read_loss(const std::vector<Member>& members) 
   return loss;
 }
 
+std::expected<std::vector<std::string>, Flaw> texts_of(const Member& member) {
+  std::vector<std::string> texts;
+  const auto* list = std::get_if<Given::List>(&member.value.data);
+  const auto wrong = Flaw{'"' + member.key + "\" is an array of strings", {}, member.value.offset};
+  if (list == nullptr) return std::unexpected(wrong);
+  for (const Given& item : *list) {
+    const auto* text = std::get_if<std::string>(&item.data);
+    const auto* bytes = std::get_if<Given::Bytes>(&item.data);
+    if (text == nullptr && bytes == nullptr) return std::unexpected(wrong);
+    texts.push_back(text != nullptr ? *text : bytes->text);
+  }
+  return texts;
+}
+
+std::expected<RecordedRules, Flaw> read_rules(const std::vector<Member>& members) {
+  RecordedRules rules;
+  for (const Member& member : members) {
+    if (member.key == "recording") {
+      if (const auto* version = std::get_if<std::uint64_t>(&member.value.data);
+          version == nullptr || *version != kRecordingVersion)
+        return std::unexpected(
+            Flaw{"a recording of another version", "this one reads " + std::to_string(kRecordingVersion), member.value.offset});
+    } else if (member.key == "inactive") {
+      rules.inactive = TRY(texts_of(member));
+    } else if (member.key == "decided") {
+      rules.decided = TRY(texts_of(member));
+    } else {
+      return std::unexpected(Flaw{'"' + member.key + "\" is wrong in a line that tells of rules",
+                                  R"({"recording": 1, "inactive": [], "decided": ["A rule"]})", member.offset});
+    }
+  }
+  return rules;
+}
+
+// The keys of an event that are no fields: what it lacked, other names, its verdict.
+std::expected<std::optional<RecordedVerdict>, Flaw> read_marks(event::RecordedEvent& event, const std::vector<Member>& marks) {
+  RecordedVerdict verdict;
+  std::vector<std::string> rules, verdicts;
+  std::vector<std::int64_t> errnos;
+  for (const Member& mark : marks) {
+    const auto* text = std::get_if<std::string>(&mark.value.data);
+    const auto* number = std::get_if<std::uint64_t>(&mark.value.data);
+    if (mark.key == "shrike.incomplete" && text != nullptr) {
+      const auto gaps = event::parse_gaps(*text);
+      if (!gaps) return std::unexpected(Flaw{"not what an event can lack", "path,arguments", mark.value.offset});
+      event.set_gaps(*gaps);
+    } else if (mark.key == "shrike.exe_names") {
+      for (const std::string& name : TRY(texts_of(mark))) event.add_exe_name(name);
+    } else if (mark.key == "shrike.rules") {
+      rules = TRY(texts_of(mark));
+    } else if (mark.key == "shrike.verdicts") {
+      verdicts = TRY(texts_of(mark));
+    } else if (mark.key == "shrike.errnos" && std::holds_alternative<Given::List>(mark.value.data)) {
+      for (const Given& item : std::get<Given::List>(mark.value.data)) {
+        const auto* error = std::get_if<std::uint64_t>(&item.data);
+        if (error == nullptr || *error > kMaxErrno) return std::unexpected(Flaw{"not an error number", {}, item.offset});
+        errnos.push_back(static_cast<std::int64_t>(*error));
+      }
+    } else if (mark.key == "shrike.hook" && text != nullptr) {
+      verdict.hook = *text;
+    } else if (mark.key == "shrike.generation" && number != nullptr && std::in_range<std::uint32_t>(*number)) {
+      verdict.generation = static_cast<std::uint32_t>(*number);
+    } else {
+      return std::unexpected(
+          Flaw{'"' + mark.key + "\" is no mark of a recording, or of another type",
+               "shrike.incomplete, shrike.exe_names, shrike.rules, shrike.verdicts, shrike.errnos, shrike.hook, "
+               "shrike.generation",
+               mark.offset});
+    }
+  }
+  if (rules.size() != verdicts.size() || rules.size() != errnos.size())
+    return std::unexpected(
+        Flaw{"shrike.rules, shrike.verdicts and shrike.errnos are not of one length", {}, marks.front().offset});
+  if (rules.empty()) return std::nullopt;
+  for (std::size_t i = 0; i < rules.size(); ++i)
+    verdict.items.push_back({std::move(rules[i]), std::move(verdicts[i]), static_cast<int>(errnos[i])});
+  return verdict;
+}
+
 }  // namespace
 
-std::expected<std::optional<RecordedLoss>, Flaw> read_event_line(std::string_view line, std::uint64_t number,
-                                                                 event::RecordedEvent& event) {
+std::expected<EventLine, Flaw> read_event_line(std::string_view line, std::uint64_t number, event::RecordedEvent& event) {
   event.clear();
-  const std::vector<Member> members = TRY(parse_flat_json(line));
-  if (std::ranges::find(members, "lost", &Member::key) != members.end()) return TRY(read_loss(members));
+  std::vector<Member> members = TRY(parse_flat_json(line));
+  const auto has = [&](std::string_view key) { return std::ranges::find(members, key, &Member::key) != members.end(); };
+  if (has("lost")) return TRY(read_loss(members));
+  if (has("recording")) return TRY(read_rules(members));
+  const auto is_mark = [](const Member& member) { return member.key.starts_with("shrike."); };
+  std::vector<Member> marks;
+  if (std::ranges::any_of(members, is_mark)) {
+    for (Member& member : members) {
+      if (is_mark(member)) marks.push_back(member);
+    }
+    std::erase_if(members, is_mark);
+  }
   event.set_number(number);
   TRY(fill(event, members));
-  return std::nullopt;
+  std::optional<RecordedVerdict> verdict = TRY(read_marks(event, marks));
+  if (verdict) return *std::move(verdict);
+  return Told{};
 }
 
 Result<EventFile> EventFile::open(const std::string& path) {
@@ -125,8 +218,7 @@ Result<EventFile::Record> EventFile::next(event::RecordedEvent& event) {
       read.error().offset += skipped;
       return Record(bad(std::move(read).error(), line));
     }
-    if (*read) return Record(**std::move(read));
-    return Record(Told{});
+    return std::visit([](auto&& record) { return Record(std::forward<decltype(record)>(record)); }, *std::move(read));
   }
 }
 

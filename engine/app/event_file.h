@@ -21,6 +21,8 @@ namespace shrike::app {
 
 inline constexpr std::size_t kMaxEventLine = 8U << 20U;  // bytes; a longer one is a bad record
 
+inline constexpr std::uint64_t kRecordingVersion = 1;
+
 // A line that says what the recording lacks.
 struct RecordedLoss {
   std::uint64_t lost = 0;
@@ -29,9 +31,36 @@ struct RecordedLoss {
   bool operator==(const RecordedLoss&) const = default;
 };
 
-// One line. An event goes into `event`, with `number` as its evt.num unless it has one; nullopt says so.
-std::expected<std::optional<RecordedLoss>, Flaw> read_event_line(std::string_view line, std::uint64_t number,
-                                                                 event::RecordedEvent& event);
+// The alerts the kernel's policy made of an event: "shrike.rules", "shrike.verdicts" and "shrike.errnos", side by side, with
+// "shrike.hook" and "shrike.generation".
+struct RecordedVerdict {
+  struct Item {
+    std::string rule;
+    std::string verdict;  // "blocked"
+    int error_number = 0;
+
+    bool operator==(const Item&) const = default;
+  };
+  std::vector<Item> items;
+  std::string hook;
+  std::uint32_t generation = 0;
+
+  bool operator==(const RecordedVerdict&) const = default;
+};
+
+// What a recording says of the rules in force from here on: names of those that were not asked.
+struct RecordedRules {
+  std::vector<std::string> inactive;  // this host could not supply what they ask for
+  std::vector<std::string> decided;   // the kernel decided, and told verdicts
+
+  bool operator==(const RecordedRules&) const = default;
+};
+
+struct Told {};  // an event
+using EventLine = std::variant<Told, RecordedVerdict, RecordedLoss, RecordedRules>;
+
+// One line. An event goes into `event`, with `number` as its evt.num unless it has one; that of a verdict too.
+std::expected<EventLine, Flaw> read_event_line(std::string_view line, std::uint64_t number, event::RecordedEvent& event);
 
 class EventFile {
  public:
@@ -39,8 +68,7 @@ class EventFile {
   static Result<EventFile> open(const std::string& path);
 
   struct End {};
-  struct Told {};  // an event, in `event`
-  using Record = std::variant<End, Told, RecordedLoss, lang::Diagnostic>;
+  using Record = std::variant<End, Told, RecordedVerdict, RecordedLoss, RecordedRules, lang::Diagnostic>;
 
   // The next record; a bad one as what is wrong with it. Blank lines are skipped. Errors: kSystem.
   Result<Record> next(event::RecordedEvent& event);

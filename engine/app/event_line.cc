@@ -315,6 +315,8 @@ std::expected<Value, Flaw> typed(const FieldUse& use, const Given& given) {
       [[fallthrough]];
     case Type::kString:
     case Type::kBuffer:
+      // A parameter is bytes in most events of its name, and a number in some: ptrace's data.
+      if (use.field->argument == event::ArgumentKind::kRawParameter && unsigned_number != nullptr) return Value(*unsigned_number);
       if (text != nullptr) return Value(std::string_view(*text));
       if (const auto* bytes = std::get_if<Given::Bytes>(&given.data)) return Value(std::string_view(bytes->text));
       break;

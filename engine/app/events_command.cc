@@ -15,16 +15,14 @@ using event::EventTypeInfo;
 using event::Param;
 using nlohmann::json;
 
-// In which tier the engine sees it.
+// Whether the engine sees it; both tiers do, or none. By name: without its parameters and result.
 std::string_view captured_text(EventType type) {
-  if (kernel::captured_events(false).test(event::index(type))) return "both tiers";
-  if (kernel::captured_events(true).test(event::index(type))) return "full tier";
-  if (type > EventType::kNone && type <= EventType::kBind) return "block and kill rules only";
-  return "no";
+  if (kernel::captured_events().test(event::index(type))) return "yes";
+  return kernel::generic_events().test(event::index(type)) ? "by name" : "no";
 }
 
 std::string params_text(EventType type, const EventTypeInfo& info, bool markdown) {
-  const bool any = captured_text(type) != "no";
+  const bool any = captured_text(type) == "yes";
   std::string text;
   for (const Param& param : info.params) {
     text += (text.empty() ? "" : ", ") + std::string(param.name) + ' ';

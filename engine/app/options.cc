@@ -31,6 +31,9 @@ void add_run(CLI::App& app, Options& options) {
   run->add_option("--summary", "Counters at exit as JSON")
       ->check(CLI::IsMember({"json", "text"}))
       ->each([&](const std::string& value) { options.summary_json = value == "json"; });
+  run->add_option(
+      "--record", options.record,
+      "Write every field the rules name, of every event they are asked about, into a new event file for `shrike replay`");
   run->footer(
       "SIGHUP reads the rules again (a bad file leaves the old ones in force), SIGTERM drains and stops.\n"
       "Example:\n  shrike run --rules rules --format json --duration 60");

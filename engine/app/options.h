@@ -53,6 +53,7 @@ struct Options {
   bool format_given = false;
   std::optional<double> duration_s;
   bool summary_json = false;
+  std::string record;  // --record: the file; empty: none
   // replay; also rules, config and format
   std::string events;                   // the event file, "-": standard input
   std::optional<std::string> matching;  // first, all

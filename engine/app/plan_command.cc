@@ -184,7 +184,8 @@ int rules_plan(const Options& options) {
   LoadedRules loaded = load_rules(options.rules, compile_options);
   print_diagnostics(loaded.diagnostics, options.format != "json");
   if (loaded.diagnostics.has_errors()) return kNo;
-  compile::assess(loaded.program, {.events = kernel::captured_events(tier == Tier::kFull), .containers = false});
+  compile::assess(loaded.program,
+                  {.events = kernel::captured_events(), .generic = kernel::generic_events(), .containers = false});
   if (options.format == "json") {
     std::puts(plan_json(loaded, tier).dump(-1, ' ', false, json::error_handler_t::replace).c_str());
   } else {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/app/commands.h"
+#include "engine/app/event_file.h"
 #include "engine/event/field.h"
 
 namespace shrike::app {
@@ -185,6 +186,7 @@ json event_object(bool yaml) {
     plain[field.name] = std::move(value);
   }
   json all = object(std::move(plain));
+  if (!yaml) with_argument["^shrike\\."] = json::object();  // marks of a recording
   all["patternProperties"] = std::move(with_argument);
   return all;
 }
@@ -195,7 +197,10 @@ json definitions(bool yaml) {
 
 json event_file() {
   json lost = object({{"lost", {{"type", "integer"}, {"minimum", 0}}}, {"hook", {{"type", "string"}}}}, {"lost"});
-  json all = {{"anyOf", {{{"$ref", "#/definitions/event"}}, std::move(lost)}}, {"definitions", definitions(false)}};
+  const json texts = list_of({{"type", "string"}});
+  json rules = object({{"recording", {{"const", kRecordingVersion}}}, {"inactive", texts}, {"decided", texts}}, {"recording"});
+  json all = {{"anyOf", {{{"$ref", "#/definitions/event"}}, std::move(lost), std::move(rules)}},
+              {"definitions", definitions(false)}};
   return schema("One line of a Shrike event file", std::move(all));
 }
 

@@ -309,7 +309,7 @@ Availability assess_rule(const Program& program, const Fields& fields, const pro
       Folder(program, Given::kContainer).fold(rule.root) == false) {
     return {State::kInactive, "containers"};
   }
-  const event::EventSet seen = rule.events & capabilities.events;
+  const event::EventSet seen = rule.events & (rule.any_event ? capabilities.events : capabilities.events | capabilities.generic);
   if (seen.none()) return {State::kInactive, "events: " + join(rule.events)};
   const event::FieldUse* lacking = missing_field(fields, rule, seen);
   if (lacking == nullptr) lacking = foreign_param(program, fields, rule, seen);

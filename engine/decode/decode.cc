@@ -23,6 +23,63 @@ static_assert(static_cast<int>(event::EventType::kBind) == EVENT_TYPE_BIND);
 static_assert(static_cast<int>(event::EventType::kFinitModule) == EVENT_TYPE_FINIT_MODULE &&
               EVENT_TYPE_FINIT_MODULE + 1 == EVENT_TYPE_COUNT);
 
+// The kind of record that tells the calls of a type; execs that succeed have one of their own.
+std::uint16_t kind_of(std::uint16_t type) {
+  switch (type) {
+    case EVENT_TYPE_OPEN:
+    case EVENT_TYPE_OPENAT:
+    case EVENT_TYPE_OPENAT2:
+    case EVENT_TYPE_CREAT:
+    case EVENT_TYPE_OPEN_BY_HANDLE_AT:
+      return EVENT_KIND_OPEN;
+    case EVENT_TYPE_CONNECT:
+    case EVENT_TYPE_SENDTO:
+    case EVENT_TYPE_SENDMSG:
+    case EVENT_TYPE_SENDMMSG:
+    case EVENT_TYPE_BIND:
+    case EVENT_TYPE_ACCEPT:
+    case EVENT_TYPE_ACCEPT4:
+    case EVENT_TYPE_LISTEN:
+    case EVENT_TYPE_RECVFROM:
+    case EVENT_TYPE_RECVMSG:
+      return EVENT_KIND_SOCKET;
+    case EVENT_TYPE_EXECVE:
+    case EVENT_TYPE_EXECVEAT: /* those that failed */
+    case EVENT_TYPE_SYMLINK:
+    case EVENT_TYPE_SYMLINKAT:
+    case EVENT_TYPE_LINK:
+    case EVENT_TYPE_LINKAT:
+    case EVENT_TYPE_RENAME:
+    case EVENT_TYPE_RENAMEAT:
+    case EVENT_TYPE_RENAMEAT2:
+    case EVENT_TYPE_RMDIR:
+    case EVENT_TYPE_UNLINK:
+    case EVENT_TYPE_UNLINKAT:
+    case EVENT_TYPE_MKDIR:
+    case EVENT_TYPE_MKDIRAT:
+    case EVENT_TYPE_CHMOD:
+    case EVENT_TYPE_FCHMODAT:
+      return EVENT_KIND_PATHS;
+    default:
+      return EVENT_KIND_CALL;
+  }
+}
+
+// Records of processes tell no call, or an exec.
+bool fits(std::uint16_t kind, std::uint16_t type) {
+  switch (kind) {
+    case EVENT_KIND_EXEC:
+    case EVENT_KIND_EXEC_CHECK:
+      return type == EVENT_TYPE_EXECVE || type == EVENT_TYPE_EXECVEAT;
+    case EVENT_KIND_TASK:
+    case EVENT_KIND_FORK:
+    case EVENT_KIND_EXIT:
+      return type == EVENT_TYPE_NONE;
+    default:
+      return type != EVENT_TYPE_NONE && kind_of(type) == kind;
+  }
+}
+
 // Records are 8-aligned in the ring; a copy keeps other callers (files, fuzzers) safe and costs a few words.
 template <class Wire>
 Result<Wire> read_as(std::span<const std::byte> record) {
@@ -52,6 +109,7 @@ class Blobs {
     return {reinterpret_cast<const std::byte*>(found.data()), found.size()};
   }
 
+  bool fits() const { return fits_; }
   Result<void> check() const {
     if (!fits_) return fail(Code::kCorrupt, "a text leaves its record");
     return {};
@@ -164,9 +222,10 @@ Result<void> decode_process(std::span<const std::byte> record, std::uint16_t kin
   return blobs.check();
 }
 
+constexpr std::uint32_t kModeRead = 1;   // FMODE_READ, include/linux/fs.h
+constexpr std::uint32_t kModeWrite = 2;  // FMODE_WRITE
+
 Result<void> decode_open(std::span<const std::byte> record, Event& event) {
-  static constexpr std::uint32_t kRead = 1;   // FMODE_READ, include/linux/fs.h
-  static constexpr std::uint32_t kWrite = 2;  // FMODE_WRITE
   const auto wire = TRY(read_as<event_open>(record));
   Blobs blobs(record);
   event::Open open;
@@ -175,8 +234,8 @@ Result<void> decode_open(std::span<const std::byte> record, Event& event) {
   open.resolve = wire.resolve;
   open.mode = wire.open_mode;
   open.dirfd = wire.dirfd;
-  open.readable = (wire.fmode & kRead) != 0;
-  open.writable = (wire.fmode & kWrite) != 0;
+  open.readable = (wire.fmode & kModeRead) != 0;
+  open.writable = (wire.fmode & kModeWrite) != 0;
   open.file = file_of(wire.file);
   open.path = blobs.text(wire.path);
   open.name = blobs.text(wire.name);
@@ -198,20 +257,39 @@ event::IpAddress address(std::uint16_t family, const __u8 (&bytes)[16]) {
   return event::canonical(ip);
 }
 
-event::Socket socket_of(const event_sock& wire, bool listening, Blobs& blobs) {
+// What else a record says of its socket.
+struct SocketOf {
+  std::uint16_t type;  // enum event_type
+  std::uint8_t hook;
+};
+
+event::Socket socket_of(const event_sock& wire, SocketOf of, Blobs& blobs) {
   event::Socket socket;
   socket.family = wire.family;
   socket.protocol = wire.protocol;
   socket.socket_type = wire.socket_type;
   socket.remote = address(wire.remote_family, wire.remote_ip);
   socket.local = address(wire.family, wire.local_ip);
-  socket.listening = listening;
-  // An unbound v6 socket that talks v4-mapped has no v4 address of its own yet.
-  if (!listening && socket.local.family != socket.remote.family) socket.local = {};
   socket.local_port = wire.local_port;
   socket.remote_port = wire.remote_port;
   socket.role = static_cast<event::SocketRole>(std::min<std::uint8_t>(wire.role, SOCKET_ROLE_SERVER));
-  socket.connected = wire.connected != 0;
+  // Hooks see the address that is asked for: who asks is the client.
+  const bool asks = of.type == EVENT_TYPE_CONNECT || (of.hook != HOOK_SYS_EXIT && of.type != EVENT_TYPE_BIND);
+  if (socket.role == event::SocketRole::kUnknown && asks) socket.role = event::SocketRole::kClient;
+  const bool alone = socket.remote.family == 0;
+  socket.listening = of.type == EVENT_TYPE_BIND || of.type == EVENT_TYPE_LISTEN ||
+                     (alone && socket.role == event::SocketRole::kServer && socket.local.family != 0);
+  socket.received = of.type == EVENT_TYPE_RECVFROM || of.type == EVENT_TYPE_RECVMSG;
+  if (socket.listening) {
+    socket.remote = {};  // datagram sockets may have a peer while they are bound: not what this is about
+    socket.remote_port = 0;
+  } else if (alone ? socket.local_port == 0 : socket.local.family != socket.remote.family) {
+    // Not bound; or an IPv6 socket that talks IPv4 and has no such address of its own yet.
+    socket.local = {};
+  }
+  // A datagram socket has a peer and no state.
+  const bool has_peer = wire.role == SOCKET_ROLE_CLIENT && wire.socket_type == SOCK_DGRAM && socket.remote.family != 0;
+  socket.connected = wire.connected != 0 || has_peer;
   socket.unix_path = blobs.text(wire.unix_path);
   return socket;
 }
@@ -223,7 +301,7 @@ Result<void> decode_socket(std::span<const std::byte> record, Event& event) {
   call.ret = wire.ret;
   call.fd = wire.fd;
   call.size = wire.size;
-  call.socket = socket_of(wire.sock, wire.header.type == EVENT_TYPE_BIND || wire.header.type == EVENT_TYPE_LISTEN, blobs);
+  call.socket = socket_of(wire.sock, {.type = wire.header.type, .hook = wire.header.hook}, blobs);
   call.queue_length = wire.queue_length;
   call.queue_max = wire.queue_max;
   call.flags = wire.call_flags;
@@ -260,7 +338,7 @@ Result<void> decode_call(std::span<const std::byte> record, Event& event) {
   std::ranges::copy(wire.args, call.args);
   call.fd = wire.fd;
   call.file = file_of(wire.file);
-  if (wire.sock.family != 0) call.socket = socket_of(wire.sock, false, blobs);
+  if (wire.sock.family != 0) call.socket = socket_of(wire.sock, {.type = wire.header.type, .hook = HOOK_SYS_EXIT}, blobs);
   call.path = blobs.text(wire.path);
   call.text = blobs.text(wire.text);
   call.data = blobs.text(wire.data);
@@ -269,7 +347,47 @@ Result<void> decode_call(std::span<const std::byte> record, Event& event) {
   return blobs.check();
 }
 
+constexpr std::uint32_t kWholeFlags = EVENT_FLAG_COMPAT | EVENT_FLAG_PATH_UNREACHABLE | EVENT_FLAG_ASSUMED;
+
 }  // namespace
+
+bool peek_open(std::span<const std::byte> record, OpenPeek& peek) {
+  if (record.size() < sizeof(event_open)) return false;
+  event_open wire;
+  std::memcpy(&wire, record.data(), sizeof(wire));  // of which the compiler loads what is used
+  const event_header& header = wire.header;
+  if (header.kind != EVENT_KIND_OPEN || header.version != ABI_VERSION || header.size != record.size() ||
+      !fits(header.kind, header.type) || header.hook >= HOOK_COUNT || (header.flags & ~kWholeFlags) != 0 ||
+      header.verdict.size != 0 || wire.names.size != 0)
+    return false;
+  Blobs blobs(record);
+  peek.type = static_cast<event::EventType>(header.type);
+  peek.hook = header.hook;
+  peek.pid = header.tgid;
+  peek.start_ns = header.start_ns;
+  peek.cgroup_id = header.cgroup_id;
+  peek.boot_ns = header.time_ns;
+  peek.key = {.ret = wire.ret,
+              .flags = wire.open_flags,
+              .mode = wire.open_mode,
+              .file_type = wire.file.mode & S_IFMT,
+              .readable = (wire.fmode & kModeRead) != 0,
+              .writable = (wire.fmode & kModeWrite) != 0,
+              .created = (wire.file.flags & EVENT_FILE_CREATED) != 0,
+              .path = blobs.text(wire.path),
+              .name = blobs.text(wire.name),
+              .base = blobs.text(wire.base)};
+  peek.place = {.ino = wire.ret < 0 ? 0 : wire.file.ino,
+                .dev = wire.file.dev,
+                .generation = wire.file.generation,
+                .overlay = (wire.file.flags & (EVENT_FILE_UPPER | EVENT_FILE_LOWER)) != 0,
+                .path = peek.key.path,
+                .in_mount = {},
+                .above = blobs.text(wire.above)};
+  if (wire.in_mount <= peek.key.path.size()) peek.place.in_mount = wire.in_mount;
+  blobs.text(wire.cwd);
+  return blobs.fits();
+}
 
 Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) {
   const auto header = TRY(read_as<event_header>(record));
@@ -277,7 +395,14 @@ Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) 
   if (header.size != record.size()) {
     return fail(Code::kCorrupt, "record says " + std::to_string(header.size) + " bytes and has " + std::to_string(record.size()));
   }
-  if (header.type >= EVENT_TYPE_COUNT || header.hook >= HOOK_COUNT) return fail(Code::kCorrupt, "record of unknown type or hook");
+  if (header.kind == 0 || header.kind >= EVENT_KIND_COUNT)
+    return fail(Code::kCorrupt, "record of unknown kind " + std::to_string(header.kind));
+  if (header.type >= event::event_types().size() || header.hook >= HOOK_COUNT)
+    return fail(Code::kCorrupt, "record of unknown type or hook");
+  if (!fits(header.kind, header.type)) {
+    return fail(Code::kCorrupt, "a record of kind " + std::to_string(header.kind) + " does not tell events of type " +
+                                    std::to_string(header.type));
+  }
 
   Event event;
   event.type = static_cast<event::EventType>(header.type);
@@ -336,7 +461,7 @@ Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) 
       TRY(decode_call(record, event));
       break;
     default:
-      return fail(Code::kCorrupt, "record of unknown kind " + std::to_string(header.kind));
+      break;
   }
   return event;
 }

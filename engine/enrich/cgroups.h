@@ -52,6 +52,9 @@ class Cgroups {
   // The path; empty if unknown. The view lives until the next call.
   std::string_view path(std::uint64_t id);
 
+  // Whether path() would have nothing to read.
+  bool knows(std::uint64_t id) const { return id == 0 || paths_.contains(id); }
+
   const Counters& counters() const { return counters_; }
 
  private:

@@ -138,19 +138,19 @@ Result<void> FileNames::read_mounts() {
 }
 
 // A container's root is an overlay: its files have the names the container gives them, not those of the runtime's directory.
-void FileNames::add_mounted(const event::Open& open, NameList& names) const {
-  if (!open.in_mount || (open.file.dev != root_dev_ && (open.file.upper_layer || open.file.lower_layer))) return;
-  const auto found = mounts_.find(open.file.dev);
+void FileNames::add_mounted(const event::FilePlace& file, NameList& names) const {
+  if (!file.in_mount || (file.dev != root_dev_ && file.overlay)) return;
+  const auto found = mounts_.find(file.dev);
   if (found == mounts_.end()) return;
-  const std::string_view above = open.above;
-  const std::string_view tail = open.path.substr(open.path.size() - *open.in_mount);
+  const std::string_view above = file.above;
+  const std::string_view tail = file.path.substr(file.path.size() - *file.in_mount);
   for (const Mount& mount : found->second) {
     if (mount.root.size() <= above.size()) {
       if (!lies_below(above, mount.root)) continue;
       const std::string_view middle = above.substr(mount.root.size());
       // What nearly every open of the host is: through this mount, seen from the host's root.
-      if (open.path.size() == mount.point.size() + middle.size() + tail.size() && open.path.starts_with(mount.point) &&
-          open.path.substr(mount.point.size()).starts_with(middle))
+      if (file.path.size() == mount.point.size() + middle.size() + tail.size() && file.path.starts_with(mount.point) &&
+          file.path.substr(mount.point.size()).starts_with(middle))
         continue;
       names.add(mount.point, middle, tail);
     } else if (mount.root.starts_with(above) && lies_below(tail, std::string_view(mount.root).substr(above.size()))) {
@@ -226,13 +226,13 @@ Result<void> FileNames::refresh() {
   return look_at(begin, end);
 }
 
-void FileNames::add_names(const event::Open& open, NameList& names) const {
-  if (open.ret < 0 || open.file.ino == 0) return;
-  if (const auto found = by_key_.find({.ino = open.file.ino, .dev = open.file.dev, .generation = open.file.generation});
+void FileNames::add_names(const event::FilePlace& file, NameList& names) const {
+  if (file.ino == 0) return;
+  if (const auto found = by_key_.find({.ino = file.ino, .dev = file.dev, .generation = file.generation});
       found != by_key_.end()) {
     for (const std::uint32_t path : found->second) names.add(paths_[path].text);
   }
-  add_mounted(open, names);
+  add_mounted(file, names);
 }
 
 }  // namespace shrike::enrich

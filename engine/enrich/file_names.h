@@ -66,7 +66,7 @@ class FileNames {
   Result<void> refresh();
 
   // Adds the names of a file that was opened.
-  void add_names(const event::Open& open, NameList& names) const;
+  void add_names(const event::FilePlace& file, NameList& names) const;
 
   static constexpr std::size_t kPathsPerLook = 4096;
 
@@ -99,7 +99,7 @@ class FileNames {
   static bool shows_itself(const Mount& mount, const std::unordered_map<std::uint32_t, const Mount*>& by_id);
   Result<void> look_at(std::size_t begin, std::size_t end);
   void set_key(std::uint32_t path, const FileKey* key);
-  void add_mounted(const event::Open& open, NameList& names) const;
+  void add_mounted(const event::FilePlace& file, NameList& names) const;
 
   std::string proc_root_;
   Identify identify_;

@@ -2,12 +2,14 @@
 #include "engine/event/field.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <functional>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "engine/event/containers.h"
+#include "engine/event/descriptor.h"
 #include "engine/event/params.h"
 #include "engine/event/services.h"
 #include "engine/event/sockets.h"
@@ -136,6 +138,51 @@ Value evt_args(const Extraction& x) {
 bool is_send(const Extraction& x) {
   return x.event.type == EventType::kSendto || x.event.type == EventType::kSendmsg || x.event.type == EventType::kSendmmsg;
 }
+bool is_receive(const Extraction& x) { return x.event.type == EventType::kRecvfrom || x.event.type == EventType::kRecvmsg; }
+bool is_io(const Extraction& x) { return is_send(x) || is_receive(x); }
+
+// What a descriptor is for: where Falco goes by it.
+std::string_view category_of(FdType type) {
+  switch (type) {
+    case FdType::kFile:
+    case FdType::kDirectory:
+      return "file";
+    case FdType::kIpv4:
+    case FdType::kIpv6:
+      return "net";
+    case FdType::kUnix:
+    case FdType::kPipe:
+    case FdType::kEvent:
+    case FdType::kSignal:
+    case FdType::kInotify:
+      return "ipc";
+    default:
+      return "unknown";
+  }
+}
+
+FdType fd_type_of(const Extraction& x) {
+  const auto fd = descriptor_of(x.event);
+  return fd ? fd->type : FdType::kUnknown;
+}
+
+// The path of a unix socket system logs are sent to: as the C library has it, and as systemd makes what that is a symlink to.
+bool is_log(const Socket* socket) {
+  return socket != nullptr && (socket->unix_path == "/dev/log" || socket->unix_path == "/run/systemd/journal/dev-log");
+}
+
+Value evt_buffer(const Extraction& x) {
+  const auto* call = std::get_if<SocketCall>(&x.event.payload);
+  return call != nullptr && is_io(x) ? Value(call->data) : Value();
+}
+
+// Bytes read or written. Of sendmmsg the result counts messages.
+Value buffer_size(const Extraction& x, bool asked) {
+  const auto* call = std::get_if<SocketCall>(&x.event.payload);
+  const bool told = asked && call != nullptr && call->ret >= 0 && x.event.type != EventType::kSendmmsg;
+  return told && is_io(x) && fd_type_of(x) != FdType::kUnknown ? natural(static_cast<std::uint64_t>(call->ret)) : Value();
+}
+bool is_network(const Extraction& x) { return category_of(fd_type_of(x)) == "net"; }
 
 Value evt_category(const Extraction& x) {
   switch (x.event.type) {
@@ -180,8 +227,7 @@ Value evt_category(const Extraction& x) {
     case EventType::kSendmmsg:
     case EventType::kRecvfrom:
     case EventType::kRecvmsg:
-      // Falco goes by the fd here.
-      return ip_of(x) != nullptr ? "net" : socket_of(x) != nullptr && socket_of(x)->family == AF_UNIX ? "ipc" : "unknown";
+      return category_of(fd_type_of(x));
     case EventType::kSetuid:
       return "user";
     case EventType::kSetns:
@@ -197,6 +243,14 @@ Value evt_category(const Extraction& x) {
       break;
   }
   return "unknown";
+}
+
+// What errors are counted as: of what the call is about, be it known or not.
+std::string_view error_kind(const Extraction& x) {
+  if (open_of(x) != nullptr) return "file";
+  if (x.event.type == EventType::kSocket || socket_of(x) != nullptr) return "net";
+  if (x.event.type == EventType::kUserfaultfd) return "memory";
+  return category_of(fd_type_of(x)) == "file" ? "file" : "other";
 }
 
 // 1 if the call failed, else 0, if it is one of those asked for.
@@ -395,7 +449,7 @@ Value group_name(const Extraction& x) {
   return or_na(x.context.names.group_name(x.event.creds.gid));
 }
 
-// --- fd: open and connect
+// --- fd
 
 bool opened(const Open& open) { return open.ret >= 0; }
 
@@ -405,10 +459,12 @@ std::string_view open_path(const Extraction& x, const Open& open) {
   return open.name.empty() ? std::string_view() : absolute_path(open.base, open.name, x.arena);
 }
 
+// Of an open, which most events are, the getters below do not ask for the descriptor.
 Value fd_name(const Extraction& x) {
   if (const Open* open = open_of(x)) return also_named(x, open_path(x, *open), x.event.names);
-  if (const Socket* socket = socket_of(x)) return socket_name(x.arena, *socket);
-  return {};
+  const auto fd = descriptor_of(x.event);
+  if (!fd) return {};
+  return fd->socket != nullptr ? socket_name(x.arena, *fd->socket) : fd->path;
 }
 
 Value object_names(const Extraction& x) {
@@ -417,65 +473,80 @@ Value object_names(const Extraction& x) {
   return Value(ValueList{names.data(), names.size()});
 }
 
+// Of files that were opened earlier nobody knows any more by which name.
 Value fd_nameraw(const Extraction& x) {
-  const Open* open = open_of(x);
-  if (open != nullptr) return open->name;
-  return socket_of(x) != nullptr ? fd_name(x) : Value();
+  if (const Open* open = open_of(x)) return open->name;
+  const auto fd = descriptor_of(x.event);
+  return fd && fd->socket != nullptr ? Value(socket_name(x.arena, *fd->socket)) : Value();
 }
 
 Value fd_num(const Extraction& x) {
   if (const Open* open = open_of(x)) return integer(std::max<std::int64_t>(open->ret, -1));
-  if (const auto* call = std::get_if<SocketCall>(&x.event.payload)) return integer(call->fd);
-  return {};
+  const auto fd = descriptor_of(x.event);
+  return fd ? integer(fd->number) : Value();
 }
 
 bool is_directory(const Open& open) { return S_ISDIR(open.file.mode); }
 
+std::string_view directory_part(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string_view::npos || slash == 0 ? "/" : path.substr(0, slash);
+}
+
 Value fd_directory(const Extraction& x) {
-  const Open* open = open_of(x);
-  if (open == nullptr) return {};
-  const auto directory = [&](std::string_view path) -> std::string_view {
-    if (opened(*open) && is_directory(*open)) return path;
-    const std::size_t slash = path.rfind('/');
-    return slash == std::string_view::npos || slash == 0 ? "/" : path.substr(0, slash);
-  };
-  return also_named(x, directory(open_path(x, *open)), x.event.names, directory);
+  if (const Open* open = open_of(x)) {
+    const std::string_view path = open_path(x, *open);
+    const auto directory = [&](std::string_view of) { return opened(*open) && is_directory(*open) ? of : directory_part(of); };
+    return also_named(x, directory(path), x.event.names, directory);
+  }
+  const auto fd = descriptor_of(x.event);
+  if (!fd || (fd->type != FdType::kFile && fd->type != FdType::kDirectory)) return {};
+  return fd->type == FdType::kDirectory ? Value(fd->path) : directory_part(fd->path);
 }
 
 Value fd_filename(const Extraction& x) {
-  const Open* open = open_of(x);
-  if (open == nullptr || !opened(*open) || is_directory(*open)) return {};
-  const auto filename = [](std::string_view path) { return path.substr(path.rfind('/') + 1); };  // npos + 1 is 0
-  return also_named(x, filename(open_path(x, *open)), x.event.names, filename);
+  const auto last = [](std::string_view path) { return path.substr(path.rfind('/') + 1); };  // npos + 1 is 0
+  if (const Open* open = open_of(x)) {
+    if (!opened(*open) || is_directory(*open)) return {};
+    return also_named(x, last(open_path(x, *open)), x.event.names, last);
+  }
+  const auto fd = descriptor_of(x.event);
+  return fd && fd->type == FdType::kFile ? Value(last(fd->path)) : Value();
 }
 
 Value fd_type(const Extraction& x) {
-  if (const Open* open = open_of(x)) {
-    if (!opened(*open)) return {};
-    return is_directory(*open) ? "directory" : "file";
-  }
-  if (const Socket* socket = socket_of(x)) return type_name(*socket);
-  return {};
+  const auto fd = descriptor_of(x.event);
+  return fd && fd->type != FdType::kUnknown ? Value(type_name(fd->type)) : Value();
 }
 
 Value fd_typechar(const Extraction& x) {
   if (const Open* open = open_of(x)) return opened(*open) && is_directory(*open) ? "d" : "f";
-  if (const Socket* socket = socket_of(x)) {
-    switch (type_char(*socket)) {
-      case '4':
-        return "4";
-      case '6':
-        return "6";
-      case 'u':
-        return "u";
-      default:
-        return "o";
-    }
-  }
-  return {};
+  const auto fd = descriptor_of(x.event);
+  return fd ? Value(type_letter(fd->type, x.event.type)) : Value();
 }
 
-// connect makes the local end the client, bind the server.
+// Now that the call is over. A connect that is pending is not yet.
+bool is_connected(const Extraction& x, const Socket& socket) {
+  return x.event.type == EventType::kConnect ? return_value(x.event) == 0 : socket.connected;
+}
+
+Value fd_connected(const Extraction& x) {
+  const auto fd = descriptor_of(x.event);
+  if (!fd || fd->type == FdType::kUnknown) return {};
+  return Value(fd->socket != nullptr && !fd->socket->listening && is_connected(x, *fd->socket));
+}
+
+// Sends and receives rename a datagram socket that is not connected, each of them: what it was called before is not kept.
+Value fd_name_changed(const Extraction& x) {
+  const auto fd = descriptor_of(x.event);
+  if (!fd || fd->type == FdType::kUnknown) return {};
+  if (fd->socket == nullptr) return Value(false);
+  const std::int64_t ret = return_value(x.event).value_or(-1);
+  if (x.event.type == EventType::kConnect) return Value(ret == 0 || ret == -EINPROGRESS);
+  if (x.event.type == EventType::kBind) return Value(ret == 0);
+  return Value(is_io(x) && ret >= 0 && fd->socket->remote.family != 0 && !is_connected(x, *fd->socket));
+}
+
 Value local_ip(const Extraction& x) {
   const Socket* c = ip_of(x);
   return c != nullptr && c->local.family != 0 ? Value(c->local) : Value();
@@ -484,19 +555,42 @@ Value remote_ip(const Extraction& x) {
   const Socket* c = ip_of(x);
   return c != nullptr && c->remote.family != 0 ? Value(c->remote) : Value();
 }
+// A socket that is not bound has port 0, if it talks to somebody.
 Value local_port(const Extraction& x) {
   const Socket* c = ip_of(x);
-  return c != nullptr ? natural(c->local_port) : Value();
+  return c != nullptr && (c->local.family != 0 || c->remote.family != 0) ? natural(c->local_port) : Value();
 }
 Value remote_port(const Extraction& x) {
   const Socket* c = ip_of(x);
-  return c != nullptr && !c->listening ? natural(c->remote_port) : Value();
+  return c != nullptr && c->remote.family != 0 ? natural(c->remote_port) : Value();
 }
-bool serves(const Extraction& x) { return socket_of(x) != nullptr && socket_of(x)->listening; }
-Value client_ip(const Extraction& x) { return serves(x) ? Value() : local_ip(x); }
-Value server_ip(const Extraction& x) { return serves(x) ? local_ip(x) : remote_ip(x); }
-Value client_port(const Extraction& x) { return serves(x) ? Value() : local_port(x); }
-Value server_port(const Extraction& x) { return serves(x) ? local_port(x) : remote_port(x); }
+
+enum class End : std::uint8_t { kNeither, kLocal, kRemote };
+
+// The client's end: who connects. The server's: who accepts, or listens, which nobody has called yet.
+End client_end(const Extraction& x) {
+  const Socket* socket = socket_of(x);
+  if (socket == nullptr || socket->listening || socket->role == SocketRole::kUnknown) return End::kNeither;
+  return socket->role == SocketRole::kClient ? End::kLocal : End::kRemote;
+}
+End server_end(const Extraction& x) {
+  const Socket* socket = socket_of(x);
+  if (socket != nullptr && socket->listening) return End::kLocal;
+  const End client = client_end(x);
+  return client == End::kNeither ? client : client == End::kLocal ? End::kRemote : End::kLocal;
+}
+bool serves(const Extraction& x) { return server_end(x) == End::kLocal; }
+
+Value ip_of_end(const Extraction& x, End end) {
+  return end == End::kNeither ? Value() : end == End::kLocal ? local_ip(x) : remote_ip(x);
+}
+Value port_of_end(const Extraction& x, End end) {
+  return end == End::kNeither ? Value() : end == End::kLocal ? local_port(x) : remote_port(x);
+}
+Value client_ip(const Extraction& x) { return ip_of_end(x, client_end(x)); }
+Value server_ip(const Extraction& x) { return ip_of_end(x, server_end(x)); }
+Value client_port(const Extraction& x) { return port_of_end(x, client_end(x)); }
+Value server_port(const Extraction& x) { return port_of_end(x, server_end(x)); }
 
 Value both(const Extraction& x, const Value& first, const Value& second) {
   const std::span<Value> ends = x.arena.array<Value>(2);
@@ -519,9 +613,9 @@ Value service(const Extraction& x, const Value& port) {
   return name.empty() ? Value(decimal_text(x.arena, *number)) : Value(name);
 }
 
-Value file_of_open(const Extraction& x, Value (*get)(const FileIdentity&)) {
-  const Open* open = open_of(x);
-  return open == nullptr || !opened(*open) ? Value() : get(open->file);
+Value file_of_fd(const Extraction& x, Value (*get)(const FileIdentity&)) {
+  const auto fd = descriptor_of(x.event);
+  return fd && fd->file != nullptr ? get(*fd->file) : Value();
 }
 
 Value exe_file(const Extraction& x, Value (*get)(const FileIdentity&)) {
@@ -535,27 +629,70 @@ const Paths* paths_of(const Extraction& x) {
   const Paths* paths = std::get_if<Paths>(&x.event.payload);
   return paths != nullptr && x.event.type != EventType::kExecve && x.event.type != EventType::kExecveat ? paths : nullptr;
 }
-bool is_symlink(const Extraction& x) { return x.event.type == EventType::kSymlink || x.event.type == EventType::kSymlinkat; }
+bool is_symlink(EventType type) { return type == EventType::kSymlink || type == EventType::kSymlinkat; }
 
-std::string_view second_path(const Extraction& x, const Paths& paths) {
-  return absolute_path(paths.second_base, paths.second, x.arena);
+std::string_view first_path(const Extraction& x, const Paths& paths) {
+  return paths.first.empty() ? paths.first : absolute_path(paths.first_base, paths.first, x.arena);
 }
+std::string_view second_path(const Extraction& x, const Paths& paths) {
+  return paths.second.empty() ? paths.second : absolute_path(paths.second_base, paths.second, x.arena);
+}
+
+// How many names of the call are paths.
+enum class PathCount : std::uint8_t { kNone, kOne, kTwo };
+
+PathCount path_count(EventType type) {
+  switch (type) {
+    case EventType::kSymlink:
+    case EventType::kSymlinkat:
+    case EventType::kLink:
+    case EventType::kLinkat:
+    case EventType::kRename:
+    case EventType::kRenameat:
+    case EventType::kRenameat2:
+      return PathCount::kTwo;
+    case EventType::kRmdir:
+    case EventType::kUnlink:
+    case EventType::kUnlinkat:
+    case EventType::kMkdir:
+    case EventType::kMkdirat:
+    case EventType::kChmod:
+    case EventType::kFchmodat:
+      return PathCount::kOne;
+    default:
+      return PathCount::kNone;
+  }
+}
+
+bool takes_directory(EventType type) {
+  switch (type) {
+    case EventType::kSymlinkat:
+    case EventType::kLinkat:
+    case EventType::kRenameat:
+    case EventType::kRenameat2:
+    case EventType::kUnlinkat:
+    case EventType::kMkdirat:
+    case EventType::kFchmodat:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Value unless_empty(std::string_view text) { return text.empty() ? Value() : Value(text); }
 
 // The path of a call that takes a directory's fd beside it. Of two the first, unless the suffix asks for the other.
 Value evt_abspath(const Extraction& x) {
   if (const Open* open = open_of(x)) {
     const bool at = x.event.type == EventType::kOpenat || x.event.type == EventType::kOpenat2;
     const bool by_handle = x.event.type == EventType::kOpenByHandleAt && opened(*open);
-    const std::string_view path = at || by_handle ? open_path(x, *open) : std::string_view();
-    return path.empty() ? Value() : Value(path);
+    return at || by_handle ? unless_empty(open_path(x, *open)) : Value();
   }
   const Paths* paths = paths_of(x);
-  if (paths == nullptr) return {};
-  const bool symlink = x.event.type == EventType::kSymlinkat;
-  if (!symlink && x.event.type != EventType::kLinkat) return {};
-  const bool second = symlink || x.argument.text == "dst";
-  if ((second ? paths->second : paths->first).empty()) return {};
-  return second ? second_path(x, *paths) : absolute_path(paths->first_base, paths->first, x.arena);
+  if (paths == nullptr || !takes_directory(x.event.type)) return {};
+  const bool two = path_count(x.event.type) == PathCount::kTwo;
+  const bool second = x.event.type == EventType::kSymlinkat || (two && x.argument.text == "dst");
+  return unless_empty(second ? second_path(x, *paths) : first_path(x, *paths));
 }
 
 // The file a successful open, openat or openat2 opened.
@@ -566,16 +703,49 @@ const Open* opened_path(const Extraction& x) {
   return asked ? open : nullptr;
 }
 
-// A successful link or symlink: source is the new name, target what it leads to.
-const Paths* linked(const Extraction& x) {
+// The names of a call that succeeded, if it has so many.
+const Paths* succeeded(const Extraction& x, PathCount count) {
   const Paths* paths = paths_of(x);
-  return paths != nullptr && paths->ret == 0 ? paths : nullptr;
+  return paths != nullptr && paths->ret == 0 && path_count(x.event.type) == count ? paths : nullptr;
 }
 
-Value link_target(const Extraction& x) {
-  const Paths* paths = linked(x);
+Value path_name(const Extraction& x) {
+  if (const Open* open = opened_path(x)) return open_path(x, *open);
+  if (const Paths* paths = succeeded(x, PathCount::kOne)) return unless_empty(first_path(x, *paths));
+  return x.event.type == EventType::kFchmod && return_value(x.event) == 0 ? fd_name(x) : Value();
+}
+
+Value path_nameraw(const Extraction& x) {
+  if (const Open* open = opened_path(x)) return open->name;
+  const Paths* paths = succeeded(x, PathCount::kOne);
+  return paths == nullptr ? Value() : unless_empty(paths->first);
+}
+
+// Of rename the old and the new name; of link and symlink the new one and what it leads to.
+bool is_rename(EventType type) {
+  return type == EventType::kRename || type == EventType::kRenameat || type == EventType::kRenameat2;
+}
+
+Value path_source(const Extraction& x) {
+  const Paths* paths = succeeded(x, PathCount::kTwo);
   if (paths == nullptr) return {};
-  if (!is_symlink(x)) return absolute_path(paths->first_base, paths->first, x.arena);
+  return unless_empty(is_rename(x.event.type) ? first_path(x, *paths) : second_path(x, *paths));
+}
+Value path_sourceraw(const Extraction& x) {
+  const Paths* paths = succeeded(x, PathCount::kTwo);
+  return paths == nullptr ? Value() : unless_empty(is_rename(x.event.type) ? paths->first : paths->second);
+}
+Value path_targetraw(const Extraction& x) {
+  const Paths* paths = succeeded(x, PathCount::kTwo);
+  return paths == nullptr ? Value() : unless_empty(is_rename(x.event.type) ? paths->second : paths->first);
+}
+
+Value path_target(const Extraction& x) {
+  const Paths* paths = succeeded(x, PathCount::kTwo);
+  if (paths == nullptr) return {};
+  if (is_rename(x.event.type)) return unless_empty(second_path(x, *paths));
+  if (!is_symlink(x.event.type)) return unless_empty(first_path(x, *paths));
+  if (paths->first.empty()) return {};
   // A symlink's text starts where the link is.
   const std::string_view link = second_path(x, *paths);
   if (!link.starts_with('/')) return absolute_path({}, paths->first, x.arena);
@@ -619,7 +789,7 @@ constexpr Field kFields[] = {
     {"syscall.type", kString, kNone, 0, kKernel, "as evt.type", type_name},
     {"evt.type.is", kUint, kEventType, 0, kKernel, "1 if the event is of the type behind the last dot, else 0", GET(natural(x.argument.index == index(x.event.type) ? 1 : 0)), 32},
     {"evt.dir", kString, kNone, kDeprecated, kEngine, "always <", GET("<")},
-    {"evt.category", kString, kNone, 0, kKernel, "process, file, net, ipc, or unknown", evt_category},
+    {"evt.category", kString, kNone, 0, kKernel, "process, file, net, user, memory, system; of sends, receives, dup and close by the descriptor: file, net, ipc, or unknown", evt_category},
     {"evt.source", kString, kNone, 0, kEngine, "event source: syscall", GET("syscall")},
     {"evt.is_async", kBool, kNone, 0, kEngine, "the event is an asynchronous notification: always false", GET(Value(false))},
     {"evt.asynctype", kString, kNone, 0, kNotCaptured, "name of an asynchronous notification"},
@@ -658,34 +828,34 @@ constexpr Field kFields[] = {
     {"evt.info", kString, kNone, 0, kUserMemory, "as evt.args", evt_args},
     {"evt.arg", kString, kParameter, 0, kUserMemory, "a parameter as text, by name or position; paths as the program passed them, made absolute", evt_arg},
     {"evt.rawarg", kOpaque, kRawParameter, kNoRef, kUserMemory, "a parameter by name, with the type it has in the event; paths as passed", never},
-    {"evt.abspath", kString, kOptionalSuffix, 0, kUserMemory, "path of a call with a directory fd, made absolute: openat, openat2, symlinkat, linkat (of it .src, the default, or .dst); open_by_handle_at", evt_abspath},
+    {"evt.abspath", kString, kOptionalSuffix, 0, kUserMemory, "path of a call with a directory fd, made absolute: openat, openat2, mkdirat, unlinkat, fchmodat, symlinkat, linkat, renameat, renameat2 (of the last three .src, the default, or .dst); open_by_handle_at", evt_abspath},
     {"evt.is_io_uring", kBool, kNone, 0, kKernel, "io_uring did it: no system call of this type was made", GET(Value(x.event.uring))},
     {"evt.is_open_read", kBool, kNone, 0, kKernel, "open, openat, openat2 or open_by_handle_at with read access", GET(Value(opens_for(x, false)))},
     {"evt.is_open_write", kBool, kNone, 0, kKernel, "open, openat, openat2 or open_by_handle_at with write access; not creat", GET(Value(opens_for(x, true)))},
     {"evt.is_open_exec", kBool, kNone, 0, kKernel, "a file is created with an execute bit", evt_is_open_exec},
     {"evt.is_open_create", kBool, kNone, 0, kKernel, "the open, or creat, made the file", evt_is_open_create},
-    {"evt.is_io", kBool, kNone, 0, kKernel, "the call reads or writes an fd: sends", GET(Value(is_send(x)))},
-    {"evt.is_io_read", kBool, kNone, 0, kKernel, "the call reads from an fd: none that is captured", GET(Value(false))},
+    {"evt.is_io", kBool, kNone, 0, kKernel, "the call reads or writes an fd: sends and receives", GET(Value(is_io(x)))},
+    {"evt.is_io_read", kBool, kNone, 0, kKernel, "the call reads from an fd: receives", GET(Value(is_receive(x)))},
     {"evt.is_io_write", kBool, kNone, 0, kKernel, "the call writes to an fd: sends", GET(Value(is_send(x)))},
-    {"evt.io_dir", kString, kNone, 0, kKernel, "write of sends, else absent", GET(is_send(x) ? Value("write") : Value())},
+    {"evt.io_dir", kString, kNone, 0, kKernel, "write of sends, read of receives, else absent", GET(is_send(x) ? Value("write") : is_receive(x) ? Value("read") : Value())},
     {"evt.is_wait", kBool, kNone, 0, kKernel, "the call is one that waits: none that is captured", GET(Value(false))},
-    {"evt.is_syslog", kBool, kNone, 0, kKernel, "a send to /dev/log", GET(Value(is_send(x) && socket_of(x) != nullptr && socket_of(x)->unix_path == "/dev/log"))},
-    {"evt.buffer", kBuffer, kNone, 0, kNotCaptured, "bytes read or written"},
-    {"evt.buflen", kUint, kNone, 0, kNotCaptured, "size of what was read or written"},
-    {"evt.buflen.in", kUint, kNone, 0, kNotCaptured, "evt.buflen of reads", nullptr, 64, Listing::kHidden},
-    {"evt.buflen.out", kUint, kNone, 0, kNotCaptured, "evt.buflen of writes", nullptr, 64, Listing::kHidden},
+    {"evt.is_syslog", kBool, kNone, 0, kKernel, "a send to /dev/log, by its own name or systemd's", GET(Value(is_send(x) && is_log(socket_of(x))))},
+    {"evt.buffer", kBuffer, kNone, 0, kUserMemory, "bytes sent or received: the first of them", evt_buffer},
+    {"evt.buflen", kUint, kNone, 0, kKernel, "bytes sent or received, all of them; absent if it failed", GET(buffer_size(x, true))},
+    {"evt.buflen.in", kUint, kNone, 0, kKernel, "evt.buflen of receives", GET(buffer_size(x, is_receive(x))), 64, Listing::kHidden},
+    {"evt.buflen.out", kUint, kNone, 0, kKernel, "evt.buflen of sends", GET(buffer_size(x, is_send(x))), 64, Listing::kHidden},
     {"evt.buflen.file", kUint, kNone, 0, kNotCaptured, "evt.buflen of files", nullptr, 64, Listing::kHidden},
     {"evt.buflen.file.in", kUint, kNone, 0, kNotCaptured, "evt.buflen of reads of files", nullptr, 64, Listing::kHidden},
     {"evt.buflen.file.out", kUint, kNone, 0, kNotCaptured, "evt.buflen of writes of files", nullptr, 64, Listing::kHidden},
-    {"evt.buflen.net", kUint, kNone, 0, kNotCaptured, "evt.buflen of sockets", nullptr, 64, Listing::kHidden},
-    {"evt.buflen.net.in", kUint, kNone, 0, kNotCaptured, "evt.buflen of reads of sockets", nullptr, 64, Listing::kHidden},
-    {"evt.buflen.net.out", kUint, kNone, 0, kNotCaptured, "evt.buflen of writes of sockets", nullptr, 64, Listing::kHidden},
+    {"evt.buflen.net", kUint, kNone, 0, kKernel, "evt.buflen of IP sockets", GET(buffer_size(x, is_network(x))), 64, Listing::kHidden},
+    {"evt.buflen.net.in", kUint, kNone, 0, kKernel, "evt.buflen of receives from IP sockets", GET(buffer_size(x, is_receive(x) && is_network(x))), 64, Listing::kHidden},
+    {"evt.buflen.net.out", kUint, kNone, 0, kKernel, "evt.buflen of sends to IP sockets", GET(buffer_size(x, is_send(x) && is_network(x))), 64, Listing::kHidden},
     {"evt.count", kUint, kNone, 0, kEngine, "always 1", GET(natural(1)), 32},
     {"evt.count.error", kUint, kNone, 0, kKernel, "1 if the call failed, else 0; absent without a return value", GET(error_count(x, true)), 32},
-    {"evt.count.error.file", kUint, kNone, 0, kKernel, "evt.count.error of calls on files", GET(error_count(x, open_of(x) != nullptr)), 32},
-    {"evt.count.error.net", kUint, kNone, 0, kKernel, "evt.count.error of calls on sockets", GET(error_count(x, socket_of(x) != nullptr)), 32},
-    {"evt.count.error.memory", kUint, kNone, 0, kNotCaptured, "evt.count.error of calls on memory", nullptr, 32},
-    {"evt.count.error.other", kUint, kNone, 0, kKernel, "evt.count.error of all other calls", GET(error_count(x, open_of(x) == nullptr && socket_of(x) == nullptr)), 32},
+    {"evt.count.error.file", kUint, kNone, 0, kKernel, "evt.count.error of calls on files", GET(error_count(x, error_kind(x) == "file")), 32},
+    {"evt.count.error.net", kUint, kNone, 0, kKernel, "evt.count.error of calls on sockets", GET(error_count(x, error_kind(x) == "net")), 32},
+    {"evt.count.error.memory", kUint, kNone, 0, kKernel, "evt.count.error of calls on memory: userfaultfd", GET(error_count(x, error_kind(x) == "memory")), 32},
+    {"evt.count.error.other", kUint, kNone, 0, kKernel, "evt.count.error of all other calls", GET(error_count(x, error_kind(x) == "other")), 32},
     {"evt.count.exit", kUint, kNone, 0, kEngine, "always 1: calls are seen when they end", GET(natural(1)), 32},
     {"evt.count.procinfo", kUint, kNone, 0, kEngine, "always 0", GET(natural(0)), 32, Listing::kHidden},
     {"evt.count.threadinfo", kUint, kNone, 0, kEngine, "always 0", GET(natural(0)), 32, Listing::kHidden},
@@ -696,12 +866,12 @@ constexpr Field kFields[] = {
     {"util.cnt", kUint, kNone, 0, kEngine, "counts the events rules are asked about, as evt.num", GET(natural(x.event.number))},
 
     // paths of calls that succeeded
-    {"fs.path.name", kString, kNone, 0, kKernel, "path acted upon; of open, openat and openat2 as fd.name", GET(opened_path(x) == nullptr ? Value() : Value(open_path(x, *opened_path(x))))},
-    {"fs.path.nameraw", kString, kNone, 0, kUserMemory, "fs.path.name as the program passed it", GET(opened_path(x) == nullptr ? Value() : Value(opened_path(x)->name))},
-    {"fs.path.source", kString, kNone, 0, kUserMemory, "of two paths the first; of link and symlink the new one", GET(linked(x) == nullptr ? Value() : Value(second_path(x, *linked(x))))},
-    {"fs.path.sourceraw", kString, kNone, 0, kUserMemory, "fs.path.source as the program passed it", GET(linked(x) == nullptr ? Value() : Value(linked(x)->second))},
-    {"fs.path.target", kString, kNone, 0, kUserMemory, "of two paths the second; of link and symlink what the new one leads to", link_target},
-    {"fs.path.targetraw", kString, kNone, 0, kUserMemory, "fs.path.target as the program passed it", GET(linked(x) == nullptr ? Value() : Value(linked(x)->first))},
+    {"fs.path.name", kString, kNone, 0, kUserMemory, "path acted upon by open, mkdir, rmdir, unlink, chmod and their kin: of open, openat, openat2 and fchmod the kernel's, as fd.name", path_name},
+    {"fs.path.nameraw", kString, kNone, 0, kUserMemory, "fs.path.name as the program passed it; absent of fchmod", path_nameraw},
+    {"fs.path.source", kString, kNone, 0, kUserMemory, "of rename the old name; of link and symlink the new one", path_source},
+    {"fs.path.sourceraw", kString, kNone, 0, kUserMemory, "fs.path.source as the program passed it", path_sourceraw},
+    {"fs.path.target", kString, kNone, 0, kUserMemory, "of rename the new name; of link and symlink what the new one leads to", path_target},
+    {"fs.path.targetraw", kString, kNone, 0, kUserMemory, "fs.path.target as the program passed it", path_targetraw},
 
     // processes
     {"proc.pid", kInt, kNone, 0, kKernel, "process id", GET(integer(x.event.pid))},
@@ -810,26 +980,26 @@ constexpr Field kFields[] = {
     {"cgroup.path", kString, kNone, 0, kKernel, "the process's cgroup in the default hierarchy (v2), from its root: /system.slice/ssh.service", GET(x.event.cgroup.empty() ? Value() : Value(x.event.cgroup))},
 
     // file descriptors
-    {"fd.num", kInt, kNone, 0, kKernel, "fd number; -1 after a failed open", fd_num},
-    {"fd.type", kString, kNone, 0, kKernel, "file, directory, ipv4, ipv6, unix; absent after a failed open", fd_type},
-    {"fd.typechar", kString, kNone, 0, kKernel, "f file, d directory, 4, 6, u unix, o other; f after a failed open", fd_typechar},
-    {"fd.name", kString, kNone, 0, kKernel, "the kernel's path of the opened file, seen from the process's root; after a failed open the name as passed, made absolute (user memory); of a socket client->listening", fd_name},
+    {"fd.num", kInt, kNone, 0, kKernel, "fd number; -1 if the call that was to make one failed; of calls with a directory fd beside a path that one", fd_num},
+    {"fd.type", kString, kNone, 0, kKernel, "file, directory, ipv4, ipv6, unix, netlink, pipe, event, eventpoll, inotify, signalfd, timerfd, bpf, userfaultfd, io_uring, memfd, pidfd, <NA>; absent if there is no descriptor", fd_type},
+    {"fd.typechar", kString, kNone, 0, kKernel, "f file, d directory, 4, 6, u unix, n netlink, p pipe, e event, l eventpoll, i inotify, s signalfd, t timerfd, b bpf, u userfaultfd, r io_uring, m memfd, P pidfd, o other; without a descriptor f of opens, 4 of socket and accept, else o", fd_typechar},
+    {"fd.name", kString, kNone, 0, kKernel, "the kernel's path of the file, seen from the process's root; after a failed open the name as passed, made absolute (user memory); of a socket client->server; of what has no path the kernel's name; empty if there is no descriptor", fd_name},
     {"fd.names", kString, kNone, kExistential | kNoRhs | kNoTransform, kKernel, "every name loaded rules know the opened file (of an exec the executable) by besides its path: hard links, bind mounts, other roots", GET(x.event.names.empty() ? Value() : object_names(x))},
-    {"fd.nameraw", kString, kNone, 0, kUserMemory, "the name as the program passed it", fd_nameraw},
-    {"fd.directory", kString, kNone, 0, kKernel, "directory part of fd.name", fd_directory},
-    {"fd.filename", kString, kNone, 0, kKernel, "last component of fd.name; absent for directories and failed opens", fd_filename},
-    {"fd.ino", kInt, kNone, 0, kKernel, "inode number", GET(file_of_open(x, [](const FileIdentity& f) { return integer(static_cast<std::int64_t>(f.ino)); }))},
-    {"fd.dev", kInt, kNone, 0, kKernel, "device number of the file system, major * 2^20 + minor; outputs show it in hex", GET(file_of_open(x, [](const FileIdentity& f) { return integer(f.dev); })), 32, Listing::kListed, Display::kHex},
-    {"fd.dev.major", kInt, kNone, 0, kKernel, "major part of fd.dev", GET(file_of_open(x, [](const FileIdentity& f) { return integer(f.dev >> 20U); })), 32},
-    {"fd.dev.minor", kInt, kNone, 0, kKernel, "minor part of fd.dev", GET(file_of_open(x, [](const FileIdentity& f) { return integer(f.dev & 0xfffffU); })), 32},
-    {"fd.is_upper_layer", kBool, kNone, 0, kKernel, "the file lies in an overlay's upper layer", GET(file_of_open(x, [](const FileIdentity& f) { return Value(f.upper_layer); }))},
-    {"fd.is_lower_layer", kBool, kNone, 0, kKernel, "the file lies in an overlay's lower layer", GET(file_of_open(x, [](const FileIdentity& f) { return Value(f.lower_layer); }))},
+    {"fd.nameraw", kString, kNone, 0, kUserMemory, "the name as the program passed it to open; of a socket fd.name", fd_nameraw},
+    {"fd.directory", kString, kNone, 0, kKernel, "directory part of fd.name; of a directory fd.name", fd_directory},
+    {"fd.filename", kString, kNone, 0, kKernel, "last component of fd.name; of files only; absent after failed opens", fd_filename},
+    {"fd.ino", kInt, kNone, 0, kKernel, "inode number", GET(file_of_fd(x, [](const FileIdentity& f) { return integer(static_cast<std::int64_t>(f.ino)); }))},
+    {"fd.dev", kInt, kNone, 0, kKernel, "device number of the file system, major * 2^20 + minor; outputs show it in hex", GET(file_of_fd(x, [](const FileIdentity& f) { return integer(f.dev); })), 32, Listing::kListed, Display::kHex},
+    {"fd.dev.major", kInt, kNone, 0, kKernel, "major part of fd.dev", GET(file_of_fd(x, [](const FileIdentity& f) { return integer(f.dev >> 20U); })), 32},
+    {"fd.dev.minor", kInt, kNone, 0, kKernel, "minor part of fd.dev", GET(file_of_fd(x, [](const FileIdentity& f) { return integer(f.dev & 0xfffffU); })), 32},
+    {"fd.is_upper_layer", kBool, kNone, 0, kKernel, "the file lies in an overlay's upper layer", GET(file_of_fd(x, [](const FileIdentity& f) { return Value(f.upper_layer); }))},
+    {"fd.is_lower_layer", kBool, kNone, 0, kKernel, "the file lies in an overlay's lower layer", GET(file_of_fd(x, [](const FileIdentity& f) { return Value(f.lower_layer); }))},
     {"fd.uid", kString, kNone, 0, kKernel, "thread id and fd number in one text", GET(fd_num(x).absent() ? Value() : Value(ArenaText(x.arena).decimal(std::uint64_t{x.event.tid}).decimal(std::get<std::int64_t>(fd_num(x).data)).view()))},
     {"fd.types", kString, kOptionalIndex, kList | kNoRhs, kNotCaptured, "types of all fds the process has open; [N] the type of one"},
-    {"fd.sockfamily", kString, kNone, 0, kKernel, "ip or unix", GET(socket_of(x) == nullptr ? Value() : is_ip(*socket_of(x)) ? Value("ip") : type_char(*socket_of(x)) == 'u' ? Value("unix") : Value())},
+    {"fd.sockfamily", kString, kNone, 0, kKernel, "ip or unix", GET(ip_of(x) != nullptr ? Value("ip") : fd_type_of(x) == FdType::kUnix ? Value("unix") : Value())},
     {"fd.l4proto", kString, kNone, 0, kKernel, "tcp, udp, icmp, raw; <NA> if undetermined", GET(socket_text(x, l4_protocol))},
-    {"fd.connected", kBool, kNone, 0, kKernel, "the socket is connected", GET(is_send(x) ? Value() : socket_of(x) != nullptr ? Value(return_value(x.event).value_or(-1) == 0 && !serves(x)) : open_of(x) != nullptr && opened(*open_of(x)) ? Value(false) : Value())},
-    {"fd.name_changed", kBool, kNone, 0, kKernel, "the event gave the fd a new name", GET(is_send(x) ? Value() : socket_of(x) != nullptr ? Value(return_value(x.event).value_or(-1) == 0) : open_of(x) != nullptr && opened(*open_of(x)) ? Value(false) : Value())},
+    {"fd.connected", kBool, kNone, 0, kKernel, "the socket is connected", fd_connected},
+    {"fd.name_changed", kBool, kNone, 0, kKernel, "the event gave the fd a new name: connect, bind, sends and receives of a datagram socket that is not connected", fd_name_changed},
     {"fd.is_server", kBool, kNone, 0, kKernel, "the process is the server side", GET(socket_of(x) == nullptr ? Value() : Value(serves(x)))},
     {"fd.ip", kIp, kNone, kEnds, kKernel, "either address", GET(both(x, local_ip(x), remote_ip(x)))},
     {"fd.cip", kIp, kNone, 0, kKernel, "client address", GET(client_ip(x))},

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <sys/stat.h>
 #include <variant>
 #include <vector>
 
@@ -86,6 +87,52 @@ struct Open {
   std::vector<ObjectName> names;
 };
 
+// What tells one open from another, but for its process and other names of its file; cheap to have before the rest is decoded.
+struct OpenKey {
+  std::int64_t ret = 0;
+  std::uint64_t flags = 0;
+  std::uint32_t mode = 0;
+  std::uint32_t file_type = 0;  // S_IFMT of the file's mode
+  bool readable = false;
+  bool writable = false;
+  bool created = false;
+  std::string_view path, name, base;
+
+  bool operator==(const OpenKey&) const = default;
+};
+inline OpenKey key_of(const Open& open) {
+  return {.ret = open.ret,
+          .flags = open.flags,
+          .mode = open.mode,
+          .file_type = open.file.mode & S_IFMT,
+          .readable = open.readable,
+          .writable = open.writable,
+          .created = open.file.created,
+          .path = open.path,
+          .name = open.name,
+          .base = open.base};
+}
+
+// What an opened file is known by besides its name.
+struct FilePlace {
+  std::uint64_t ino = 0;  // 0: nothing was opened
+  std::uint32_t dev = 0;
+  std::uint32_t generation = 0;
+  bool overlay = false;
+  std::string_view path;
+  std::optional<std::uint32_t> in_mount;  // as Open has it, as `above`
+  std::string_view above;
+};
+inline FilePlace place_of(const Open& open) {
+  return {.ino = open.ret < 0 ? 0 : open.file.ino,
+          .dev = open.file.dev,
+          .generation = open.file.generation,
+          .overlay = open.file.upper_layer || open.file.lower_layer,
+          .path = open.path,
+          .in_mount = open.in_mount,
+          .above = open.above};
+}
+
 // Who called whom. kServer: the local end was accepted, or listens.
 enum class SocketRole : std::uint8_t { kUnknown, kClient, kServer };
 
@@ -99,7 +146,8 @@ struct Socket {
   std::uint16_t remote_port = 0;
   SocketRole role = SocketRole::kUnknown;
   bool connected = false;
-  bool listening = false;      // bind, listen: the local end is the server's, and there is no other
+  bool listening = false;      // the local end is a server's (bind, listen), and there is no other
+  bool received = false;       // recvfrom, recvmsg: what was told came from the remote end
   std::string_view unix_path;  // the peer's, else its own; abstract: begins with NUL
 };
 

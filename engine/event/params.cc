@@ -5,8 +5,11 @@
 #include <array>
 #include <fcntl.h>
 #include <iterator>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "engine/event/constants.h"
+#include "engine/event/descriptor.h"
 #include "engine/event/sockets.h"
 #include "engine/event/text.h"
 
@@ -24,11 +27,22 @@ struct Asked {
   std::string_view decimal(std::uint64_t number) const { return decimal_text(arena, number); }
   std::string_view decimal(std::uint32_t number) const { return decimal_text(arena, std::uint64_t{number}); }
 
+  std::string_view octal(std::uint64_t number) const {
+    ArenaText text(arena);
+    text.add("0");
+    return number == 0 ? text.view() : text.octal(number).view();
+  }
+
   // A call's result where success is a plain number.
   ParamText result(std::int64_t ret) const {
     return {decimal(ret), ret < 0 ? errno_name(arena, static_cast<int>(-ret)) : std::string_view()};
   }
-  ParamText dirfd(std::int32_t fd) const { return {decimal(std::int64_t{fd}), fd == AT_FDCWD ? "AT_FDCWD" : ""}; }
+  // A directory's descriptor; `path` is empty where it is not told.
+  ParamText dirfd(std::int32_t fd, std::string_view path) const {
+    if (fd == AT_FDCWD) return {decimal(std::int64_t{fd}), "AT_FDCWD"};
+    if (fd < 0) return result(fd);
+    return {decimal(std::int64_t{fd}), path.empty() ? path : arena.concat("<d>", path)};
+  }
   ParamText path(std::string_view base, std::string_view passed) const {
     const std::string_view absolute = passed.empty() ? std::string_view() : absolute_path(base, passed, arena);
     return {passed, absolute == passed ? std::string_view() : absolute};
@@ -47,9 +61,9 @@ std::optional<ParamText> open_param(const Asked& asked, const Open& open) {
   const std::string_view name = asked.name;
   if (name == "fd") {
     if (open.ret < 0) return asked.result(open.ret);
-    return ParamText{asked.decimal(open.ret), asked.arena.concat(S_ISDIR(open.file.mode) ? "<d>" : "<f>", open.path)};
+    return ParamText{asked.decimal(open.ret), open.path.empty() ? open.path : fd_label(asked.arena, *descriptor_of(asked.event))};
   }
-  if (name == "dirfd") return asked.dirfd(open.dirfd);
+  if (name == "dirfd") return asked.dirfd(open.dirfd, open.base);
   if (name == "name") {
     // A call that succeeded has the kernel's path: no need to guess what a relative name or a symlink meant.
     if (open.ret >= 0 && !open.path.empty() && open.name != open.path) return ParamText{open.name, open.path};
@@ -65,26 +79,10 @@ std::optional<ParamText> open_param(const Asked& asked, const Open& open) {
     return ParamText{asked.decimal(open.flags), names.view()};
   }
   if (name == "creat_flags") return asked.flags(0, "0");
-  if (name == "mode") {
-    ArenaText text(asked.arena);
-    text.add("0");
-    if (open.mode != 0) text.octal(open.mode);
-    return ParamText{text.view(), {}};
-  }
+  if (name == "mode") return ParamText{asked.octal(open.mode), {}};
   if (name == "resolve") return asked.flags(open.resolve, {});
   if (name == "dev") return ParamText{hex_text(asked.arena, open.file.dev), {}};
   if (name == "ino") return ParamText{asked.decimal(open.file.ino), {}};
-  return std::nullopt;
-}
-
-std::optional<ParamText> connect_param(const Asked& asked, const SocketCall& connect) {
-  if (asked.name == "res") return asked.result(connect.ret);
-  if (asked.name == "fd") return ParamText{asked.decimal(std::int64_t{connect.fd}), fd_label(asked.arena, connect.socket)};
-  if (asked.name == "tuple" || asked.name == "addr") {
-    const std::string_view text =
-        asked.name == "tuple" ? socket_name(asked.arena, connect.socket) : remote_name(asked.arena, connect.socket);
-    return ParamText{text.empty() ? "NULL" : text, {}};
-  }
   return std::nullopt;
 }
 
@@ -153,23 +151,6 @@ std::optional<ParamText> exec_param(const Asked& asked) {
 
 bool is_exec(EventType type) { return type == EventType::kExecve || type == EventType::kExecveat; }
 
-std::optional<ParamText> paths_param(const Asked& asked, const Paths& paths) {
-  const std::string_view name = asked.name;
-  if (name == "res") return asked.result(paths.ret);
-  if (name == "target") return ParamText{paths.first, {}};
-  if (name == "oldpath" || name == "filename") return asked.path(paths.first_base, paths.first);
-  if (name == "linkpath" || name == "newpath") return asked.path(paths.second_base, paths.second);
-  if (name == "olddir") return asked.dirfd(paths.dirfds[0]);
-  if (name == "newdir" || name == "linkdirfd") return asked.dirfd(paths.dirfds[1]);
-  if (name == "flags" && asked.event.type == EventType::kLinkat) {
-    ArenaText names(asked.arena);
-    if ((paths.flags & AT_SYMLINK_FOLLOW) != 0) names.joined('|', "AT_SYMLINK_FOLLOW");
-    if ((paths.flags & AT_EMPTY_PATH) != 0) names.joined('|', "AT_EMPTY_PATH");
-    return asked.flags(paths.flags, names.view());
-  }
-  return is_exec(asked.event.type) ? exec_param(asked) : std::nullopt;
-}
-
 std::optional<ParamText> ptrace_param(const Asked& asked, const Call& ptrace) {
   const std::string_view name = asked.name;
   if (name == "res") return asked.result(ptrace.ret);
@@ -205,11 +186,21 @@ Value open_value(const Open& open, std::string_view name) {
   return {};
 }
 
-Value connect_value(const SocketCall& connect, Arena& arena, std::string_view name) {
-  if (name == "res") return integer(connect.ret);
-  if (name == "fd") return integer(connect.fd);
-  if (name == "tuple") return socket_name(arena, connect.socket);
-  if (name == "addr") return remote_name(arena, connect.socket);
+bool is_accept(EventType type) { return type == EventType::kAccept || type == EventType::kAccept4; }
+
+Value socket_value(const Event& event, const SocketCall& call, Arena& arena, std::string_view name) {
+  if (name == "res") return integer(call.ret);
+  if (name == "fd") return integer(is_accept(event.type) && call.ret < 0 ? call.ret : call.fd);
+  if (name == "tuple") return socket_name(arena, call.socket);
+  if (name == "addr") return remote_name(arena, call.socket);
+  if (name == "data") return call.data;
+  if (name == "msgcontrol") return call.control;
+  if (name == "size") return natural(call.size);
+  if (name == "backlog") return integer(static_cast<std::int32_t>(call.size));
+  if (name == "queuepct") return natural(call.queue_max == 0 ? 0 : std::uint64_t{call.queue_length} * 100 / call.queue_max);
+  if (name == "queuelen") return natural(call.queue_length);
+  if (name == "queuemax") return natural(call.queue_max);
+  if (name == "flags") return natural(call.flags);
   return {};
 }
 
@@ -242,24 +233,161 @@ Value exec_value(const Event& event, Arena& arena, std::string_view name) {
   return {};
 }
 
+// A name of the call and the directory it starts at, if it is relative.
+struct Name {
+  std::string_view text;
+  std::string_view base;
+};
+
+bool is_second(std::string_view param) {
+  return param == "newpath" || param == "linkpath" || param == "newdirfd" || param == "newdir" || param == "linkdirfd";
+}
+
+Name name_of(const Paths& paths, std::string_view param) {
+  return is_second(param) ? Name{paths.second, paths.second_base} : Name{paths.first, paths.first_base};
+}
+
+bool is_dirfd(std::string_view param) { return param.ends_with("dirfd") || param == "olddir" || param == "newdir"; }
+
 Value paths_value(const Event& event, const Paths& paths, Arena& arena, std::string_view name) {
+  if (is_exec(event.type) && name != "filename") return exec_value(event, arena, name);
   if (name == "res") return integer(paths.ret);
-  if (name == "target" || name == "oldpath" || name == "filename") return paths.first;
-  if (name == "linkpath" || name == "newpath") return paths.second;
-  if (name == "olddir") return integer(paths.dirfds[0]);
-  if (name == "newdir" || name == "linkdirfd") return integer(paths.dirfds[1]);
-  if (name == "flags" && event.type == EventType::kLinkat) return natural(paths.flags);
-  return is_exec(event.type) ? exec_value(event, arena, name) : Value();
+  if (is_dirfd(name)) return integer(paths.dirfds[is_second(name) ? 1 : 0]);
+  if (name == "flags") return natural(paths.flags);
+  if (name == "mode") return natural(paths.mode);
+  return name_of(paths, name).text;
+}
+
+constexpr std::uint64_t kSocketTypeMask = 0xf;  // SOCK_TYPE_MASK, include/linux/net.h
+
+// An int argument, as any ABI passes it.
+Value signed_arg(const Call& call, std::size_t i) { return integer(static_cast<std::int32_t>(call.args[i])); }
+Value unsigned_arg(const Call& call, std::size_t i) { return natural(static_cast<std::uint32_t>(call.args[i])); }
+
+Value socket_arg(const Call& call, std::string_view name) {
+  if (name == "fd") return integer(call.ret);
+  if (name == "domain") return unsigned_arg(call, 0);
+  if (name == "type") return natural(call.args[1] & kSocketTypeMask);
+  if (name == "proto") return unsigned_arg(call, 2);
+  if (name == "flags") return natural(static_cast<std::uint32_t>(call.args[1]) & ~kSocketTypeMask);
+  return {};
 }
 
 Value ptrace_value(const Call& ptrace, std::string_view name) {
-  if (name == "res") return integer(ptrace.ret);
   if (name == "request") return natural(ptrace.args[0]);
   if (name == "pid") return integer(static_cast<std::uint32_t>(ptrace.args[1]));
   // A union upstream. evt.rawarg.data is bytes, as read has it: no check of bytes but `exists` holds for a number.
   if (name == "addr") return natural(ptrace.args[2]);
   if (name == "data") return natural(ptrace.args[3]);
   return {};
+}
+
+Value module_arg(const Event& event, const Call& call, std::string_view name) {
+  if (name == "uargs") return call.text;
+  if (event.type == EventType::kInitModule) {
+    if (name == "img") return call.data;
+    return name == "length" ? natural(call.args[1]) : Value();
+  }
+  if (name == "fd") return signed_arg(call, 0);
+  return name == "flags" ? unsigned_arg(call, 2) : Value();
+}
+
+Value call_value(const Event& event, const Call& call, std::string_view name) {
+  if (name == "res") return integer(call.ret);
+  switch (event.type) {
+    case EventType::kSocket:
+      return socket_arg(call, name);
+    case EventType::kPtrace:
+      return ptrace_value(call, name);
+    case EventType::kInitModule:
+    case EventType::kFinitModule:
+      return module_arg(event, call, name);
+    case EventType::kDup:
+    case EventType::kDup2:
+    case EventType::kDup3:
+      return name == "oldfd" ? signed_arg(call, 0) : name == "newfd" ? signed_arg(call, 1) : unsigned_arg(call, 2);
+    case EventType::kClose:
+      return signed_arg(call, 0);
+    case EventType::kFchmod:
+    case EventType::kSetns:
+      return name == "fd" ? signed_arg(call, 0) : unsigned_arg(call, 1);
+    case EventType::kUnshare:
+    case EventType::kUserfaultfd:
+    case EventType::kSetuid:
+      return unsigned_arg(call, 0);
+    case EventType::kBpf:
+      return name == "fd" ? integer(call.ret) : unsigned_arg(call, 0);
+    default:
+      return {};
+  }
+}
+
+// --- what text is made of their values
+
+std::string_view dotted_text(Arena& arena, std::string_view bytes) {
+  const std::span<char> out = arena.bytes(bytes.size());
+  std::ranges::replace_copy_if(bytes, out.begin(), [](char c) { return c < ' ' || c > '~'; }, '.');
+  return {out.data(), out.size()};
+}
+
+// A descriptor among the parameters: the event's own, or the directory beside a path. dup has two numbers for the same file.
+ParamText fd_param(const Asked& asked, std::int64_t number) {
+  if (const auto* paths = std::get_if<Paths>(&asked.event.payload))
+    return asked.dirfd(static_cast<std::int32_t>(number), name_of(*paths, asked.name).base);
+  if (number < 0) return asked.result(number);
+  const auto fd = descriptor_of(asked.event);
+  const bool same = fd && (fd->number == number || return_value(asked.event).value_or(-1) >= 0);
+  return {asked.decimal(number), same ? fd_label(asked.arena, *fd) : std::string_view()};
+}
+
+ParamText flags_param(const Asked& asked, std::uint64_t flags) {
+  ArenaText names(asked.arena);
+  for (const Bit& bit : flag_names(asked.event.type)) {
+    if ((flags & bit.mask) != 0) names.joined('|', bit.name);
+  }
+  return asked.flags(flags, names.view());
+}
+
+ParamText number_param(const Asked& asked, ParamKind kind, std::uint64_t number) {
+  switch (kind) {
+    case ParamKind::kFlags32:
+      return flags_param(asked, number);
+    case ParamKind::kEnum32:
+      return {asked.decimal(number),
+              asked.event.type == EventType::kBpf ? bpf_command_name(number) : address_family_name(number)};
+    case ParamKind::kMode:
+      return {asked.octal(number), mode_text(asked.arena, static_cast<std::uint32_t>(number))};
+    case ParamKind::kUid: {
+      const auto uid = static_cast<std::uint32_t>(number);
+      return asked.id(uid, asked.context.names.user_name(uid));
+    }
+    default:
+      return {asked.name == "mode" ? asked.octal(number) : asked.decimal(number), {}};
+  }
+}
+
+ParamText text_param(const Asked& asked, ParamKind kind, std::string_view text) {
+  switch (kind) {
+    case ParamKind::kBytes:
+      return {text.empty() ? "NULL" : dotted_text(asked.arena, text), {}};
+    case ParamKind::kTuple:
+    case ParamKind::kAddress:
+      return {text.empty() ? "NULL" : text, {}};
+    case ParamKind::kPath:
+    case ParamKind::kRelativePath:
+      if (const auto* paths = std::get_if<Paths>(&asked.event.payload)) return asked.path(name_of(*paths, asked.name).base, text);
+      return {text, {}};
+    default:
+      return {text, {}};
+  }
+}
+
+std::optional<ParamText> value_text(const Asked& asked, ParamKind kind, const Value& value) {
+  if (const auto* text = std::get_if<std::string_view>(&value.data)) return text_param(asked, kind, *text);
+  if (const auto* number = std::get_if<std::uint64_t>(&value.data)) return number_param(asked, kind, *number);
+  const auto* number = std::get_if<std::int64_t>(&value.data);
+  if (number == nullptr) return std::nullopt;
+  return kind == ParamKind::kFd ? fd_param(asked, *number) : asked.result(*number);
 }
 
 }  // namespace
@@ -278,27 +406,29 @@ bool exe_writable(const Event& event) {
 std::optional<ParamText> param_text(const Event& event, const Context& context, Arena& arena, const Param& param) {
   const Asked asked{event, context, arena, param.name};
   if (const auto* open = std::get_if<Open>(&event.payload)) return open_param(asked, *open);
-  if (const auto* connect = std::get_if<SocketCall>(&event.payload)) return connect_param(asked, *connect);
-  if (const auto* paths = std::get_if<Paths>(&event.payload)) return paths_param(asked, *paths);
-  if (const auto* ptrace = std::get_if<Call>(&event.payload)) return ptrace_param(asked, *ptrace);
   if (std::holds_alternative<ProcessChange>(event.payload)) return exec_param(asked);
-  return std::nullopt;
+  if (is_exec(event.type) && param.name != "filename") return exec_param(asked);
+  const auto* call = std::get_if<Call>(&event.payload);
+  if (event.type == EventType::kPtrace && call != nullptr) return ptrace_param(asked, *call);
+  return value_text(asked, param.kind, param_value(event, arena, param));
 }
 
 Value param_value(const Event& event, Arena& arena, const Param& param) {
   if (const auto* open = std::get_if<Open>(&event.payload)) return open_value(*open, param.name);
-  if (const auto* connect = std::get_if<SocketCall>(&event.payload)) return connect_value(*connect, arena, param.name);
+  if (const auto* call = std::get_if<SocketCall>(&event.payload)) return socket_value(event, *call, arena, param.name);
   if (const auto* paths = std::get_if<Paths>(&event.payload)) return paths_value(event, *paths, arena, param.name);
-  if (const auto* ptrace = std::get_if<Call>(&event.payload)) return ptrace_value(*ptrace, param.name);
+  if (const auto* call = std::get_if<Call>(&event.payload)) return call_value(event, *call, param.name);
   if (std::holds_alternative<ProcessChange>(event.payload)) return exec_value(event, arena, param.name);
   return {};
 }
 
 bool is_captured(EventType type, const Param& param) {
-  static constexpr std::string_view kNot[] = {"data",   "size",    "fdlimit", "pgft_maj", "pgft_min", "vm_size",
-                                              "vm_rss", "vm_swap", "cgroups", "env",      "mountfd"};
-  const bool told = index(type) >= index(EventType::kExecve) && index(type) <= index(EventType::kBind);
-  return told && (type == EventType::kPtrace || std::ranges::find(kNot, param.name) == std::end(kNot));
+  static constexpr std::string_view kNotOfExec[] = {"fdlimit", "pgft_maj", "pgft_min", "vm_size",
+                                                    "vm_rss",  "vm_swap",  "cgroups",  "env"};
+  if (index(type) < index(EventType::kExecve) || index(type) > index(EventType::kFinitModule)) return false;
+  if (is_exec(type)) return std::ranges::find(kNotOfExec, param.name) == std::end(kNotOfExec);
+  if (type == EventType::kOpenByHandleAt) return param.name != "mountfd";
+  return type != EventType::kSendmmsg || param.name != "data";  // hooks tell it, which do not see the data
 }
 
 }  // namespace shrike::event

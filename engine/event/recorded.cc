@@ -41,6 +41,8 @@ void RecordedEvent::clear() {
   entries_.clear();
   names_.clear();
   name_values_ = {};
+  exe_names_.clear();
+  gaps_ = {};
   texts_.reset();
 }
 
@@ -66,12 +68,15 @@ void RecordedEvent::set(const FieldUse& use, const Value& value) {
   if (const auto* list = std::get_if<ValueList>(&kept.data)) name_values_ = *list;
 }
 
+void RecordedEvent::add_exe_name(std::string_view name) { exe_names_.emplace_back(texts_.concat(name)); }
+
 Event RecordedEvent::event() const {
   Event event;
   event.number = number_;
   event.type = type_;
   event.time_ns = time_ns_.value_or(0);
   event.names = names_;
+  event.gaps = gaps_;
   event.recorded = this;
   return event;
 }
@@ -96,6 +101,8 @@ Value RecordedEvent::value(const FieldUse& use, Arena& arena) const {
   } else if (name_values_.count != 0 && !value.absent()) {
     value.also = parts_of_names(use.field->name, arena);
   }
+  if (!exe_names_.empty() && value.also.count == 0 && !value.absent() && use.field->name == "proc.exepath")
+    value.also = {exe_names_.data(), exe_names_.size()};
   return value;
 }
 

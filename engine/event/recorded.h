@@ -24,6 +24,10 @@ class RecordedEvent {
   void set_type(EventType type) { type_ = type; }
   void set_time(std::uint64_t epoch_ns) { time_ns_ = epoch_ns; }
   void set_number(std::uint64_t number) { number_ = number; }
+  // What the event lacked when it was recorded.
+  void set_gaps(const Gaps& gaps) { gaps_ = gaps; }
+  // A further name of proc.exepath, where fd.names are not; copied.
+  void add_exe_name(std::string_view name);
 
   // The field's value, of the field's type; texts and lists are copied. Of fields without index that may have several values
   // (kExistential, kBothEnds) it is a list. Parameters of bytes (evt.arg.data) become dotted(), as their texts are.
@@ -60,6 +64,8 @@ class RecordedEvent {
   std::vector<Entry> entries_;
   std::vector<std::string_view> names_;  // fd.names
   ValueList name_values_;                // the same
+  std::vector<Value> exe_names_;         // of proc.exepath
+  Gaps gaps_;
   Arena texts_;
 };
 

@@ -15,6 +15,14 @@ constexpr Tier kT = Tier::kTracing;
 constexpr Tier kF = Tier::kFull;
 constexpr std::string_view kIfAllowed = "success: every security module allowed it";
 constexpr std::string_view kFromArgument = "the name as passed (user memory), made absolute; no symlink is followed";
+constexpr std::string_view kOfDirectory = "the directory whose fd stands beside the path; the fd's number alone after AT_FDCWD";
+constexpr std::string_view kClosed = "the fd is gone when the call is over: its number is all there is";
+constexpr std::string_view kNotKept = "nobody keeps by which name a file was opened";
+constexpr std::string_view kNoInode = "not told of sockets";
+constexpr std::string_view kDirectoryInode = "of the directory only its path is told";
+constexpr std::string_view kEachTime =
+    "true each time a datagram socket that is not connected sends or receives, to the same address or another";
+constexpr std::string_view kRole = "absent where nobody connected: who sends first is not known to be the client";
 constexpr std::string_view kFromSockaddr = "the address as passed (user memory): the kernel's socket has let go of it";
 
 constexpr Semantics kTable[] = {
@@ -38,6 +46,44 @@ constexpr Semantics kTable[] = {
     {"evt.arg.flags", kFailedOpen, kT, kExact, "registers; of openat2 user memory"},
     {"evt.arg.flags", kExec, kT, kExact, "from the executable's inode"},
     {"evt.arg.request", kPtrace, kT, kExact, "a register"},
+    {"evt.arg.mode", kPaths, kT, kExact, "a register"},
+    {"evt.arg.flags", kPaths, kT, kExact, "a register"},
+    {"evt.arg.*", kDescriptor, kT, kExact, "registers and the kernel's name of the file; module parameters are user memory"},
+    {"evt.arg.*", kAccept, kT, kExact, "the kernel's socket"},
+    {"evt.arg.*", kListen, kT, kExact, "the kernel's socket, registers"},
+    {"evt.arg.uid", kOther, kT, kExact, "a register, in the caller's user namespace"},
+    {"evt.arg.flags", kOther, kT, kExact, "a register"},
+    {"fd.name", kPaths, kT, kExact, kOfDirectory},
+    {"fd.nameraw", kPaths, kT, kUnknown, kNotKept},
+    {"fd.nameraw", kDescriptor, kT, kUnknown, kNotKept},
+    {"fd.ino", kPaths, kT, kUnknown, kDirectoryInode},
+    {"fd.dev*", kPaths, kT, kUnknown, kDirectoryInode},
+    {"fd.name", kClose, kT, kUnknown, kClosed},
+    {"fd.nameraw", kClose, kT, kUnknown, kClosed},
+    {"fd.directory", kClose, kT, kUnknown, kClosed},
+    {"fd.filename", kClose, kT, kUnknown, kClosed},
+    {"fd.type", kClose, kT, kUnknown, kClosed},
+    {"fd.typechar", kClose, kT, kUnknown, kClosed},
+    {"fd.ino", kConnected, kT, kUnknown, kNoInode},
+    {"fd.dev*", kConnected, kT, kUnknown, kNoInode},
+    {"fd.ino", kAccept, kT, kUnknown, kNoInode},
+    {"fd.dev*", kAccept, kT, kUnknown, kNoInode},
+    {"fd.ino", kListen, kT, kUnknown, kNoInode},
+    {"fd.dev*", kListen, kT, kUnknown, kNoInode},
+    {"fd.ino", kSend, kT, kUnknown, kNoInode},
+    {"fd.dev*", kSend, kT, kUnknown, kNoInode},
+    {"fd.ino", kReceive, kT, kUnknown, kNoInode},
+    {"fd.dev*", kReceive, kT, kUnknown, kNoInode},
+    {"fd.cip", kSend, kT, kExact, kRole},
+    {"fd.sip", kSend, kT, kExact, kRole},
+    {"fd.cport", kSend, kT, kExact, kRole},
+    {"fd.sport", kSend, kT, kExact, kRole},
+    {"fd.cip", kReceive, kT, kExact, kRole},
+    {"fd.sip", kReceive, kT, kExact, kRole},
+    {"fd.cport", kReceive, kT, kExact, kRole},
+    {"fd.sport", kReceive, kT, kExact, kRole},
+    {"fd.name_changed", kSend, kT, kAssumed, kEachTime},
+    {"fd.name_changed", kReceive, kT, kAssumed, kEachTime},
     {"evt.is_open_read", kFailedOpen, kT, kExact, "registers; of openat2 user memory"},
     {"evt.is_open_write", kFailedOpen, kT, kExact, "registers; of openat2 user memory"},
     {"evt.res", kOpenHook, kF, kAssumed, kIfAllowed},
@@ -56,7 +102,7 @@ constexpr std::uint8_t kEverywhere = 31;
 constexpr std::string_view kPathOperators = "= != in startswith pmatch";
 constexpr std::string_view kEqualities = "= != in";
 constexpr std::string_view kOrders = "= != in < <= > >=";
-constexpr std::string_view kPaths = "absolute paths; startswith a directory, with its slash; pmatch without globs";
+constexpr std::string_view kPathForms = "absolute paths; startswith a directory, with its slash; pmatch without globs";
 constexpr std::string_view kObjects =
     "absolute paths; startswith a directory, with its slash; pmatch without globs; every name of the file counts";
 constexpr std::string_view kComm = "at most 15 bytes, as the kernel keeps them";
@@ -72,13 +118,13 @@ constexpr Decision kDecisions[] = {
     {"evt.rawres", kEverywhere, kSuccess, true, {}, {}},
     {"evt.failed", kEverywhere, kSuccess, true, {}, {}},
     {"fd.num", kAtOpen | kAtSockets, kSuccess, true, {}, {}},
-    {"proc.exepath", kEverywhere, kValue, true, kPathOperators, kPaths},
+    {"proc.exepath", kEverywhere, kValue, true, kPathOperators, kPathForms},
     {"proc.name", kEverywhere, kValue, true, kEqualities, kComm},
     {"proc.pname", kEverywhere, kValue, false, kEqualities, kComm},
     {"proc.aname", kEverywhere, kValue, false, "= in", kComm},
     {"proc.aname[1]", kEverywhere, kValue, false, kEqualities, "as proc.pname"},
     {"user.uid", kEverywhere, kValue, true, kOrders, {}},
-    {"cgroup.path", kEverywhere, kValue, false, kPathOperators, kPaths},
+    {"cgroup.path", kEverywhere, kValue, false, kPathOperators, kPathForms},
     {"container.id", kEverywhere, kValue, true, "= !=", "compared with host only"},
     {"evt.is_open_read", kAtOpen, kValue, true, "= !=", {}},
     {"evt.is_open_write", kAtOpen, kValue, true, "= !=", {}},
@@ -130,14 +176,31 @@ bool happens_in(Moment moment, const EventSet& types) {
       return any({EventType::kExecve, EventType::kExecveat});
     case kOpened:
     case kFailedOpen:
-      return any({EventType::kOpen, EventType::kOpenat, EventType::kOpenat2, EventType::kCreat});
+      return any({EventType::kOpen, EventType::kOpenat, EventType::kOpenat2, EventType::kCreat, EventType::kOpenByHandleAt});
     case kConnected:
     case kFailedConnect:
       return any({EventType::kConnect});
-    case kLink:
-      return any({EventType::kSymlink, EventType::kSymlinkat, EventType::kLink, EventType::kLinkat});
+    case kAccept:
+      return any({EventType::kAccept, EventType::kAccept4});
+    case kListen:
+      return any({EventType::kListen, EventType::kBind});
+    case kSend:
+      return any({EventType::kSendto, EventType::kSendmsg, EventType::kSendmmsg});
+    case kReceive:
+      return any({EventType::kRecvfrom, EventType::kRecvmsg});
+    case kPaths:
+      return any({EventType::kSymlink, EventType::kSymlinkat, EventType::kLink, EventType::kLinkat, EventType::kRename,
+                  EventType::kRenameat, EventType::kRenameat2, EventType::kRmdir, EventType::kUnlink, EventType::kUnlinkat,
+                  EventType::kMkdir, EventType::kMkdirat, EventType::kChmod, EventType::kFchmodat});
+    case kDescriptor:
+      return any({EventType::kSocket, EventType::kDup, EventType::kDup2, EventType::kDup3, EventType::kFchmod, EventType::kSetns,
+                  EventType::kBpf, EventType::kUserfaultfd, EventType::kFinitModule});
+    case kClose:
+      return any({EventType::kClose});
     case kPtrace:
       return any({EventType::kPtrace});
+    case kOther:
+      return any({EventType::kInitModule, EventType::kSetuid, EventType::kUnshare});
     case kExecHook:
     case kOpenHook:
     case kConnectHook:
@@ -178,9 +241,10 @@ std::string_view spelling(Knowledge knowledge) {
 }
 
 std::string_view spelling(Moment moment) {
-  static constexpr std::string_view kNames[] = {"exec",           "failed exec", "open",     "failed open", "connect",
-                                                "failed connect", "link",        "ptrace",   "exec hook",   "open hook",
-                                                "connect hook",   "send hook",   "bind hook"};
+  static constexpr std::string_view kNames[] = {"exec",           "failed exec", "open",         "failed open", "connect",
+                                                "failed connect", "accept",      "listen",       "send",        "receive",
+                                                "path call",      "fd call",     "close",        "ptrace",      "other",
+                                                "exec hook",      "open hook",   "connect hook", "send hook",   "bind hook"};
   return kNames[static_cast<std::size_t>(moment)];
 }
 

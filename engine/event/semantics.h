@@ -33,8 +33,15 @@ enum class Moment : std::uint8_t {
   kFailedOpen,
   kConnected,
   kFailedConnect,
-  kLink,
+  kAccept,
+  kListen,  // and bind
+  kSend,
+  kReceive,
+  kPaths,       // link, symlink, rename, unlink, rmdir, mkdir, chmod and their kin
+  kDescriptor,  // socket, dup, fchmod, setns, bpf, userfaultfd, finit_module
+  kClose,
   kPtrace,
+  kOther,  // init_module, setuid, unshare
   kExecHook,
   kOpenHook,
   kConnectHook,
@@ -44,7 +51,9 @@ enum class Moment : std::uint8_t {
 std::string_view spelling(Moment moment);
 // When the engine sees the event.
 inline constexpr Moment kMoments[] = {Moment::kExec,      Moment::kFailedExec,    Moment::kOpened, Moment::kFailedOpen,
-                                      Moment::kConnected, Moment::kFailedConnect, Moment::kLink,   Moment::kPtrace};
+                                      Moment::kConnected, Moment::kFailedConnect, Moment::kAccept, Moment::kListen,
+                                      Moment::kSend,      Moment::kReceive,       Moment::kPaths,  Moment::kDescriptor,
+                                      Moment::kClose,     Moment::kPtrace,        Moment::kOther};
 inline constexpr Moment kHooks[] = {Moment::kExecHook, Moment::kOpenHook, Moment::kConnectHook, Moment::kSendHook,
                                     Moment::kBindHook};
 

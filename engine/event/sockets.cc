@@ -15,12 +15,18 @@ void add_end(ArenaText& text, const IpAddress& address, std::uint16_t port) {
 
 }  // namespace
 
-bool is_ip(const Socket& socket) { return (socket.listening ? socket.local : socket.remote).family != 0; }
+std::uint8_t ip_version(const Socket& socket) {
+  if (socket.remote.family != 0) return socket.remote.family;
+  if (socket.listening && socket.local.family != 0) return socket.local.family;
+  return socket.family == AF_INET ? 4 : socket.family == AF_INET6 ? 6 : 0;
+}
 
 std::string_view remote_name(Arena& arena, const Socket& socket) {
+  const bool own = socket.remote.family == 0;  // there is no other end
+  const IpAddress& address = own ? socket.local : socket.remote;
   ArenaText text(arena);
-  if (is_ip(socket)) {
-    add_end(text, socket.listening ? socket.local : socket.remote, socket.listening ? socket.local_port : socket.remote_port);
+  if (address.family != 0) {
+    add_end(text, address, own ? socket.local_port : socket.remote_port);
   } else if (socket.unix_path.starts_with('\0')) {
     text.add("@").add(socket.unix_path.substr(1));
   } else {
@@ -30,13 +36,14 @@ std::string_view remote_name(Arena& arena, const Socket& socket) {
 }
 
 std::string_view socket_name(Arena& arena, const Socket& socket) {
-  if (!is_ip(socket) || socket.listening) return remote_name(arena, socket);
+  if (socket.remote.family == 0 || socket.listening) return remote_name(arena, socket);
   IpAddress local = socket.local;
   if (local.family == 0) local.family = socket.remote.family;  // not bound: all zeros
+  const bool inward = socket.role == SocketRole::kServer || (socket.role == SocketRole::kUnknown && socket.received);
   ArenaText text(arena);
-  add_end(text, local, socket.local_port);
+  add_end(text, inward ? socket.remote : local, inward ? socket.remote_port : socket.local_port);
   text.add("->");
-  add_end(text, socket.remote, socket.remote_port);
+  add_end(text, inward ? local : socket.remote, inward ? socket.local_port : socket.remote_port);
   return text.view();
 }
 
@@ -54,31 +61,6 @@ std::string_view l4_protocol(const Socket& socket) {
     default:
       return "<NA>";
   }
-}
-
-char type_char(const Socket& socket) {
-  if (is_ip(socket)) return (socket.listening ? socket.local : socket.remote).family == 4 ? '4' : '6';
-  return socket.family == AF_UNIX ? 'u' : 'o';
-}
-
-std::string_view type_name(const Socket& socket) {
-  switch (type_char(socket)) {
-    case '4':
-      return "ipv4";
-    case '6':
-      return "ipv6";
-    case 'u':
-      return "unix";
-    default:
-      return "<NA>";
-  }
-}
-
-std::string_view fd_label(Arena& arena, const Socket& socket) {
-  const char type = type_char(socket);
-  const std::string_view protocol = l4_protocol(socket);
-  const std::string_view letter = protocol == "tcp" ? "t" : protocol == "udp" ? "u" : "";
-  return arena.concat("<", std::string_view(&type, 1), letter, ">", socket_name(arena, socket));
 }
 
 }  // namespace shrike::event

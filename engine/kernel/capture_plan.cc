@@ -2,6 +2,9 @@
 #include "engine/kernel/capture_plan.h"
 
 #include <algorithm>
+#include <iterator>
+
+#include "engine/kernel/syscalls.h"
 
 namespace shrike::kernel {
 namespace {
@@ -17,10 +20,28 @@ bool decides(const CapturePlan& plan, Operation operation) { return plan.decides
 
 bool needs_sys_exit(const CapturePlan& plan) {
   if (!plan.full && (plan.network_kills || decides(plan, Operation::kOpen))) return true;
-  for (std::size_t type = 1; type < kEventTypes; ++type) {
+  for (std::size_t type = 1; type < plan.events.size(); ++type) {
     if (plan.events[type] && (!is_exec(type) || plan.failed_exec)) return true;
   }
   return false;
+}
+
+// Events that can carry what CAPTURE_DATA asks for.
+event::EventSet types_with_data() {
+  event::EventSet set;
+  for (const auto type : {EVENT_TYPE_SENDTO, EVENT_TYPE_SENDMSG, EVENT_TYPE_SENDMMSG, EVENT_TYPE_RECVFROM, EVENT_TYPE_RECVMSG,
+                          EVENT_TYPE_INIT_MODULE})
+    set.set(type);
+  return set;
+}
+
+// A parameter by its position may be any.
+bool shows_data(const event::FieldUse& use) {
+  static constexpr std::string_view kWhole[] = {"evt.buffer", "evt.args", "evt.info"};
+  static constexpr std::string_view kParams[] = {"data", "msgcontrol", "img"};
+  if (std::ranges::find(kWhole, use.field->name) != std::end(kWhole)) return true;
+  if (use.field->name != "evt.arg" && use.field->name != "evt.rawarg") return false;
+  return std::ranges::find(kParams, use.argument.text) != std::end(kParams) || use.argument.index.has_value();
 }
 
 }  // namespace
@@ -30,11 +51,14 @@ CapturePlan make_capture_plan(const program::Program& program, const program::Ke
   plan.full = full;
   const event::EventSet wanted = program.wanted_events();
   const bool results = program.wants_open_results();
-  for (std::size_t type = 1; type < kEventTypes; ++type) {
+  const event::EventSet captured = captured_events();
+  for (std::size_t type = 1; type < EVENT_TYPE_COUNT; ++type) {
     const bool told_by_lsm = full && is_open(type);
     plan.lsm_events[type] = wanted.test(type) && told_by_lsm;
-    plan.events[type] = wanted.test(type) && type <= EVENT_TYPE_OPEN_BY_HANDLE_AT && (!told_by_lsm || results);
+    plan.events[type] = wanted.test(type) && captured.test(type) && (!told_by_lsm || results);
   }
+  const event::EventSet generic = program.named_events() & generic_events();
+  for (std::size_t type = EVENT_TYPE_COUNT; type < plan.events.size(); ++type) plan.events[type] = generic.test(type);
   plan.io_uring = !full && program.opening_is_opening && (wanted.test(EVENT_TYPE_OPENAT) || wanted.test(EVENT_TYPE_OPENAT2));
   plan.failed_exec = program.wants_failed_exec();
   // An exec that succeeds has it anyway.
@@ -44,6 +68,7 @@ CapturePlan make_capture_plan(const program::Program& program, const program::Ke
     with_cwd.reset(EVENT_TYPE_EXECVEAT);
   }
   plan.working_directory = program.uses_field("proc.cwd", with_cwd);
+  plan.data = program.uses_field(shows_data, types_with_data());
   for (std::size_t o = 0; o < program::kOperations; ++o) plan.decides[o] = policy.operation[o].any();
   for (const program::KernelPlan::Clause& clause : policy.clauses) {
     const bool network = clause.operation != Operation::kExec && clause.operation != Operation::kOpen;
@@ -85,9 +110,18 @@ bool needs_hook(const CapturePlan& plan, std::size_t hook) {
   }
 }
 
-event::EventSet captured_events(bool /*full*/) {
+event::EventSet captured_events() {
   event::EventSet set;
-  for (std::size_t type = 1; type <= EVENT_TYPE_OPEN_BY_HANDLE_AT; ++type) set.set(type);
+  for (std::size_t type = 1; type < EVENT_TYPE_COUNT; ++type) set.set(type);
+  return set;
+}
+
+event::EventSet generic_events() {
+  event::EventSet set;
+  for (const Syscall& call : syscalls()) {
+    const auto type = event::find_event_type(call.name);
+    if (type && event::index(*type) >= EVENT_TYPE_COUNT) set.set(event::index(*type));
+  }
   return set;
 }
 

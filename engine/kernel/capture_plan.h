@@ -13,16 +13,15 @@
 
 namespace shrike::kernel {
 
-inline constexpr std::size_t kEventTypes = EVENT_TYPE_COUNT;
-
 // A value: comparable, made without a kernel.
 struct CapturePlan {
   bool full = false;                                 // LSM programs decide; else cgroup programs and, with SIGKILL, tracepoints
-  std::array<bool, kEventTypes> events{};            // by enum event_type; told by sys_exit, exec by its tracepoint
-  std::array<bool, kEventTypes> lsm_events{};        // allowed opens told by file_open, unless sys_exit tells the same call
+  std::array<bool, event::kEventTypeMax> events{};   // by event::EventType; told by sys_exit, exec by its tracepoint
+  std::array<bool, EVENT_TYPE_COUNT> lsm_events{};   // allowed opens told by file_open, unless sys_exit tells the same call
   bool io_uring = false;                             // tracing tier: opens no system call makes
   bool failed_exec = false;                          // execve and execveat that fail: seen by sys_exit only
   bool working_directory = false;                    // with every event, not only exec
+  bool data = false;                                 // what sends and receives transfer, and the image of a module
   std::array<bool, program::kOperations> decides{};  // operations some rule blocks or kills
   bool network_kills = false;                        // a kill rule is about connect, send or bind
 
@@ -34,7 +33,10 @@ CapturePlan make_capture_plan(const program::Program& program, const program::Ke
 // Must `hook` (enum hook) have its program attached?
 bool needs_hook(const CapturePlan& plan, std::size_t hook);
 
-// What the capture of a tier can tell: types of enum event_type.
-event::EventSet captured_events(bool full);
+// What the capture of a tier can tell with its parameters: types of enum event_type.
+event::EventSet captured_events();
+
+// Every other call: told as generic events, by name alone, and only to rules that name event types.
+event::EventSet generic_events();
 
 }  // namespace shrike::kernel

@@ -21,6 +21,8 @@
 
 #include "engine/base/handle.h"
 #include "engine/decode/hooks.h"
+#include "engine/event/event_type.h"
+#include "engine/kernel/syscalls.h"
 #include "shrike.skel.h"
 
 namespace shrike::kernel {
@@ -29,33 +31,7 @@ namespace {
 using Link = std::unique_ptr<bpf_link, Destroyer<bpf_link__destroy>>;
 using Skeleton = std::unique_ptr<shrike_bpf, Destroyer<shrike_bpf__destroy>>;
 
-// The numbers a type of event has. ia32: arch/x86/entry/syscalls/syscall_32.tbl.
-struct SyscallNumber {
-  event_type type;
-  std::uint16_t x86_64;
-  std::uint16_t ia32;
-};
-constexpr SyscallNumber kSyscalls[] = {
-    {EVENT_TYPE_EXECVE, SYS_execve, 11},
-    {EVENT_TYPE_EXECVEAT, SYS_execveat, 358},
-    {EVENT_TYPE_OPEN, SYS_open, 5},
-    {EVENT_TYPE_OPENAT, SYS_openat, 295},
-    {EVENT_TYPE_OPENAT2, SYS_openat2, 437},
-    {EVENT_TYPE_CREAT, SYS_creat, 8},
-    {EVENT_TYPE_CONNECT, SYS_connect, 362},
-    {EVENT_TYPE_SYMLINK, SYS_symlink, 83},
-    {EVENT_TYPE_SYMLINKAT, SYS_symlinkat, 304},
-    {EVENT_TYPE_LINK, SYS_link, 9},
-    {EVENT_TYPE_LINKAT, SYS_linkat, 303},
-    {EVENT_TYPE_PTRACE, SYS_ptrace, 26},
-    {EVENT_TYPE_OPEN_BY_HANDLE_AT, SYS_open_by_handle_at, 342},
-};
-static_assert(std::size(kSyscalls) == EVENT_TYPE_OPEN_BY_HANDLE_AT, "every type sys_exit tells");
-constexpr std::uint16_t kIa32Socketcall = 102;  // multiplexes connect among others; sys_exit looks at its first argument
-
-// Calls a cgroup program can refuse, of both ABIs: connect, sendto, sendmsg, sendmmsg, bind, ia32's socketcall.
-constexpr std::uint16_t kNetworkCalls[] = {SYS_connect, SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_bind,       362,
-                                           369,         370,        345,         361,          kIa32Socketcall};
+constexpr std::uint16_t kIa32Socketcall = 102;  // multiplexes calls about sockets; sys_exit looks at its first argument
 
 bool is_open(std::size_t type) {
   return (type >= EVENT_TYPE_OPEN && type <= EVENT_TYPE_CREAT) || type == EVENT_TYPE_OPEN_BY_HANDLE_AT;
@@ -63,8 +39,25 @@ bool is_open(std::size_t type) {
 
 bool is_exec(std::size_t type) { return type == EVENT_TYPE_EXECVE || type == EVENT_TYPE_EXECVEAT; }
 
-// Whole bytes that programs read while we write.
-void store(__u8& at, std::uint8_t value) { std::atomic_ref(at).store(value, std::memory_order_release); }
+// Calls a cgroup program can refuse.
+bool is_refusable(std::size_t type) {
+  return type == EVENT_TYPE_CONNECT || (type >= EVENT_TYPE_SENDTO && type <= EVENT_TYPE_BIND);
+}
+
+call_program program_of(std::size_t type) {
+  if (is_open(type)) return CALL_PROGRAM_OPEN;
+  if (type == EVENT_TYPE_CONNECT || (type >= EVENT_TYPE_SENDTO && type <= EVENT_TYPE_RECVMSG)) return CALL_PROGRAM_SOCKET;
+  if (is_exec(type) || (type >= EVENT_TYPE_SYMLINK && type <= EVENT_TYPE_LINKAT) ||
+      (type >= EVENT_TYPE_RENAME && type <= EVENT_TYPE_FCHMODAT))
+    return CALL_PROGRAM_PATHS;
+  return CALL_PROGRAM_CALL;
+}
+
+// Whole words that programs read while we write.
+template <class Word>
+void store(Word& at, Word value) {
+  std::atomic_ref(at).store(value, std::memory_order_release);
+}
 
 // libbpf reports through one callback per process; the reason the verifier gives is what a user needs, so the last lines are
 // kept.
@@ -123,6 +116,7 @@ struct Program {
   std::size_t hook;
   Pointer program;
   In tier;
+  call_program called = CALL_PROGRAM_NONE;  // not attached: sys_exit goes on with it
 };
 using Progs = decltype(shrike_bpf::progs);
 constexpr Program kPrograms[] = {
@@ -130,6 +124,10 @@ constexpr Program kPrograms[] = {
     {HOOK_SCHED_PROCESS_FORK, &Progs::tp_sched_process_fork, In::kBoth},
     {HOOK_SCHED_PROCESS_EXEC, &Progs::tp_sched_process_exec, In::kBoth},
     {HOOK_SYS_EXIT, &Progs::tp_sys_exit, In::kBoth},
+    {HOOK_SYS_EXIT, &Progs::tp_sys_exit_open, In::kBoth, CALL_PROGRAM_OPEN},
+    {HOOK_SYS_EXIT, &Progs::tp_sys_exit_socket, In::kBoth, CALL_PROGRAM_SOCKET},
+    {HOOK_SYS_EXIT, &Progs::tp_sys_exit_paths, In::kBoth, CALL_PROGRAM_PATHS},
+    {HOOK_SYS_EXIT, &Progs::tp_sys_exit_call, In::kBoth, CALL_PROGRAM_CALL},
     {HOOK_ITER_TASK, &Progs::iter_task, In::kBoth},
     {HOOK_BPRM_CREDS_FROM_FILE, &Progs::lsm_bprm_creds_from_file, In::kFull},
     {HOOK_FILE_OPEN, &Progs::lsm_file_open, In::kFull},
@@ -195,27 +193,37 @@ struct Loader::State {
   void write_tables(const CapturePlan& plan) {
     auto* globals = skeleton->bss;
     const bool open_decides = !full && plan.decides[static_cast<std::size_t>(program::Operation::kOpen)];
-    std::array<bool, SYSCALL_NR_MAX> any{};
-    const auto write = [&](__u8* table, std::uint16_t number, std::uint8_t value) {
-      store(table[number], value);
-      any[number] = any[number] || value != 0;
+    const auto entry_of = [&](std::string_view name) -> std::uint16_t {
+      const auto type = event::index(*event::find_event_type(name));
+      const bool wanted = plan.events[type] && (!is_exec(type) || plan.failed_exec);
+      if (!wanted && (!open_decides || !is_open(type))) return 0;
+      const unsigned entry = static_cast<unsigned>(type) | static_cast<unsigned>(program_of(type)) << SYSCALL_ENTRY_PROGRAM;
+      return static_cast<std::uint16_t>(wanted ? entry : entry | SYSCALL_ENTRY_DECIDE);
     };
-    for (const SyscallNumber& call : kSyscalls) {
-      const bool wanted = plan.events[call.type] && (!is_exec(call.type) || plan.failed_exec);
-      auto value = static_cast<std::uint8_t>(wanted ? call.type : EVENT_TYPE_NONE);
-      if (!wanted && open_decides && is_open(call.type))
-        value = static_cast<std::uint8_t>(unsigned{call.type} | unsigned{SYSCALL_TYPE_DECIDE});
-      write(globals->syscall_type64, call.x86_64, value);
-      write(globals->syscall_type32, call.ia32, value);
-      if (call.type == EVENT_TYPE_CONNECT) write(globals->syscall_type32, kIa32Socketcall, value);
+    // A table's rows before `any`, which leads to them; a type told for a while after it is not wanted is no harm.
+    std::array<bool, SYSCALL_NR_MAX> any{};
+    for (const Syscall& call : syscalls()) {
+      const std::uint16_t entry = entry_of(call.name);
+      const bool look = entry != 0 || (plan.network_kills && is_refusable(event::index(*event::find_event_type(call.name))));
+      const auto write = [&](__u16* table, std::uint16_t number) {
+        if (number == Syscall::kNoNumber) return;
+        store<__u16>(table[number], entry);
+        any[number] = any[number] || look;
+      };
+      write(globals->syscall_type64, call.x86_64);
+      write(globals->syscall_type32, call.ia32);
     }
-    if (plan.network_kills) {
-      for (const std::uint16_t number : kNetworkCalls) any[number] = true;
+    any[kIa32Socketcall] = any[kIa32Socketcall] || plan.network_kills;
+    for (std::size_t which = 1; which < SOCKETCALL_MAX; ++which) {
+      const std::uint16_t entry = entry_of(socketcalls()[which]);
+      store<__u16>(globals->socketcall_type[which], entry);
+      any[kIa32Socketcall] = any[kIa32Socketcall] || entry != 0;
     }
-    for (std::size_t number = 0; number < SYSCALL_NR_MAX; ++number) store(globals->syscall_any[number], any[number] ? 1 : 0);
+    for (std::size_t number = 0; number < SYSCALL_NR_MAX; ++number)
+      store<__u8>(globals->syscall_any[number], any[number] ? 1 : 0);
     std::uint32_t lsm_types = 0;
-    for (std::size_t type = 1; type < kEventTypes; ++type) lsm_types |= plan.lsm_events[type] ? 1U << type : 0U;
-    std::atomic_ref(globals->capture_options).store(plan.working_directory ? CAPTURE_CWD : 0);
+    for (std::size_t type = 1; type < plan.lsm_events.size(); ++type) lsm_types |= plan.lsm_events[type] ? 1U << type : 0U;
+    std::atomic_ref(globals->capture_options).store((plan.working_directory ? CAPTURE_CWD : 0) | (plan.data ? CAPTURE_DATA : 0));
     std::atomic_ref(globals->lsm_open_types).store(full ? lsm_types : 0);
     std::atomic_ref(globals->open_decides).store(open_decides ? 1 : 0);
     std::atomic_ref(globals->exec_decides)
@@ -249,6 +257,7 @@ Result<std::unique_ptr<Loader>> Loader::create(const Options& options) {
       resize(maps.events, options.events_ring_bytes) != 0 ||
       bpf_map__set_max_entries(maps.scratch_pool, SCRATCH_PER_CPU * static_cast<__u32>(cpus)) != 0 ||
       bpf_map__set_max_entries(maps.task_states, options.task_states) != 0 ||
+      bpf_map__set_max_entries(maps.cgroup_shares, options.quota_cgroups) != 0 ||
       bpf_map__set_max_entries(maps.policy_index, options.policy_entries) != 0 ||
       bpf_map__set_max_entries(maps.policy_ranges, options.policy_entries) != 0 ||
       bpf_map__set_max_entries(maps.policy_objects, options.policy_entries) != 0) {
@@ -263,11 +272,25 @@ Result<std::unique_ptr<Loader>> Loader::create(const Options& options) {
     return log.fail("get a random seed", errno);
   const std::uint64_t seed = globals->text_seed;
   if (const int error = shrike_bpf__load(state->skeleton.get()); error != 0) return log.fail("load the kernel programs", -error);
+  for (const Program& row : kPrograms) {
+    if (row.called == CALL_PROGRAM_NONE) continue;
+    const __u32 index = row.called;
+    const int fd = bpf_program__fd(state->program(row));
+    if (bpf_map_update_elem(bpf_map__fd(maps.call_programs), &index, &fd, BPF_ANY) != 0)
+      return log.fail("enter " + std::string(bpf_program__name(state->program(row))) + " into call_programs", errno);
+  }
   globals = state->skeleton->bss;
   globals->verdicts_wakeup_bytes = options.verdicts_ring_bytes / 8;
   globals->processes_wakeup_bytes = options.processes_ring_bytes / 8;
   globals->events_wakeup_bytes = options.events_ring_bytes / 8;
   globals->policy_scope_cgroup = options.scope_cgroup;
+  globals->quota_above = options.quota_above_percent >= 100
+                             ? ~std::uint64_t{0}
+                             : std::bit_ceil(options.events_ring_bytes) / 100 * options.quota_above_percent;
+  const std::uint64_t others = 0;
+  const cgroup_share none{};
+  if (bpf_map_update_elem(bpf_map__fd(maps.cgroup_shares), &others, &none, BPF_ANY) != 0)
+    return log.fail("make the entry of cgroups there is no room for", errno);
   state->policy = std::make_unique<PolicyMap>(
       PolicyMap::Fds{.headers = bpf_map__fd(maps.policy_headers),
                      .clauses = bpf_map__fd(maps.policy_clauses),
@@ -291,7 +314,9 @@ Result<void> Loader::want(const CapturePlan& plan, const program::KernelPlan& po
   }
   if (!policy.empty()) TRY(state_->policy->prepare(policy));
   for (std::size_t row = 0; row < std::size(kPrograms); ++row) {
-    if (state_->is_loaded(kPrograms[row]) && needs_hook(plan, kPrograms[row].hook)) TRY(state_->attach(row));
+    const Program& program = kPrograms[row];
+    if (program.called == CALL_PROGRAM_NONE && state_->is_loaded(program) && needs_hook(plan, program.hook))
+      TRY(state_->attach(row));
   }
   state_->write_tables(plan);
   if (policy.empty()) {
@@ -417,6 +442,46 @@ Result<std::vector<HookReport>> Loader::counters() const {
     reports.push_back(report);
   }
   return reports;
+}
+
+Result<std::array<ClassReport, CLASS_COUNT>> Loader::class_counters() const {
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus < 0) return std::unexpected(system_error("count the possible CPUs", -cpus));
+  std::array<ClassReport, CLASS_COUNT> reports{{{.name = "verdicts"}, {.name = "processes"}, {.name = "events"}}};
+  std::vector<struct class_counters> per_cpu(static_cast<std::size_t>(cpus));
+  for (std::uint32_t of = 0; of < reports.size(); ++of) {
+    if (bpf_map_lookup_elem(bpf_map__fd(state_->skeleton->maps.class_counters), &of, per_cpu.data()) != 0)
+      return std::unexpected(system_error("read the counters", errno));
+    for (const auto& one : per_cpu) {
+      reports[of].counters.produced += one.produced;
+      reports[of].counters.lost_ring_full += one.lost_ring_full;
+      reports[of].counters.lost_no_scratch += one.lost_no_scratch;
+      reports[of].counters.lost_quota += one.lost_quota;
+    }
+  }
+  return reports;
+}
+
+Result<std::vector<CgroupReport>> Loader::cgroup_shares() const {
+  const int fd = bpf_map__fd(state_->skeleton->maps.cgroup_shares);
+  std::vector<std::uint64_t> ids(QUOTA_CGROUPS_MAX);
+  std::vector<cgroup_share> shares(QUOTA_CGROUPS_MAX);
+  std::uint64_t next = 0;
+  auto count = static_cast<std::uint32_t>(ids.size());
+  // ENOENT: that was all.
+  if (bpf_map_lookup_batch(fd, nullptr, &next, ids.data(), shares.data(), &count, nullptr) != 0 && errno != ENOENT)
+    return std::unexpected(system_error("read the shares of cgroups", errno));
+  std::vector<CgroupReport> reports;
+  reports.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) reports.push_back({ids[i], shares[i]});
+  return reports;
+}
+
+std::optional<CgroupReport> Loader::forget_cgroup(std::uint64_t id) {
+  CgroupReport last{.id = id};
+  if (bpf_map_lookup_and_delete_elem(bpf_map__fd(state_->skeleton->maps.cgroup_shares), &id, &last.share) != 0)
+    return std::nullopt;
+  return last;
 }
 
 std::array<int, 3> Loader::ring_fds() const {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,18 @@ struct HookReport {
   std::uint64_t recursion_misses = 0;  // runs the kernel skipped because the program was active on that CPU
 };
 
+// Records bound for one ring, summed over CPUs, since load.
+struct ClassReport {
+  std::string_view name;  // "verdicts"; by enum record_class
+  class_counters counters{};
+};
+
+// What a cgroup's processes lost, since load or since it was last forgotten. Id 0: those there was no room for.
+struct CgroupReport {
+  std::uint64_t id = 0;
+  cgroup_share share{};
+};
+
 // Called with one record, header first; borrowed for the call.
 using RecordHandler = std::function<void(std::span<const std::byte>)>;
 
@@ -40,8 +53,11 @@ class Loader {
     std::uint32_t task_states = 1U << 18U;          // processes decisions remember; more are looked up in the kernel each time
     std::uint32_t policy_entries = 1U << 17U;       // of each of the policy's maps; a plan that needs more is refused
     std::uint64_t verdicts_ring_bytes = 1U << 20U;  // powers of two, at least a page
-    std::uint64_t processes_ring_bytes = 4U << 20U;
+    std::uint64_t processes_ring_bytes = 8U << 20U;
     std::uint64_t events_ring_bytes = 8U << 20U;
+    // Of the ring of events: filled beyond so much, no cgroup may have more than half of what is free. 100: no quota.
+    std::uint32_t quota_above_percent = 50;
+    std::uint32_t quota_cgroups = QUOTA_CGROUPS_MAX;  // told apart; more share one entry
   };
 
   // Opens and loads; attaches nothing. Errors: kUnsupported with the kernel's reason if it refuses a program; kSystem.
@@ -70,6 +86,14 @@ class Loader {
 
   // Every hook that has a program in this tier. Errors: kSystem.
   Result<std::vector<HookReport>> counters() const;
+
+  // By enum record_class. Errors: kSystem.
+  Result<std::array<ClassReport, CLASS_COUNT>> class_counters() const;
+
+  // Every cgroup that was asked for its share or lost a record. Errors: kSystem.
+  Result<std::vector<CgroupReport>> cgroup_shares() const;
+  // Takes out the entry of a cgroup that is gone, and returns what it held to the last.
+  std::optional<CgroupReport> forget_cgroup(std::uint64_t id);
 
   // verdicts, processes, events; open for as long as the loader lives.
   std::array<int, 3> ring_fds() const;

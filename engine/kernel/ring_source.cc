@@ -73,11 +73,16 @@ std::optional<std::span<const std::byte>> Ring::head() {
     const std::uint32_t size = length & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
     head_size_ = (std::uint64_t{size} + BPF_RINGBUF_HDR_SZ + 7U) & ~std::uint64_t{7};
     if ((length & BPF_RINGBUF_DISCARD_BIT) == 0) return std::span(record + BPF_RINGBUF_HDR_SZ, size);
-    release();
+    advance();
   }
 }
 
 void Ring::release() {
+  ++released_;
+  advance();
+}
+
+void Ring::advance() {
   position_ += std::exchange(head_size_, 0);
   __atomic_store_n(reinterpret_cast<std::uint64_t*>(consumer_.start()), position_, __ATOMIC_RELEASE);
 }
@@ -122,6 +127,13 @@ std::optional<decode::RawRecord> RingSource::next() {
   }
   lent_ = from;
   return decode::RawRecord{oldest};
+}
+
+std::vector<std::uint64_t> RingSource::taken() const {
+  std::vector<std::uint64_t> counts;
+  counts.reserve(rings_.size());
+  for (const Ring& ring : rings_) counts.push_back(ring.released() + (lent_ == &ring ? 1 : 0));
+  return counts;
 }
 
 bool RingSource::settled(std::uint64_t time_ns) {

@@ -47,10 +47,14 @@ class Ring {
 
   // Gives the head's room back to the kernel. Only after head() returned one.
   void release();
+  // How many were.
+  std::uint64_t released() const { return released_; }
 
  private:
   Ring(Mapping consumer, Mapping producer, std::size_t data_offset, std::size_t size)
       : consumer_(std::move(consumer)), producer_(std::move(producer)), data_offset_(data_offset), mask_(size - 1) {}
+
+  void advance();
 
   Mapping consumer_;  // one page: our position
   Mapping producer_;  // the kernel's position, and from data_offset_ the data twice in a row, so that no record wraps
@@ -58,6 +62,7 @@ class Ring {
   std::uint64_t mask_;  // size of the data - 1
   std::uint64_t position_ = 0;
   std::uint64_t head_size_ = 0;  // of the head with its own header, 0: not looked up
+  std::uint64_t released_ = 0;
 };
 
 class RingSource final : public decode::RecordSource {
@@ -71,6 +76,9 @@ class RingSource final : public decode::RecordSource {
   std::optional<decode::RawRecord> next() override;
   void wait(int timeout_ms) override;
   void set_settle(bool settle) override { settle_ = settle; }
+
+  // Records handed out so far of each ring, in the order of create().
+  std::vector<std::uint64_t> taken() const;
 
  private:
   RingSource(std::vector<Ring> rings, std::vector<UniqueFd> fds, UniqueFd epoll)

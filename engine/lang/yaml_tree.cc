@@ -72,6 +72,24 @@ std::optional<YamlError> check_text(std::string_view text) {
   return std::nullopt;
 }
 
+// What yaml-cpp would take seconds to read before it is refused: found by a glance.
+std::optional<YamlError> check_size(std::string_view text) {
+  const auto separators = static_cast<std::size_t>(std::ranges::count(text, '\n') + std::ranges::count(text, ','));
+  if (separators > kMaxYamlSeparators) {
+    return YamlError{false, "more than " + std::to_string(kMaxYamlSeparators) + " lines and commas in one file",
+                     "split it into several files", 0};
+  }
+  for (std::size_t at = 0; at + kMaxYamlRun <= text.size(); at += kMaxYamlRun) {
+    const std::string_view run = text.substr(at, kMaxYamlRun);
+    if (!run.contains('\n') && !run.contains(','))
+      return YamlError{false,
+                       "more than " + std::to_string(kMaxYamlRun >> 20U) + " MiB without a line end or a comma",
+                       {},
+                       text.substr(0, at).find_last_of("\n,") + 1};
+  }
+  return std::nullopt;
+}
+
 // Is the quoted scalar that begins at `at` closed?
 bool is_closed(std::string_view text, std::size_t at) {
   const char quote = text[at];
@@ -290,6 +308,7 @@ const YamlNode* YamlNode::find(std::string_view key) const {
 namespace {
 
 std::optional<YamlError> build(const SourceFile& file, YamlTree& tree, const std::function<void(const YamlPiece&)>& piece) {
+  if (auto error = check_size(file.text)) return error;
   if (auto error = check_text(file.text)) return error;
   // yaml-cpp counts bytes from behind the byte order mark.
   const std::size_t base = file.text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;

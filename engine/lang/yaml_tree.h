@@ -17,9 +17,11 @@
 
 namespace shrike::lang {
 
-inline constexpr std::size_t kMaxYamlDepth = 64;         // a rule file needs 8
-inline constexpr std::size_t kMaxYamlNodes = 4'000'000;  // of one file, and of what its aliases stand for
-inline constexpr std::size_t kMaxYamlKey = 1024;         // bytes; what YAML lets a plain key have, for aliases and `? …` too
+inline constexpr std::size_t kMaxYamlDepth = 64;              // a rule file needs 8
+inline constexpr std::size_t kMaxYamlNodes = 4'000'000;       // of one file, and of what its aliases stand for
+inline constexpr std::size_t kMaxYamlSeparators = 4'000'000;  // lines and commas of one file
+inline constexpr std::size_t kMaxYamlRun = 1U << 20U;         // bytes without either; no text may be so long
+inline constexpr std::size_t kMaxYamlKey = 1024;              // bytes; what YAML lets a plain key have, for aliases and `? …` too
 
 struct YamlNode {
   enum class Kind { kNull, kScalar, kSequence, kMap };

@@ -35,11 +35,23 @@ Matcher::Matcher(const program::Program& program, const event::Context& context)
   events_ = kFirstEvent;
   for (std::size_t type = 0; type <= event::index(event::EventType::kOpenByHandleAt); ++type)
     inputs_.push_back(QuietOpens::inputs(program, index_, static_cast<event::EventType>(type)));
+  peeks_ = std::ranges::any_of(inputs_, &QuietOpens::Inputs::early);
   for (std::uint32_t p = 0; p < program.predicates.size(); ++p)
     answers_[p].by_type = program::answer_by_type(program, program.predicates[p], event::EventType::kNone).has_value();
 }
 
-std::span<const std::uint32_t> Matcher::match(const event::Event& event, Matching matching) {
+Peeked Matcher::peek(event::EventType type, const event::OpenKey& open, const event::Process& process) {
+  if (event::index(type) >= inputs_.size()) return {};
+  const QuietOpens::Inputs& inputs = inputs_[event::index(type)];
+  if (!inputs.early) return {};
+  early_.process = &process;
+  Peeked peeked;
+  peeked.fingerprint = fingerprint(inputs, QuietOpens::shape(inputs, open), open, early_);
+  peeked.quiet = peeked.fingerprint && quiet_.knows(*peeked.fingerprint);
+  return peeked;
+}
+
+std::span<const std::uint32_t> Matcher::match(const event::Event& event, Matching matching, const Peeked& peeked) {
   look_at(event);
   if (event.type == event::EventType::kNone) [[unlikely]] {
     for (const std::uint32_t rule : program_.asked(event.type)) {
@@ -56,10 +68,10 @@ std::span<const std::uint32_t> Matcher::match(const event::Event& event, Matchin
     leaf = &find_leaf(at);
     if (!find_candidates(*leaf)) return fired_;
   } else {
-    const auto& open = std::get<event::Open>(event.payload);
+    const event::OpenKey open = key_of(std::get<event::Open>(event.payload));
     const QuietOpens::Shape shape = QuietOpens::shape(*inputs, open);
-    const auto seen = fingerprint(*inputs, shape, open);
-    if (seen && quiet_.knows(*seen)) return fired_;
+    const auto seen = peeked.fingerprint ? peeked.fingerprint : fingerprint(*inputs, shape, open, event);
+    if (!peeked.fingerprint && seen && quiet_.knows(*seen)) return fired_;
     ShapeLeaf& known = shape_leaves_[mix_hash(shape.flags ^ shape.result, shape.bits) % shape_leaves_.size()];
     if (known.leaf == nullptr || known.shape != shape) known = {shape, &find_leaf(at)};
     leaf = known.leaf;
@@ -80,12 +92,12 @@ const QuietOpens::Inputs* Matcher::quiet_inputs(const event::Event& event) const
 }
 
 std::optional<QuietOpens::Fingerprint> Matcher::fingerprint(const QuietOpens::Inputs& inputs, const QuietOpens::Shape& shape,
-                                                            const event::Open& open) {
+                                                            const event::OpenKey& open, const event::Event& event) {
   auto made = quiet_.fingerprint(inputs, shape, open);
   if (!made) return std::nullopt;
   // Not through value(): most of these opens need nothing else.
   for (const std::uint32_t slot : inputs.slots) {
-    if (!quiet_.add(*made, event::extract(program_.slots[slot].use, *event_, context_, arena_))) return std::nullopt;
+    if (!quiet_.add(*made, event::extract(program_.slots[slot].use, event, context_, arena_))) return std::nullopt;
   }
   return made;
 }

@@ -22,12 +22,26 @@ namespace shrike::match {
 
 enum class Matching : std::uint8_t { kFirst, kAll };  // rule-language.md 3.3
 
+// What is known of an open before it is decoded.
+struct Peeked {
+  bool quiet = false;  // the same was seen, and left no rule possible: it need not be decoded
+  std::optional<QuietOpens::Fingerprint> fingerprint;
+};
+
 class Matcher {
  public:
   Matcher(const program::Program& program, const event::Context& context);
 
+  // Whether peek() is worth asking.
+  bool peeks() const { return peeks_; }
+
+  // Of an open without a verdict and without names beside its path. `process` is who opens, and outlives the call only.
+  Peeked peek(event::EventType type, const event::OpenKey& open, const event::Process& process);
+
   // Indices of the rules that fire, in definition order; valid until the next call, as is all that value() returns.
-  std::span<const std::uint32_t> match(const event::Event& event, Matching matching);
+  //
+  // peeked   what peek() made of this very event, if it was asked
+  std::span<const std::uint32_t> match(const event::Event& event, Matching matching, const Peeked& peeked = {});
 
   // As if match() had been called, without asking a rule: value() tells of this event.
   void look_at(const event::Event& event);
@@ -41,7 +55,7 @@ class Matcher {
   const QuietOpens::Inputs* quiet_inputs(const event::Event& event) const;
   // Nothing: it is not to be remembered.
   std::optional<QuietOpens::Fingerprint> fingerprint(const QuietOpens::Inputs& inputs, const QuietOpens::Shape& shape,
-                                                     const event::Open& open);
+                                                     const event::OpenKey& open, const event::Event& event);
   const RuleIndex::Leaf& find_leaf(std::uint32_t first);
   void ask(const RuleIndex::Leaf& leaf, Matching matching);
   bool find_candidates(const RuleIndex::Leaf& leaf);
@@ -69,8 +83,10 @@ class Matcher {
   const event::Context& context_;
   RuleIndex index_;
   std::vector<QuietOpens::Inputs> inputs_;  // by type, of the kinds of opens
+  bool peeks_ = false;
   QuietOpens quiet_;
   std::array<ShapeLeaf, 64> shape_leaves_;
+  event::Event early_;  // of which peek() sets what the slots of Inputs::early need
   const event::Event* event_ = nullptr;
   std::uint64_t events_ = 0;
   Arena arena_;

@@ -19,6 +19,12 @@ bool is_of_open(std::string_view field) {
   return std::ranges::find(kFields, field) != std::end(kFields);
 }
 
+// Fields that say nothing but what event::Process holds.
+bool is_of_process(std::string_view field) {
+  static constexpr std::string_view kFields[] = {"proc.name", "proc.exe", "proc.exepath", "proc.pname", "proc.pexepath"};
+  return std::ranges::find(kFields, field) != std::end(kFields);
+}
+
 // Asks no more of the result of an open than whether it is negative.
 bool asks_for_sign(const program::Predicate& predicate) {
   using program::Op;
@@ -65,6 +71,9 @@ QuietOpens::Inputs QuietOpens::inputs(const program::Program& program, const Rul
     }
   }
   inputs.usable = inputs.usable && inputs.slots.size() <= kSlotsMax;
+  inputs.early = inputs.usable && std::ranges::all_of(inputs.slots, [&](std::uint32_t slot) {
+                   return is_of_process(program.slots[slot].use.field->name);
+                 });
   return inputs;
 }
 

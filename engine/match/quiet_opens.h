@@ -30,6 +30,7 @@ class QuietOpens {
     bool name = false;                 // the name as passed counts, even if the kernel has a path
     std::uint64_t type = 0;            // its number
     std::vector<std::uint32_t> slots;  // beside the open: values of these
+    bool early = false;                // usable, and those are of the process alone
   };
   static Inputs inputs(const program::Program& program, const RuleIndex& index, event::EventType type);
 
@@ -41,11 +42,11 @@ class QuietOpens {
 
     bool operator==(const Shape&) const = default;
   };
-  static Shape shape(const Inputs& inputs, const event::Open& open) {
+  static Shape shape(const Inputs& inputs, const event::OpenKey& open) {
     const bool failed = open.ret < 0;
     return {.flags = open.flags,
-            .bits = (open.readable ? 1U : 0U) | (open.writable ? 2U : 0U) | (open.file.created ? 4U : 0U) | (failed ? 8U : 0U) |
-                    (open.file.mode & S_IFMT) | inputs.type << 16U | static_cast<std::uint64_t>(open.mode) << 32U,
+            .bits = (open.readable ? 1U : 0U) | (open.writable ? 2U : 0U) | (open.created ? 4U : 0U) | (failed ? 8U : 0U) |
+                    open.file_type | inputs.type << 16U | static_cast<std::uint64_t>(open.mode) << 32U,
             .result = failed || inputs.result ? static_cast<std::uint64_t>(open.ret) : 0};
   }
 
@@ -62,7 +63,7 @@ class QuietOpens {
   QuietOpens();
 
   // Of an open without further names. Values of Inputs::slots are to be added. Nothing: its texts are too long.
-  std::optional<Fingerprint> fingerprint(const Inputs& inputs, const Shape& shape, const event::Open& open) const;
+  std::optional<Fingerprint> fingerprint(const Inputs& inputs, const Shape& shape, const event::OpenKey& open) const;
   // False: it is no value that can be added.
   bool add(Fingerprint& fingerprint, const event::Value& value) const;
 
@@ -111,7 +112,7 @@ inline void QuietOpens::add(Fingerprint& to, std::string_view text) const {
 }
 
 inline std::optional<QuietOpens::Fingerprint> QuietOpens::fingerprint(const Inputs& inputs, const Shape& shape,
-                                                                      const event::Open& open) const {
+                                                                      const event::OpenKey& open) const {
   // The name tells nothing else if there is a path.
   const bool as_path = !open.path.empty() && (!inputs.name || open.name == open.path);
   const std::size_t name = as_path ? 0 : open.name.size();

@@ -78,6 +78,12 @@ void Pipeline::refresh() {
 
 void Pipeline::process(std::span<const std::byte> record) {
   ++counters_.records;
+  match::Peeked peeked;
+  if (decode::OpenPeek open;
+      !generations_.empty() && !parts_.on_event && generations_.front().matcher->peeks() && decode::peek_open(record, open)) {
+    peeked = peek(open);
+    if (peeked.quiet) return;
+  }
   auto event = decode::decode(record, clock_);
   if (!event) {
     ++counters_.corrupt;
@@ -94,12 +100,32 @@ void Pipeline::process(std::span<const std::byte> record) {
   if (event->verdict) alert_verdict(*event);
   // By the letter, what io_uring opens was opened by no call a rule could name.
   const bool named = !event->uring || generations_.front().program->opening_is_opening;
-  if (!rules_wait && named) alert_rules(*event);
+  if (!rules_wait && named) alert_rules(*event, peeked);
 }
 
-void Pipeline::alert_rules(const event::Event& event) {
+// Counts the open, if it is one that leaves no rule possible.
+match::Peeked Pipeline::peek(const decode::OpenPeek& open) {
+  const event::Process* process = parts_.enricher.known(open.pid, open.start_ns, open.cgroup_id);
+  if (process == nullptr) return {};
+  if (parts_.file_names != nullptr) {
+    names_.clear(open.key.path);
+    parts_.file_names->add_names(open.place, names_);
+    if (!names_.names().empty()) return {};
+  }
+  auto peeked = generations_.front().matcher->peek(open.type, open.key, *process);
+  if (peeked.quiet) {
+    ++counters_.delivered[open.hook % kHooksMax];
+    ++counters_.events;
+    ++counters_.quiet;
+    parts_.context.begin(clock_.from_boot(open.boot_ns));
+  }
+  return peeked;
+}
+
+void Pipeline::alert_rules(const event::Event& event, const match::Peeked& peeked) {
   Generation& newest = generations_.front();
-  for (const std::uint32_t rule : newest.matcher->match(event, parts_.matching)) emit(make_alert(newest, rule, event));
+  for (const std::uint32_t rule : newest.matcher->match(event, parts_.matching, peeked)) emit(make_alert(newest, rule, event));
+  if (parts_.on_event) parts_.on_event({event, *newest.program, *newest.matcher, {}});
 }
 
 act::Alert Pipeline::make_alert(Generation& of, std::uint32_t rule, const event::Event& event) {
@@ -122,12 +148,14 @@ void Pipeline::alert_verdict(const event::Event& event) {
     seen.process = &successor;
   }
   of->matcher->look_at(seen);
+  verdict_alerts_.clear();
   bool known = true;
   for (const std::uint32_t number : verdict.rules) known = alert_decision(*of, number, seen) && known;
   // The one that decided may lie beyond the rules the record holds.
   if (verdict.decider && std::ranges::find(verdict.rules, *verdict.decider) == verdict.rules.end())
     known = alert_decision(*of, *verdict.decider, seen) && known;
   if (!known) ++counters_.corrupt;
+  if (parts_.on_event && !verdict_alerts_.empty()) parts_.on_event({seen, *of->program, *of->matcher, verdict_alerts_});
 }
 
 // Whether the plan knows the rule; it alerts unless another one decided in its stead.
@@ -144,6 +172,7 @@ bool Pipeline::alert_decision(Generation& of, std::uint32_t number, const event:
   alert.error_number = decided && verdict.refused ? EPERM : 0;
   alert.generation = verdict.generation;
   emit(alert);
+  if (parts_.on_event) verdict_alerts_.push_back(std::move(alert));
   return true;
 }
 
@@ -172,7 +201,7 @@ void Pipeline::name_object(event::Event& event) {
       if (!event.gaps.path) ++counters_.corrupt;  // of a path whose front is missing too few components may be left
     }
   }
-  if (open != nullptr && parts_.file_names != nullptr) parts_.file_names->add_names(*open, names_);
+  if (open != nullptr && parts_.file_names != nullptr) parts_.file_names->add_names(place_of(*open), names_);
   event.names = names_.names();
   event.gaps.names = event.gaps.names || names_.cut();
 }

@@ -19,6 +19,7 @@
 #include "engine/act/alert_sink.h"
 #include "engine/base/clock.h"
 #include "engine/base/result.h"
+#include "engine/decode/decode.h"
 #include "engine/enrich/enricher.h"
 #include "engine/enrich/file_names.h"
 #include "engine/event/context.h"
@@ -36,12 +37,21 @@ struct Counters {
   std::uint64_t records = 0;
   std::uint64_t corrupt = 0;  // records that did not decode: skipped; and those whose verdict or names no policy we know explains
   std::uint64_t events = 0;   // given to rules, in the kernel or here
+  std::uint64_t quiet = 0;    // of those, opens known to leave no rule possible: not decoded
   std::uint64_t alerts = 0;
   std::uint64_t alerts_failed = 0;                   // a sink did not take it, per sink
   std::array<std::uint64_t, kHooksMax> delivered{};  // records per hook
   // Records that could not say all, by event::Gaps.
   std::uint64_t gap_path = 0, gap_arguments = 0, gap_user_unread = 0, gap_user_cut = 0, gap_fd_gone = 0, gap_names = 0,
                 gap_rules = 0;
+};
+
+// An event as rules saw it: what a recording is made from.
+struct Observed {
+  const event::Event& event;
+  const program::Program& program;
+  match::Matcher& matcher;               // has looked at the event
+  std::span<const act::Alert> verdicts;  // the alerts of a verdict; nobody else was asked then. Empty: the rules were asked
 };
 
 class Pipeline {
@@ -53,7 +63,10 @@ class Pipeline {
     const enrich::FileNames* file_names = nullptr;  // what opened files are called on this host; null: by their paths alone
     match::Matching matching = match::Matching::kFirst;
     // Told of every alert a sink refused.
-    std::function<void(const Error&)> on_sink_error;
+    std::function<void(const Error&)> on_sink_error = {};
+    // Told of every event rules were asked about, and of every verdict, after their alerts. Of an event with a verdict that rules
+    // are asked about too, twice.
+    std::function<void(const Observed&)> on_event = {};
   };
 
   explicit Pipeline(Parts parts) : parts_(std::move(parts)) {}
@@ -94,13 +107,15 @@ class Pipeline {
   bool collect_names(const program::KernelPlan& plan, std::span<const event::ObjectName> names, std::string_view path);
   void alert_verdict(const event::Event& event);
   bool alert_decision(Generation& of, std::uint32_t number, const event::Event& event);
-  void alert_rules(const event::Event& event);
+  match::Peeked peek(const decode::OpenPeek& open);
+  void alert_rules(const event::Event& event, const match::Peeked& peeked);
   act::Alert make_alert(Generation& of, std::uint32_t rule, const event::Event& event);
 
   Parts parts_;
   WallClock clock_;
-  std::deque<Generation> generations_;  // newest first
-  enrich::NameList names_;              // of the event at hand
+  std::deque<Generation> generations_;      // newest first
+  enrich::NameList names_;                  // of the event at hand
+  std::vector<act::Alert> verdict_alerts_;  // of the event at hand; kept if on_event wants them
   Counters counters_;
 };
 

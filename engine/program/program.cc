@@ -86,6 +86,14 @@ event::EventSet Program::wanted_events() const {
   return wanted;
 }
 
+event::EventSet Program::named_events() const {
+  event::EventSet named;
+  for (const Rule& rule : rules) {
+    if (is_asked(rule) && !rule.any_event) named |= rule.events;
+  }
+  return named;
+}
+
 bool Program::wants_failed_exec() const {
   return std::ranges::any_of(rules, [](const Rule& rule) { return is_asked(rule) && rule.wants_failed_exec; });
 }
@@ -128,31 +136,38 @@ std::set<std::string> Program::named_files() const {
   return paths;
 }
 
-bool Program::shows_field(const OutputField& output, std::string_view field) const {
-  if (!output.format) return reads_field(output.slot, field);
+bool Program::shows_field(const OutputField& output, const FieldTest& test) const {
+  if (!output.format) return reads_field(output.slot, test);
   return std::ranges::any_of(formats[*output.format],
-                             [&](const OutputPart& part) { return part.slot && reads_field(*part.slot, field); });
+                             [&](const OutputPart& part) { return part.slot && reads_field(*part.slot, test); });
 }
 
-bool Program::reads_field(std::uint32_t slot, std::string_view field) const {
-  if (!slots[slot].call) return slots[slot].use.field->name == field;
-  return reads_field(slots[slot].call->arguments, field);
+bool Program::reads_field(std::uint32_t slot, const FieldTest& test) const {
+  if (!slots[slot].call) return test(slots[slot].use);
+  return reads_field(slots[slot].call->arguments, test);
 }
 
-bool Program::reads_field(const std::vector<CallArgument>& arguments, std::string_view field) const {
+bool Program::reads_field(const std::vector<CallArgument>& arguments, const FieldTest& test) const {
   return std::ranges::any_of(arguments, [&](const CallArgument& argument) {
-    if (const auto* slot = std::get_if<std::uint32_t>(&argument.node)) return reads_field(*slot, field);
+    if (const auto* slot = std::get_if<std::uint32_t>(&argument.node)) return reads_field(*slot, test);
     const auto* list = std::get_if<std::vector<CallArgument>>(&argument.node);
-    return list != nullptr && reads_field(*list, field);
+    return list != nullptr && reads_field(*list, test);
   });
 }
 
 bool Program::uses_field(std::string_view field, const event::EventSet& types) const {
+  return uses_field([&](const event::FieldUse& use) { return use.field->name == field; }, types);
+}
+
+bool Program::uses_field(const FieldTest& test, const event::EventSet& types) const {
+  std::vector<std::string> names;  // as Rule::condition_fields has them
+  for (const Slot& slot : slots) {
+    if (!slot.call && test(slot.use)) names.push_back(slot.use.text());
+  }
   return std::ranges::any_of(rules, [&](const Rule& rule) {
     if (!is_alive(rule) || (rule.asked & types).none()) return false;
-    const bool asked = is_asked(rule) && std::ranges::find(rule.condition_fields, field) != rule.condition_fields.end();
-    return asked ||
-           std::ranges::any_of(rule.output_fields, [&](const OutputField& output) { return shows_field(output, field); });
+    const bool asked = is_asked(rule) && std::ranges::find_first_of(rule.condition_fields, names) != rule.condition_fields.end();
+    return asked || std::ranges::any_of(rule.output_fields, [&](const OutputField& output) { return shows_field(output, test); });
   });
 }
 

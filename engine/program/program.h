@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -83,6 +84,8 @@ struct Slot {
   std::optional<Call> call;  // all slots it names come before it
 };
 
+using FieldTest = std::function<bool(const event::FieldUse&)>;
+
 struct Program {
   // Rules that name open, openat and openat2 mean every opening: open_by_handle_at, and io_uring's by the type it stands for.
   // False: rules are not asked about io_uring's.
@@ -103,13 +106,16 @@ struct Program {
   const std::vector<std::uint32_t>& asked(event::EventType type) const { return rule_lists[by_event[event::index(type)]]; }
   // Events some enabled, not inactive rule wants that the kernel does not decide.
   event::EventSet wanted_events() const;
+  // Those of them that rules name: without the rules for any event.
+  event::EventSet named_events() const;
   // Could such a rule hold for an execve or execveat that fails?
   bool wants_failed_exec() const;
   // Does such a rule need the end of open calls: their failures, their numbers, what was passed?
   bool wants_open_results() const;
-  // Does such a rule read this field (in condition or output) for an event in `types`? Of rules the kernel decides only the
-  // outputs count.
+  // Does such a rule read this field, or one for which `test` holds (in condition or output), for an event in `types`? Of rules
+  // the kernel decides only the outputs count.
   bool uses_field(std::string_view field, const event::EventSet& types) const;
+  bool uses_field(const FieldTest& test, const event::EventSet& types) const;
 
   // Whole paths that rules compare fd.name with.
   std::set<std::string> named_files() const;
@@ -120,9 +126,9 @@ struct Program {
   std::string dump() const;
 
  private:
-  bool shows_field(const OutputField& output, std::string_view field) const;
-  bool reads_field(std::uint32_t slot, std::string_view field) const;
-  bool reads_field(const std::vector<CallArgument>& arguments, std::string_view field) const;
+  bool shows_field(const OutputField& output, const FieldTest& test) const;
+  bool reads_field(std::uint32_t slot, const FieldTest& test) const;
+  bool reads_field(const std::vector<CallArgument>& arguments, const FieldTest& test) const;
 };
 
 // Value of a slot as an output prints it.

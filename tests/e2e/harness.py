@@ -90,6 +90,41 @@ def quiet(*command, **options):
     return subprocess.run([str(c) for c in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, **options)
 
 
+class Cgroup:
+    """A cgroup of its own below ours, for as long as the context lasts; `name` is its path in the hierarchy."""
+
+    def __init__(self, name):
+        mounts = [line.split() for line in pathlib.Path("/proc/self/mounts").read_text().splitlines()]
+        tops = [fields[1] for fields in mounts if fields[2] == "cgroup2"]
+        if not tops:
+            raise unittest.SkipTest("no cgroup2 is mounted")
+        own = [line[3:].rstrip("/") for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::")][0]
+        self.name = f"{own}/{name}-{os.getpid()}"
+        self.path = pathlib.Path(tops[0] + self.name)
+
+    def __enter__(self):
+        try:
+            self.path.mkdir()
+        except OSError as error:
+            raise unittest.SkipTest(f"no cgroup can be made: {error}") from error
+        return self
+
+    def __exit__(self, *_):
+        wait_for(lambda: not (self.path / "cgroup.procs").read_text())
+        self.path.rmdir()
+
+    def start(self, *command, **options):
+        return subprocess.Popen(["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(self.path / "cgroup.procs"), *map(str, command)], **options)
+
+    def run(self, *command, **options):
+        check = options.pop("check", False)
+        process = self.start(*command, **options)
+        process.wait()
+        if check and process.returncode != 0:
+            raise AssertionError(f"{command}: {process.returncode}")
+        return process
+
+
 class LiveTest(unittest.TestCase):
     """A daemon per class (`arguments`, and text for a private /etc/hosts, say how it is started) and a scratch directory on the root file system."""
 

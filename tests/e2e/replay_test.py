@@ -64,6 +64,26 @@ class Cli(unittest.TestCase):
 
     # ----------------------------------------------------------------------------------------------------------------------- replay
 
+    def test_a_recording_says_who_was_asked_and_what_the_kernel_decided(self):
+        rules = [rule("Blocks", "evt.type in (open, openat, openat2) and fd.num >= 0", "b %fd.name", action="block"),
+                 rule("Asleep", "evt.type = openat", "a"), rule("Alerts", "evt.type = openat", "c %fd.name")]
+        event = {"evt.type": "openat", "evt.time": TIME, "fd.name": "/x", "fd.num": 3}
+        verdict = {"shrike.rules": ["Blocks", "Nobody"], "shrike.verdicts": ["blocked", "killed"], "shrike.errnos": [1, 0],
+                   "shrike.hook": "file_open", "shrike.generation": 7, "shrike.incomplete": "path,unsure"}
+        header = {"recording": 1, "inactive": ["Asleep"], "decided": ["Blocks"]}
+        done = self.replay(rules, [event, header, event | verdict, event], "--format", "json")
+        alerts = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual([(a["rule"], a["verdict"], a.get("errno"), a.get("hook"), a.get("generation")) for a in alerts],
+                         [("Blocks", "alert", None, None, None), ("Blocks", "blocked", 1, "file_open", 7), ("Alerts", "alert", None, None, None)])
+        self.assertEqual(alerts[1]["output_fields"]["shrike.incomplete"], "path,unsure")
+        self.assertIn("replayed 3 events, 3 alerts, 1 rules not asked: inactive when it was recorded, 1 verdicts of rules that are not here", done.stderr)
+        for wrong, message in (({"recording": 2}, "a recording of another version"), ({"recording": 1, "decided": "x"}, "is an array of strings"),
+                               ({"recording": 1, "fd.name": "/x"}, "is wrong in a line that tells of rules"),
+                               (event | {"shrike.incomplete": "roads"}, "not what an event can lack"),
+                               (event | {"shrike.rules": ["Blocks"]}, "are not of one length"), (event | {"shrike.rles": []}, "is no mark of a recording"),
+                               (event | verdict | {"shrike.errnos": [1, -1]}, "not an error number")):
+            self.assertIn(message, self.replay(rules, [wrong]).stderr)
+
     def test_an_alert_is_what_the_daemon_would_print(self):
         rules = [rule(condition="evt.type = openat and fd.name = /etc/shadow", output="%proc.name read %fd.name (uid=%user.uid dev=%fd.dev %proc.aname)",
                       tags=["b", "a"])]

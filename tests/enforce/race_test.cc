@@ -65,7 +65,8 @@ TEST_F(Race, FloodIsCountedWithoutAReader) {
   const auto count = [&](const char* name) { return hook.value(name, std::uint64_t{0}); };
   EXPECT_GE(count("refused"), kOpens) << summary.dump();
   EXPECT_GE(count("produced"), kOpens) << summary.dump();
-  EXPECT_EQ(count("produced"), count("delivered") + count("lost_ring_full") + count("lost_no_scratch")) << summary.dump();
+  EXPECT_EQ(count("produced"), count("delivered") + count("lost_ring_full") + count("lost_no_scratch") + count("lost_quota"))
+      << summary.dump();
 
   // The daemon has gone, and so has what it forbade.
   EXPECT_EQ(run({deed("open"), "openat", "-", suite_->place.path("flooded"), kRead}).exit_code, 0);

@@ -56,8 +56,9 @@ void KernelTest::TearDown() {
 
 kernel::CapturePlan KernelTest::everything() {
   kernel::CapturePlan plan;
-  for (std::size_t type = 1; type < plan.events.size(); ++type) plan.events[type] = true;
+  for (std::size_t type = 1; type < EVENT_TYPE_COUNT; ++type) plan.events[type] = true;
   plan.failed_exec = true;
+  plan.data = true;
   return plan;
 }
 

@@ -68,7 +68,7 @@ class KernelTest : public testing::Test {
   // SetUp without programs, for tests that load others.
   void prepare();
 
-  // All system calls, failed exec too.
+  // All calls told with their parameters, failed exec too.
   static kernel::CapturePlan everything();
   void load(const kernel::Loader::Options& options, const kernel::CapturePlan& plan);
 

@@ -69,7 +69,7 @@ TEST_F(Loss, IsCountedExactly) {
   ASSERT_TRUE(reports.has_value());
   for (const kernel::HookReport& report : *reports) {
     SCOPED_TRACE(report.name);
-    const std::uint64_t lost = report.counters.lost_ring_full + report.counters.lost_no_scratch;
+    const std::uint64_t lost = report.counters.lost_ring_full + report.counters.lost_no_scratch + report.counters.lost_quota;
     EXPECT_EQ(report.counters.produced, delivered(report.hook) + lost);
     EXPECT_EQ(report.recursion_misses, 0U);
     if (report.hook != HOOK_SYS_EXIT) continue;

@@ -26,6 +26,11 @@ class TpSysExit : public KernelTest {
   static const Record* open_of(const Deed& deed, const std::string& name) {
     return deed.only<event_open>(EVENT_KIND_OPEN, [&](const Record& r, const event_open& e) { return r.text(e.name) == name; });
   }
+
+  static const Record* socket_of(const Deed& deed, event_type type) {
+    return deed.only<event_socket>(EVENT_KIND_SOCKET,
+                                   [&](const Record&, const event_socket& e) { return e.header.type == type; });
+  }
 };
 
 TEST_F(TpSysExit, OpenSaysTheFileBehindTheLink) {
@@ -169,7 +174,7 @@ TEST_F(TpSysExit, TooLongAPathLosesItsFrontAndSaysSo) {
 TEST_F(TpSysExit, ConnectV4) {
   const Deed deed = run("connect", {"4", "47811"});
   ASSERT_EQ(deed.exit_code, 0);
-  const Record* record = deed.only<event_socket>(EVENT_KIND_SOCKET, [](const Record&, const event_socket&) { return true; });
+  const Record* record = socket_of(deed, EVENT_TYPE_CONNECT);
   ASSERT_NE(record, nullptr);
   const auto& event = record->as<event_socket>();
   EXPECT_EQ(event.sock.family, AF_INET);
@@ -186,7 +191,7 @@ TEST_F(TpSysExit, ConnectV4) {
 TEST_F(TpSysExit, ConnectV6) {
   const Deed deed = run("connect", {"6", "47812"});
   if (deed.exit_code != 0) GTEST_SKIP() << "no IPv6 here";
-  const Record* record = deed.only<event_socket>(EVENT_KIND_SOCKET, [](const Record&, const event_socket&) { return true; });
+  const Record* record = socket_of(deed, EVENT_TYPE_CONNECT);
   ASSERT_NE(record, nullptr);
   const auto& event = record->as<event_socket>();
   EXPECT_EQ(event.sock.family, AF_INET6);
@@ -198,7 +203,7 @@ TEST_F(TpSysExit, ConnectV6) {
 TEST_F(TpSysExit, ConnectThatFailsSaysWhereItWanted) {
   const Deed deed = run("connect", {"4", "47813", "no server"});
   ASSERT_EQ(deed.exit_code, ECONNREFUSED);
-  const Record* record = deed.only<event_socket>(EVENT_KIND_SOCKET, [](const Record&, const event_socket&) { return true; });
+  const Record* record = socket_of(deed, EVENT_TYPE_CONNECT);
   ASSERT_NE(record, nullptr);
   const auto& event = record->as<event_socket>();
   EXPECT_EQ(event.ret, -ECONNREFUSED);
@@ -210,7 +215,7 @@ TEST_F(TpSysExit, ConnectThatFailsSaysWhereItWanted) {
 
 TEST_F(TpSysExit, ConnectUdp) {
   const Deed deed = run("connect", {"udp", "47814"});
-  const Record* record = deed.only<event_socket>(EVENT_KIND_SOCKET, [](const Record&, const event_socket&) { return true; });
+  const Record* record = socket_of(deed, EVENT_TYPE_CONNECT);
   ASSERT_NE(record, nullptr);
   EXPECT_EQ(record->as<event_socket>().sock.protocol, IPPROTO_UDP);
   EXPECT_EQ(record->as<event_socket>().sock.socket_type, SOCK_DGRAM);
@@ -218,23 +223,22 @@ TEST_F(TpSysExit, ConnectUdp) {
 }
 
 TEST_F(TpSysExit, ConnectUnix) {
-  const auto unix_only = [](const Record&, const event_socket& e) { return e.sock.remote_family == AF_UNIX; };
   const Deed named = run("connect", {"unix", path("socket")});
   ASSERT_EQ(named.exit_code, 0);
-  const Record* record = named.only<event_socket>(EVENT_KIND_SOCKET, unix_only);
+  const Record* record = socket_of(named, EVENT_TYPE_CONNECT);
   ASSERT_NE(record, nullptr);
   EXPECT_EQ(record->text(record->as<event_socket>().sock.unix_path), path("socket"));
   EXPECT_EQ(record->as<event_socket>().sock.family, AF_UNIX);
 
   const Deed abstract = run("connect", {"unix", "@shrike-test"});
   ASSERT_EQ(abstract.exit_code, 0);
-  record = abstract.only<event_socket>(EVENT_KIND_SOCKET, unix_only);
+  record = socket_of(abstract, EVENT_TYPE_CONNECT);
   ASSERT_NE(record, nullptr);
   EXPECT_EQ(record->text(record->as<event_socket>().sock.unix_path), "\0shrike-test"s);
 
   const Deed missing = run("connect", {"unix", path("none"), "no server"});
   ASSERT_EQ(missing.exit_code, ENOENT);
-  record = missing.only<event_socket>(EVENT_KIND_SOCKET, unix_only);
+  record = socket_of(missing, EVENT_TYPE_CONNECT);
   ASSERT_NE(record, nullptr);
   EXPECT_EQ(record->text(record->as<event_socket>().sock.unix_path), path("none")) << "what the caller passed";
 }
@@ -300,7 +304,8 @@ TEST_F(TpSysExit, FailedExec) {
 TEST_F(TpSysExit, Ptrace) {
   const Deed deed = run("ptrace");
   ASSERT_EQ(deed.exit_code, 0);
-  const Record* record = deed.only<event_call>(EVENT_KIND_CALL, [](const Record&, const event_call&) { return true; });
+  const Record* record = deed.only<event_call>(
+      EVENT_KIND_CALL, [](const Record&, const event_call& e) { return e.header.type == EVENT_TYPE_PTRACE; });
   ASSERT_NE(record, nullptr);
   const auto& event = record->as<event_call>();
   EXPECT_EQ(event.args[0], 0U);

@@ -36,7 +36,8 @@ class Verified : public KernelTest {
     for (const auto& [program, instructions] : loader.verified_instructions()) {
       std::printf("verified: %s %u\n", std::string(program).c_str(), instructions);
       const auto row = known.find(std::string(program));
-      ASSERT_NE(row, known.end()) << program << " is not in the golden file";
+      EXPECT_NE(row, known.end()) << program << " is not in the golden file";
+      if (row == known.end()) continue;
       EXPECT_LE(instructions, row->second + row->second / 4) << program << " grew: look why, or write the new number down";
     }
   }

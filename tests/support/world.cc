@@ -112,6 +112,7 @@ event::Event World::connect(const event::Process& process, std::string_view ip, 
   event::Socket& socket = connect.socket;
   connect.ret = ret;
   connect.fd = 5;
+  socket.role = event::SocketRole::kClient;
   socket.remote = parse_ip(ip);
   socket.local = parse_ip(socket.remote.family == 4 ? "10.1.1.1" : "fd00::1");
   socket.family = socket.remote.family == 4 ? AF_INET : AF_INET6;

@@ -29,7 +29,7 @@ class EventFileTest : public testing::Test {
         EXPECT_EQ(bad->position.file, path);
         found.push_back("bad " + std::to_string(bad->position.line) + ":" + std::to_string(bad->position.column));
       }
-      if (std::holds_alternative<EventFile::Told>(*record)) found.push_back(std::to_string(event.event().number));
+      if (std::holds_alternative<Told>(*record)) found.push_back(std::to_string(event.event().number));
     }
   }
 

@@ -201,8 +201,8 @@ TEST(EventLine, TooManyKeys) {
 TEST(EventLine, Losses) {
   event::RecordedEvent recorded;
   const auto loss = read_event_line(R"({"lost": 3, "hook": "file_open"})", 1, recorded);
-  ASSERT_TRUE(loss && *loss);
-  EXPECT_EQ(**loss, (RecordedLoss{3, "file_open"}));
+  ASSERT_TRUE(loss);
+  EXPECT_EQ(std::get<RecordedLoss>(*loss), (RecordedLoss{3, "file_open"}));
   for (const char* wrong : {R"({"lost": -1})", R"({"lost": "3"})", R"({"lost": 3, "hook": 5})", R"({"lost": 3, "fd.name": "x"})"})
     EXPECT_FALSE(read_event_line(wrong, 1, recorded)) << wrong;
 }

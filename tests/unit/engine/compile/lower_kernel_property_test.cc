@@ -222,6 +222,7 @@ class Stage {
       event::Socket& socket = connect.socket;
       connect.ret = 0;
       connect.fd = 4;
+      socket.role = event::SocketRole::kClient;  // as decode has it of hooks
       socket.family = !a.is_ip ? AF_UNIX : a.address.family == 4 ? AF_INET : AF_INET6;
       if (a.is_ip) {
         socket.local = socket.remote = a.address;

@@ -93,8 +93,11 @@ TEST(EventTypes, WhatIsNotCapturedOfAParameter) {
   EXPECT_TRUE(captured(EventType::kExecve, "args"));
   EXPECT_FALSE(captured(EventType::kExecve, "env"));
   EXPECT_TRUE(captured(EventType::kPtrace, "data"));
-  EXPECT_FALSE(captured(EventType::kSendto, "data"));
-  EXPECT_FALSE(captured(*find_event_type("setuid"), "uid"));
+  EXPECT_TRUE(captured(EventType::kSendto, "data"));
+  EXPECT_FALSE(captured(EventType::kSendmmsg, "data"));
+  EXPECT_TRUE(captured(EventType::kFinitModule, "uargs"));
+  EXPECT_FALSE(captured(EventType::kOpenByHandleAt, "mountfd"));
+  EXPECT_FALSE(captured(*find_event_type("mount"), "dir"));
 }
 
 }  // namespace

@@ -285,8 +285,8 @@ TEST_F(Getters, Sockets) {
          {"evt.is_io_write", "true"},
          {"evt.is_io_read", "false"},
          {"evt.io_dir", "write"},
-         {"fd.connected", kAbsent},
-         {"fd.name_changed", kAbsent},
+         {"fd.connected", "false"},
+         {"fd.name_changed", "false"},
          {"evt.is_syslog", "false"}});
   auto& connect = std::get<SocketCall>(event.payload).socket;
   connect = Socket();

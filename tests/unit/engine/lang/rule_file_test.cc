@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/lang/yaml_tree.h"
+
 namespace shrike::lang {
 namespace {
 
@@ -549,6 +551,23 @@ TEST(RuleFile, ATextOfMoreThanOneMiB) {
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].code, "LOAD_ERR_YAML_VALIDATE");
   EXPECT_EQ(found[0].position, (Position{"r.yaml", 2, 14}));
+}
+
+// Would catch: a file of such a size given to yaml-cpp, which takes seconds to find out the same.
+TEST(RuleFile, MoreThanCanBeReadIsRefusedAtAGlance) {
+  const auto refusal = [](std::string text) {
+    RuleSet set;
+    Diagnostics diagnostics;
+    read_rule_file(std::make_shared<const SourceFile>(SourceFile{"r.yaml", std::move(text)}), set, diagnostics);
+    const auto all = diagnostics.all();
+    return all.size() == 1 ? all[0].code + ' ' + std::to_string(all[0].position.line) + ':' +
+                                 std::to_string(all[0].position.column) + ' ' + all[0].message
+                           : std::to_string(all.size());
+  };
+  EXPECT_EQ(refusal("- macro: m\n  condition: " + std::string(2 * kMaxYamlRun, 'a') + "\n"),
+            "LOAD_ERR_YAML_VALIDATE 2:1 more than 1 MiB without a line end or a comma");
+  EXPECT_EQ(refusal("# \n" + std::string(kMaxYamlSeparators, '\n')),
+            "LOAD_ERR_YAML_VALIDATE 1:1 more than 4000000 lines and commas in one file");
 }
 
 }  // namespace

@@ -126,13 +126,43 @@ class PipelineTest : public testing::Test {
     sinks.push_back(std::make_unique<Kept>(alerts_));
     return sinks;
   }();
-  Pipeline pipeline_{{.enricher = enricher_, .context = context_, .sinks = sinks_, .matching = {}, .on_sink_error = {}}};
+  std::vector<std::string> observed_;  // "openat K0 blocked": the type, and the verdicts' alerts
+  Pipeline pipeline_{{.enricher = enricher_,
+                      .context = context_,
+                      .sinks = sinks_,
+                      .matching = {},
+                      .on_sink_error = {},
+                      .on_event = [this](const Observed& seen) {
+                        std::string& line = observed_.emplace_back(event::name(seen.event.type));
+                        for (const act::Alert& alert : seen.verdicts) line += ' ' + alert.rule + ' ' + alert.verdict;
+                        EXPECT_FALSE(seen.program.rules.empty());
+                      }}};
 };
 
 constexpr Planned kBlock{.kill = false, .enforce = true};
 constexpr Planned kKill{.kill = true, .enforce = true};
 constexpr Planned kWouldBlock{.kill = false, .enforce = false};
 constexpr Planned kWouldKill{.kill = true, .enforce = false};
+
+// What a recording is made from: each question rules were asked, each verdict; nothing else.
+TEST_F(PipelineTest, EventsAndVerdictsAreObserved) {
+  load(1, {kBlock, kWouldKill, kWouldBlock});
+  open(hits({0, 1}, 0, EVENT_VERDICT_REFUSED));
+  EXPECT_EQ(observed_, (Lines{"openat K0 blocked K1 would_kill", "openat"})) << "the verdict, and the call that failed";
+  observed_.clear();
+  open(hits({2}), true);
+  EXPECT_EQ(observed_, Lines{"openat K2 would_block"}) << "another record tells the event itself";
+  observed_.clear();
+  const event_verdict verdict = hits({0}, 0, EVENT_VERDICT_REFUSED);
+  exec(EVENT_KIND_EXEC_CHECK, "sh", &verdict);
+  EXPECT_EQ(observed_, Lines{"execve K0 blocked"});
+  observed_.clear();
+  exec(EVENT_KIND_EXEC, "sh", nullptr);
+  EXPECT_EQ(observed_, Lines{"execve"});
+  observed_.clear();
+  open(hits({9}));
+  EXPECT_EQ(observed_, Lines{"openat"}) << "a verdict of rules nobody knows is no event";
+}
 
 TEST_F(PipelineTest, TheRefusingRuleAlertsOnceAndTheFailedCallAsAny) {
   load(1, {kBlock});
