@@ -117,6 +117,7 @@ pack() {
   printf 'guest\n' >"$root/etc/hostname"
   (cd "$build" && cp --parents shrike tests/kernel/kernel_test tests/enforce/enforce_test tests/programs/deed_* "$root/build/")
   mkdir -p "$root$top/tests" && cp -r "$top/tests/golden" "$root$top/tests/"
+  mkdir -p "$root$top/docs" && cp "$top/docs/evasions.md" "$root$top/docs/"
   while read -r file; do
     strip "$file" 2>/dev/null || true  # half the size, unpacked in half the time
     while read -r library; do

@@ -23,9 +23,12 @@ SKIPPED = 77
 class Shrike:
     """A daemon in the foreground of a thread: start, look at its alerts and its stderr, stop."""
 
-    def __init__(self, *arguments):
-        self.process = subprocess.Popen([str(BINARY), "run", "--format", "json", *map(str, arguments)], stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True, errors="surrogateescape")
+    def __init__(self, *arguments, hosts=None):
+        """`hosts`: a file that is /etc/hosts for the daemon alone."""
+        command = [str(BINARY), "run", "--format", "json", *map(str, arguments)]
+        if hosts is not None:
+            command = ["unshare", "--mount", "--propagation", "slave", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(hosts), *command]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="surrogateescape")
         self.alerts, self.log, self.ready_line = [], [], None
         self._ready = threading.Event()
         self._threads = [threading.Thread(target=self._read_alerts, daemon=True), threading.Thread(target=self._read_log, daemon=True)]
@@ -123,9 +126,10 @@ class Cgroup:
 
 
 class LiveTest(unittest.TestCase):
-    """A daemon per class (`arguments` says how it is started) and a scratch directory on the root file system."""
+    """A daemon per class (`arguments`, and text for a private /etc/hosts, say how it is started) and a scratch directory on the root file system."""
 
     arguments = ()
+    hosts = None
 
     @classmethod
     def setUpClass(cls):
@@ -135,7 +139,11 @@ class LiveTest(unittest.TestCase):
             raise unittest.SkipTest("this kernel has no BTF")
         cls.scratch = pathlib.Path(tempfile.mkdtemp(prefix="shrike-e2e-", dir="/var/tmp"))
         cls.addClassCleanup(shutil.rmtree, cls.scratch, True)
-        cls.shrike = Shrike(*cls.arguments)
+        hosts = None
+        if cls.hosts is not None:
+            hosts = cls.scratch / "hosts"
+            hosts.write_text(cls.hosts)
+        cls.shrike = Shrike(*cls.arguments, hosts=hosts)
         cls.addClassCleanup(cls.shrike.stop)
         cls.shrike.wait_ready()
 
@@ -147,6 +155,12 @@ class LiveTest(unittest.TestCase):
             self.assertIn(key, alert)
         self.assertEqual(alert["source"], "syscall")
         self.assertIsInstance(alert["output_fields"]["evt.time"], int)
+        return alert
+
+    def assert_fires_once(self, rule, mark):
+        alert = self.assert_fires(rule, mark)
+        self.settle()
+        self.assertEqual(len(self.shrike.find(rule, mark)), 1, rule)
         return alert
 
     def assert_silent(self, rule, mark, deed):
