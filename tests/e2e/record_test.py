@@ -70,6 +70,15 @@ class Record(unittest.TestCase):
             quiet(self.dir / mark)  # no program
 
     def test_replay_gives_the_same_alerts(self):
+        self.record_and_replay(harness.ROOT / "rules")
+
+    def test_replay_gives_the_same_alerts_of_falcos_packs(self):
+        if not harness.STABLE_PACK.exists():
+            self.skipTest(f"{harness.STABLE_PACK} is not here")
+        packs = sorted(harness.STABLE_PACK.parent.glob("*.yaml"), key=lambda path: path != harness.STABLE_PACK)
+        self.record_and_replay(*packs, matching="first")
+
+    def record_and_replay(self, *rules, matching="all"):
         mark = token()
         own = self.file("own.yaml", [
             rule("Opened", f"evt.type in (open, openat, creat) and fd.name contains {mark}",
@@ -79,8 +88,8 @@ class Record(unittest.TestCase):
                  "%proc.args %proc.exepath %proc.aname[2] %evt.failed %proc.cwd %proc.tty %proc.vpid %container.id %evt.num"),
             rule("Other", "evt.type = openat and fd.name = /etc/ld.so.cache", "%proc.name %proc.ppid %fd.directory %proc.exe_ino"),
         ])
-        config = self.file("shrike.yaml", "rule_matching: all\n")
-        arguments = ("--config", config, "--rules", harness.ROOT / "rules", "--rules", own)
+        config = self.file("shrike.yaml", f"rule_matching: {matching}\n")
+        arguments = ["--config", config, "--rules", own, *(word for path in rules for word in ("--rules", path))]
         daemon = self.start(*arguments)
         self.deeds(mark)
         self.assertTrue(wait_for(lambda: len(daemon.find("Ran", mark)) >= 3), daemon.log)
