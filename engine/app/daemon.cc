@@ -276,8 +276,9 @@ void Daemon::rescan() {
   processes_.end_scan(start_ns);
 }
 
-// Where the paths of the rules in force lead.
+// Where the paths and host names of the rules in force lead.
 void Daemon::find_files() {
+  names_.set_hosts(program_->named_hosts());
   file_names_.set_paths(program_->named_files());
   if (auto looked = file_names_.refresh(); !looked)
     log_->error("error: looking up the files that rules name: {}", looked.error().message);

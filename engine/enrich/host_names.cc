@@ -61,6 +61,7 @@ bool HostNames::changed(Source& source) {
 }
 
 void HostNames::refresh() {
+  hosts_.refresh();
   if (changed(users_)) {
     read_entries<passwd>(users_.path, fgetpwent_r, [&](const passwd& entry, bool first) {
       if (first) users_.entries.clear();

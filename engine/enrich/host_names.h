@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// HostNames are the users and groups of the host's own files. Files, not NSS: a directory server that hangs must not hang the
-// engine.
+// HostNames are the users and groups of the host's own files, and the hosts that rules name. Files, not NSS: a directory server
+// that hangs must not hang the engine.
 #pragma once
 
 #include <cstdint>
 #include <ctime>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
 #include <unordered_map>
+#include <utility>
 
+#include "engine/enrich/resolver.h"
 #include "engine/event/context.h"
 
 namespace shrike::enrich {
@@ -26,6 +30,11 @@ class HostNames final : public event::Names {
   std::string_view group_name(std::uint32_t gid) const override;
   std::string_view user_home(std::uint32_t uid) const override;
   std::string_view user_shell(std::uint32_t uid) const override;
+  std::span<const std::string_view> host_names(const event::IpAddress& address) const override {
+    return hosts_.names_of(address);
+  }
+
+  void set_hosts(std::set<std::string> hosts) { hosts_.set_hosts(std::move(hosts)); }
 
  private:
   struct Entry {
@@ -44,6 +53,7 @@ class HostNames final : public event::Names {
 
   Source users_;
   Source groups_;
+  Resolver hosts_;
 };
 
 }  // namespace shrike::enrich

@@ -638,6 +638,15 @@ Value port_of_end(const Extraction& x, End end) {
 }
 Value client_ip(const Extraction& x) { return ip_of_end(x, client_end(x)); }
 Value server_ip(const Extraction& x) { return ip_of_end(x, server_end(x)); }
+// A text, or several: rules may know a host by more than one name.
+Value host_names(const Extraction& x, const Value& ip) {
+  const auto* address = std::get_if<IpAddress>(&ip.data);
+  const std::span<const std::string_view> names = address == nullptr ? std::span<const std::string_view>() : x.context.names.host_names(*address);
+  if (names.size() < 2) return names.empty() ? Value() : Value(names.front());
+  const std::span<Value> all = x.arena.array<Value>(names.size());
+  std::ranges::copy(names, all.begin());
+  return Value(ValueList{all.data(), all.size()});
+}
 Value client_port(const Extraction& x) { return port_of_end(x, client_end(x)); }
 Value server_port(const Extraction& x) { return port_of_end(x, server_end(x)); }
 
@@ -1124,10 +1133,10 @@ constexpr Field kFields[] = {
     {"fd.sproto", kString, kNone, 0, kKernel, "server port as the name of a service, or its number", GET(service(x, server_port(x)))},
     {"fd.lproto", kString, kNone, 0, kKernel, "local port as the name of a service, or its number", GET(service(x, local_port(x)))},
     {"fd.rproto", kString, kNone, 0, kKernel, "remote port as the name of a service, or its number", GET(service(x, remote_port(x)))},
-    {"fd.cip.name", kString, kNone, kNoRef, kNotCaptured, "client host name"},
-    {"fd.sip.name", kString, kNone, kNoRef, kNotCaptured, "server host name"},
-    {"fd.lip.name", kString, kNone, kNoRef, kNotCaptured, "local host name"},
-    {"fd.rip.name", kString, kNone, kNoRef, kNotCaptured, "remote host name"},
+    {"fd.cip.name", kString, kNone, kNoRef | kExistential, kEngine, "client host, by those of the names that loaded rules compare with which resolve to its address", GET(host_names(x, client_ip(x)))},
+    {"fd.sip.name", kString, kNone, kNoRef | kExistential, kEngine, "server host, by those of the names that loaded rules compare with which resolve to its address", GET(host_names(x, server_ip(x)))},
+    {"fd.lip.name", kString, kNone, kNoRef | kExistential, kEngine, "local host, by those of the names that loaded rules compare with which resolve to its address", GET(host_names(x, local_ip(x)))},
+    {"fd.rip.name", kString, kNone, kNoRef | kExistential, kEngine, "remote host, by those of the names that loaded rules compare with which resolve to its address", GET(host_names(x, remote_ip(x)))},
     {"fd.containername", kString, kNone, 0, kKernel, "container.id:fd.name", GET(with_container(x, fd_name(x)))},
     {"fd.containerdirectory", kString, kNone, 0, kKernel, "container.id:fd.directory", GET(with_container(x, fd_directory(x)))},
     {"fdlist.nums", kString, kNone, 0, kNotCaptured, "fds of a poll, comma-joined"},

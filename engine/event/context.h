@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "engine/event/process.h"
+#include "engine/event/value.h"
 
 namespace shrike::event {
 
@@ -18,6 +20,8 @@ class Names {
   virtual std::string_view group_name(std::uint32_t gid) const = 0;
   virtual std::string_view user_home(std::uint32_t) const { return {}; }
   virtual std::string_view user_shell(std::uint32_t) const { return {}; }
+  // Those of the hosts named in rules that have this address.
+  virtual std::span<const std::string_view> host_names(const IpAddress&) const { return {}; }
 };
 
 class Processes {

@@ -141,6 +141,18 @@ std::set<std::string> Program::named_files() const {
   return paths;
 }
 
+std::set<std::string> Program::named_hosts() const {
+  std::set<std::string> hosts;
+  for (const Predicate& predicate : predicates) {
+    const Slot& slot = slots[predicate.slot];
+    if (slot.call || !slot.use.field->name.ends_with("ip.name") ||
+        (predicate.op != Op::kEqual && predicate.op != Op::kNotEqual && predicate.op != Op::kIn))
+      continue;
+    if (const auto* names = std::get_if<Texts>(&predicate.constants)) hosts.insert(names->begin(), names->end());
+  }
+  return hosts;
+}
+
 bool Program::shows_field(const OutputField& output, const FieldTest& test) const {
   if (!output.format) return reads_field(output.slot, test);
   return std::ranges::any_of(formats[*output.format],

@@ -119,6 +119,8 @@ struct Program {
 
   // Whole paths that rules compare fd.name with.
   std::set<std::string> named_files() const;
+  // Whole names that rules compare fd.*.name with.
+  std::set<std::string> named_hosts() const;
 
   // A field or a call as in a rule, in normal form.
   std::string slot_text(std::uint32_t slot) const;

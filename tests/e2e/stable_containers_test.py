@@ -3,6 +3,7 @@
 
 import pathlib
 import shutil
+import time
 import unittest
 
 import container
@@ -152,6 +153,7 @@ class ApiServer(PackTest):
     def test_contact(self):
         rule, mark = "Contact K8S API Server From Container", token()
         where = self.new_container()
+        time.sleep(2)  # what the host is called is learned beside the engine's work
         where.run("/bin/trigger", "connect", self.address, "443", mark)
         self.once(rule, mark, container__id=where.id[:12], evt__type="connect", fd__rport=443, fd__type="ipv4")
         near, host = token(), token()

@@ -16,7 +16,6 @@ PTRACE_TRACEME, PTRACE_ATTACH, PTRACE_DETACH = 0, 16, 17
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 READ_SECRET = pathlib.Path(os.environ.get("SHRIKE_DEEDS", harness.BINARY.parent / "tests" / "programs")) / "deed_read_secret"
-CONTAINER_RULES = {"Debugfs Launched in Privileged Container"}
 
 
 def in_child(deed):
@@ -112,14 +111,13 @@ class StablePack(LiveTest):
         early = token()
         quiet(nginx, "-c", f"read x < /etc/shadow; : {early}")
         quiet(nginx, "-c", f"sleep 5.5; read x < /etc/shadow; : {mark}")
-        self.assert_fires("Read sensitive file trusted after startup", mark)
+        self.assert_fires_once("Read sensitive file trusted after startup", mark)
         self.assertEqual([], self.shrike.find("Read sensitive file trusted after startup", early))
 
     def test_directory_traversal(self):
         mark = token()
         quiet("cat", "/etc/../etc/../etc/passwd", "/nonexistent/" + mark)
-        quiet("env", "cat", "/etc/../etc/../etc/passwd", "/nonexistent/" + mark)
-        alert = self.assert_fires("Directory traversal monitored file read", mark)
+        alert = self.assert_fires_once("Directory traversal monitored file read", mark)
         self.assertEqual(alert["output_fields"]["fd.nameraw"], "/etc/../etc/../etc/passwd")
         self.assertEqual(alert["output_fields"]["fd.name"], "/etc/passwd")
         near = token()
@@ -132,7 +130,7 @@ class StablePack(LiveTest):
         try:
             if quiet(path).returncode != 0:
                 self.skipTest("/dev/shm is mounted noexec")
-            alert = self.assert_fires("Execution from /dev/shm", mark)
+            alert = self.assert_fires_once("Execution from /dev/shm", mark)
             self.assertEqual(alert["output_fields"]["proc.exepath"], str(path))
             self.assertEqual(alert["output_fields"]["evt.res"], "SUCCESS")
         finally:
@@ -146,7 +144,7 @@ class StablePack(LiveTest):
         shutil.copy(shutil.which("true"), path)
         try:
             in_child(lambda: (os.chdir("/dev/shm"), os.execv("./" + mark, ["./" + mark])))
-            self.assertEqual(self.assert_fires("Execution from /dev/shm", mark)["output_fields"]["proc.cwd"], "/dev/shm/")
+            self.assertEqual(self.assert_fires_once("Execution from /dev/shm", mark)["output_fields"]["proc.cwd"], "/dev/shm/")
         finally:
             path.unlink()
 
@@ -159,20 +157,22 @@ class StablePack(LiveTest):
             os.execve(fd, ["true", mark], {})
 
         in_child(deed)
-        alert = self.assert_fires("Fileless execution via memfd_create", mark)
+        alert = self.assert_fires_once("Fileless execution via memfd_create", mark)
         self.assertEqual(alert["priority"], "Critical")
         self.assertEqual(alert["output_fields"]["proc.exepath"], "memfd:" + mark)
         self.assertEqual(alert["output_fields"]["evt.arg.flags"].count("EXE_FROM_MEMFD"), 1)
+        near = token()
+        self.assert_silent("Fileless execution via memfd_create", near, lambda: quiet("true", near))
 
     def test_links_over_sensitive_files(self):
         mark = token()
         os.symlink("/etc/shadow", self.scratch / mark)
-        alert = self.assert_fires("Create Symlink Over Sensitive Files", mark)
+        alert = self.assert_fires_once("Create Symlink Over Sensitive Files", mark)
         self.assertEqual(alert["output_fields"]["evt.arg.target"], "/etc/shadow")
         self.assertEqual(alert["output_fields"]["evt.arg.linkpath"], str(self.scratch / mark))
         hard = token()
         quiet("ln", "/etc/shadow", hard, cwd=self.scratch)
-        alert = self.assert_fires("Create Hardlink Over Sensitive Files", hard)
+        alert = self.assert_fires_once("Create Hardlink Over Sensitive Files", hard)
         self.assertEqual(alert["output_fields"]["evt.arg.oldpath"], "/etc/shadow")
         self.assertEqual(alert["output_fields"]["evt.arg.newpath"], str(self.scratch / hard), "a relative name is made absolute")
         near = token()
@@ -185,8 +185,8 @@ class StablePack(LiveTest):
         for what, mark in marks.items():
             # The alert shows the caller's command line: the deed is done by a process that carries the token.
             quiet("python3", __file__, "--ptrace", what, mark)
-        self.assert_fires("PTRACE anti-debug attempt", marks["traceme"])
-        self.assert_fires("PTRACE attached to process", marks["attach"])
+        self.assert_fires_once("PTRACE anti-debug attempt", marks["traceme"])
+        self.assert_fires_once("PTRACE attached to process", marks["attach"])
         self.settle()
         self.assertEqual([], self.shrike.find("PTRACE anti-debug attempt", marks["attach"]))
         self.assertEqual([], self.shrike.find("PTRACE attached to process", marks["traceme"]))
@@ -195,7 +195,7 @@ class StablePack(LiveTest):
         mark = token()
         nginx = self.copy_of("bash", "nginx")
         quiet(nginx, "-c", f"sh -c ': {mark}'; true")
-        alert = self.assert_fires("Run shell untrusted", mark)
+        alert = self.assert_fires_once("Run shell untrusted", mark)
         self.assertEqual(alert["output_fields"]["proc.pname"], "nginx")
         self.assertEqual(alert["output_fields"]["proc.name"], "sh")
         self.assertEqual(alert["output_fields"]["proc.pexepath"], str(nginx))
@@ -206,7 +206,7 @@ class StablePack(LiveTest):
     def test_find_aws_credentials(self):
         mark = token()
         quiet("find", "/nonexistent/" + mark, "-name", ".aws/credentials")
-        alert = self.assert_fires("Find AWS Credentials", mark)
+        alert = self.assert_fires_once("Find AWS Credentials", mark)
         self.assertEqual(alert["output_fields"]["group.gid"], 0)
         near = token()
         self.assert_silent("Find AWS Credentials", near, lambda: quiet("find", "/nonexistent/" + near, "-name", "credentials"))
@@ -214,10 +214,10 @@ class StablePack(LiveTest):
     def test_search_private_keys(self):
         mark = token()
         quiet("find", "/nonexistent/" + mark, "-name", "id_rsa")
-        self.assert_fires("Search Private Keys or Passwords", mark)
+        self.assert_fires_once("Search Private Keys or Passwords", mark)
         grep = token()
         quiet("grep", "BEGIN RSA PRIVATE", "/nonexistent/" + grep)
-        self.assert_fires("Search Private Keys or Passwords", grep)
+        self.assert_fires_once("Search Private Keys or Passwords", grep)
         near = token()
         self.assert_silent("Search Private Keys or Passwords", near, lambda: quiet("grep", "PUBLIC", "/nonexistent/" + near))
 
@@ -226,7 +226,7 @@ class StablePack(LiveTest):
         path = pathlib.Path("/var/log") / mark
         try:
             quiet("sh", "-c", f": > {path}")
-            alert = self.assert_fires("Clear Log Activities", mark)
+            alert = self.assert_fires_once("Clear Log Activities", mark)
             self.assertEqual(alert["output_fields"]["fd.name"], str(path))
             self.settle()
             before = len(self.shrike.find("Clear Log Activities", mark))
@@ -239,19 +239,21 @@ class StablePack(LiveTest):
     def test_remove_bulk_data(self):
         mark = token()
         quiet("shred", "/nonexistent/" + mark)
-        self.assert_fires("Remove Bulk Data from Disk", mark)
+        self.assert_fires_once("Remove Bulk Data from Disk", mark)
+        near = token()
+        self.assert_silent("Remove Bulk Data from Disk", near, lambda: quiet("rm", "-f", "/nonexistent/" + near))
 
     def test_system_user_interactive(self):
         if shutil.which("setpriv") is None:
             self.skipTest("setpriv is not there")
         mark, near = token(), token()
         sshd = self.copy_of("bash", "sshd")
-        quiet(sshd, "-c", f"setpriv --reuid 33 --clear-groups env true {mark}; true")
-        alert = self.assert_fires("System user interactive", mark)
+        quiet(sshd, "-c", f"setpriv --reuid 33 --clear-groups true {mark}; true")
+        alert = self.assert_fires_once("System user interactive", mark)
         self.assertEqual(alert["output_fields"]["user.name"], "www-data")
         self.assertEqual(alert["output_fields"]["user.uid"], 33)
         other = self.copy_of("bash", "cron2")
-        self.assert_silent("System user interactive", near, lambda: quiet(other, "-c", f"setpriv --reuid 33 --clear-groups env true {near}; true"))
+        self.assert_silent("System user interactive", near, lambda: quiet(other, "-c", f"setpriv --reuid 33 --clear-groups true {near}; true"))
 
     def test_json_has_falcos_shape(self):
         mark = token()
