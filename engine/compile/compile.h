@@ -57,9 +57,9 @@ std::optional<Problem> check_append_output(const AppendOutput& entry);
 
 // What the capture of this host can tell.
 struct Capabilities {
-  event::EventSet events;   // captured
-  event::EventSet generic;  // captured too, but only for rules that name event types
-  bool containers = false;  // of a container more than its id is known
+  event::EventSet events;        // captured
+  event::EventSet generic = {};  // captured too, but only for rules that name event types
+  bool containers = false;       // of a container more than its id is known
 };
 
 // Sets every rule's availability and rebuilds the index:
