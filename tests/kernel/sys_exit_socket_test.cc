@@ -153,6 +153,19 @@ TEST_F(SysExitSocket, TcpV4FromAV6Socket) { check_tcp({"64", "mapped", "::ffff:1
 TEST_F(SysExitSocket, TcpThroughThe32BitEntry) { check_tcp({"32", "4", "127.0.0.1", AF_INET}); }
 TEST_F(SysExitSocket, TcpThroughSocketcall) { check_tcp({"socketcall", "4", "127.0.0.1", AF_INET}); }
 
+// A port of bind's is no sign of a server: a client may have one.
+TEST_F(SysExitSocket, AClientThatBoundItsPort) {
+  const Deed deed = run("sockets", {"64", "tcp", "4", std::to_string(kPort), std::to_string(kPort + 1)});
+  ASSERT_EQ(deed.exit_code, 0);
+  for (const auto& [type, role] : {std::pair{EVENT_TYPE_SENDTO, SOCKET_ROLE_CLIENT}, {EVENT_TYPE_RECVMSG, SOCKET_ROLE_SERVER}}) {
+    const Record* record = nth(deed, type);
+    ASSERT_NE(record, nullptr);
+    EXPECT_EQ(record->as<event_socket>().sock.role, role);
+    const auto& sock = record->as<event_socket>().sock;
+    EXPECT_EQ(role == SOCKET_ROLE_CLIENT ? sock.local_port : sock.remote_port, kPort + 1);
+  }
+}
+
 // A datagram that is sent to an address has it from user memory; a connected one from its socket. The receiver is told the
 // sender, if it asked for it.
 TEST_F(SysExitSocket, Udp) {

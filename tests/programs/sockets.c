@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// sockets 64|32|socketcall tcp|udp|unix 4|6|mapped|PATH PORT: a conversation with itself, every call about sockets once or more,
-// through the 64-bit entry, the 32-bit one, or ia32's socketcall. A PATH that begins with @ is an abstract name. Prints "server
-// client accepted". Exit code: 0, or the line that went wrong.
+// sockets 64|32|socketcall tcp|udp|unix 4|6|mapped|PATH PORT [OWN]: a conversation with itself, every call about sockets once or
+// more, through the 64-bit entry, the 32-bit one, or ia32's socketcall. A PATH that begins with @ is an abstract name. The client
+// binds to the port OWN, if there is one, before it connects. Prints "server client accepted". Exit code: 0, or the line that
+// went wrong.
 //
 //   tcp, unix: socket, bind, listen, socket, connect, accept; then client to server: sendto (9 bytes), recvfrom; sendmsg (three
 //              parts: 2, 0 and 98 bytes; unix: with a descriptor), recvmsg (two parts); sendmmsg (two messages: 3 and 4 bytes),
@@ -139,7 +140,7 @@ static int talk_stream(int accepted, int client, int pass) {
 }
 
 int main(int argc, char** argv) {
-  if (argc != 5) return 255;
+  if (argc < 5 || argc > 6) return 255;
   abi = argv[1];
   m = low_memory(sizeof(*m));
   CHECK(m);
@@ -153,6 +154,12 @@ int main(int argc, char** argv) {
   CHECK(call(BIND, (uintptr_t)server, (uintptr_t)&m->address, size, 0, 0, 0) == 0);
   if (!udp) CHECK(call(LISTEN, (uintptr_t)server, 17, 0, 0, 0, 0) == 0);
   const int client = (int)call(SOCKET, (uintptr_t)family, (uintptr_t)type, 0, 0, 0, 0);
+  if (argc > 5) {
+    setsockopt(client, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    const socklen_t own = make_address(argv[2], argv[3], argv[5]);
+    CHECK(call(BIND, (uintptr_t)client, (uintptr_t)&m->address, own, 0, 0, 0) == 0);
+    make_address(argv[2], argv[3], argv[4]);
+  }
   int accepted = -1;
   if (!udp) {
     CHECK(call(CONNECT, (uintptr_t)client, (uintptr_t)&m->address, size, 0, 0, 0) == 0);
