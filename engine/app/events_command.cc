@@ -19,12 +19,17 @@ using nlohmann::json;
 std::string_view captured_text(EventType type) {
   if (kernel::captured_events(false).test(event::index(type))) return "both tiers";
   if (kernel::captured_events(true).test(event::index(type))) return "full tier";
-  if (type > EventType::kNone && type <= EventType::kBind) return "block and kill rules only";
+  if (kernel::generic_events().test(event::index(type))) return "by name only";
   return "no";
 }
 
+// Has it a row of its own in the document?
+bool has_row(EventType type, const EventTypeInfo& info) {
+  return !info.params.empty() || captured_text(type) == "both tiers" || captured_text(type) == "full tier";
+}
+
 std::string params_text(EventType type, const EventTypeInfo& info, bool markdown) {
-  const bool any = captured_text(type) != "no";
+  const bool any = captured_text(type) != "no" && captured_text(type) != "by name only";
   std::string text;
   for (const Param& param : info.params) {
     text += (text.empty() ? "" : ", ") + std::string(param.name) + ' ';
@@ -42,12 +47,13 @@ json params_json(EventType type, const EventTypeInfo& info) {
   return all;
 }
 
-// The names of events without parameters, comma-joined.
-std::string bare_names(bool syscalls) {
+// The names of events without a row, comma-joined.
+std::string bare_names(bool syscalls, std::string_view captured) {
   std::string text;
   for (std::size_t i = 1; i < event::event_types().size(); ++i) {
     const EventTypeInfo& info = event::event_types()[i];
-    if (!info.params.empty() || info.is_syscall != syscalls || captured_text(static_cast<EventType>(i)) != "no") continue;
+    const auto type = static_cast<EventType>(i);
+    if (has_row(type, info) || info.is_syscall != syscalls || captured_text(type) != captured) continue;
     text += (text.empty() ? "`" : ", `") + std::string(info.name) + '`';
   }
   return text;
@@ -58,12 +64,14 @@ void print_markdown() {
   for (std::size_t i = 1; i < event::event_types().size(); ++i) {
     const EventTypeInfo& info = event::event_types()[i];
     const auto type = static_cast<EventType>(i);
-    if (info.params.empty() && captured_text(type) == "no") continue;
+    if (!has_row(type, info)) continue;
     std::printf("| `%s` | %s | %s |\n", std::string(info.name).c_str(), std::string(captured_text(type)).c_str(),
                 params_text(type, info, true).c_str());
   }
-  std::printf("\nCalls without parameters of their own, not captured: %s.\n", bare_names(true).c_str());
-  std::printf("\nNames of events that are no calls, without parameters, not captured: %s.\n", bare_names(false).c_str());
+  std::printf("\nCalls without parameters of their own, captured by name only, for rules that name them: %s.\n",
+              bare_names(true, "by name only").c_str());
+  std::printf("\nCalls without parameters of their own, not captured: %s.\n", bare_names(true, "no").c_str());
+  std::printf("\nNames of events that are no calls, without parameters, not captured: %s.\n", bare_names(false, "no").c_str());
 }
 
 }  // namespace
