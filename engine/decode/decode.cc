@@ -350,13 +350,10 @@ Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) 
   if (header.size != record.size()) {
     return fail(Code::kCorrupt, "record says " + std::to_string(header.size) + " bytes and has " + std::to_string(record.size()));
   }
-  if (header.type >= EVENT_TYPE_COUNT || header.hook >= HOOK_COUNT) return fail(Code::kCorrupt, "record of unknown type or hook");
-  if (header.kind == 0 || header.kind >= EVENT_KIND_COUNT)
-    return fail(Code::kCorrupt, "record of unknown kind " + std::to_string(header.kind));
-  if (!fits(header.kind, header.type)) {
-    return fail(Code::kCorrupt, "a record of kind " + std::to_string(header.kind) + " does not tell events of type " +
-                                    std::to_string(header.type));
-  }
+  const bool generic =
+      header.type >= EVENT_TYPE_COUNT && header.kind == EVENT_KIND_CALL && header.type < event::event_types().size();
+  if ((header.type >= EVENT_TYPE_COUNT && !generic) || header.hook >= HOOK_COUNT)
+    return fail(Code::kCorrupt, "record of unknown type or hook");
 
   Event event;
   event.type = static_cast<event::EventType>(header.type);
@@ -378,6 +375,12 @@ Result<Event> decode(std::span<const std::byte> record, const WallClock& clock) 
                 .user_cut = (header.flags & EVENT_FLAG_USER_TRUNCATED) != 0,
                 .fd_gone = (header.flags & EVENT_FLAG_FD_GONE) != 0,
                 .names = (header.flags & EVENT_FLAG_NAMES_TRUNCATED) != 0};
+  if (header.kind == 0 || header.kind >= EVENT_KIND_COUNT)
+    return fail(Code::kCorrupt, "record of unknown kind " + std::to_string(header.kind));
+  if (!fits(header.kind, header.type)) {
+    return fail(Code::kCorrupt, "a record of kind " + std::to_string(header.kind) + " does not tell events of type " +
+                                    std::to_string(header.type));
+  }
   if (header.kind == EVENT_KIND_EXEC_CHECK && header.verdict.size == 0)
     return fail(Code::kCorrupt, "an exec check without a verdict");
   if (header.verdict.size != 0) {

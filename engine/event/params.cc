@@ -304,6 +304,7 @@ Value module_arg(const Event& event, const Call& call, std::string_view name) {
 }
 
 Value call_value(const Event& event, const Call& call, std::string_view name) {
+  if (index(event.type) > index(EventType::kFinitModule)) return {};  // a generic call: that it happened is all that is told
   if (name == "res") return integer(call.ret);
   switch (event.type) {
     case EventType::kSocket:

@@ -462,6 +462,29 @@ TEST_F(Events, DescriptorsOfCallsThatFailed) {
   EXPECT_EQ(get(world_, call(EVENT_TYPE_DUP, {.ret = -EBADF, .args = {0xffffffff}}), "evt.arg.oldfd"), "EPERM") << "an int";
 }
 
+TEST_F(Events, OfAGenericCallOnlyItsTypeIsTold) {
+  const EventType mount = *find_event_type("mount");
+  const Event event = call(static_cast<std::uint16_t>(index(mount)), {.ret = -EPERM, .args = {1, 2}});
+  EXPECT_EQ(get(world_, event, "evt.type"), "mount");
+  for (const char* field : {"evt.res", "evt.rawres", "evt.failed", "fd.num", "fd.name", "fd.typechar", "evt.arg.res",
+                            "evt.rawarg.dir", "evt.count.error"})
+    EXPECT_EQ(get(world_, event, field), kAbsent) << field;
+  EXPECT_EQ(get(world_, event, "evt.args"), "");
+}
+
+TEST_F(Events, RecordsThatDoNotTellTheirType) {
+  const auto refused = [](auto record) { return !decode::decode(record.bytes(), WallClock()); };
+  EXPECT_TRUE(refused(WireRecord<event_open>(EVENT_KIND_OPEN, EVENT_TYPE_CONNECT)));
+  EXPECT_TRUE(refused(WireRecord<event_paths>(EVENT_KIND_PATHS, EVENT_TYPE_SETUID)));
+  EXPECT_TRUE(refused(WireRecord<event_call>(EVENT_KIND_CALL, EVENT_TYPE_UNLINK)));
+  EXPECT_TRUE(refused(WireRecord<event_call>(EVENT_KIND_CALL, EVENT_TYPE_NONE)));
+  EXPECT_TRUE(refused(WireRecord<event_socket>(EVENT_KIND_SOCKET, EVENT_TYPE_NONE)));
+  EXPECT_TRUE(refused(WireRecord<event_process>(EVENT_KIND_FORK, EVENT_TYPE_EXECVE)));
+  EXPECT_TRUE(refused(WireRecord<event_process>(EVENT_KIND_EXEC, EVENT_TYPE_NONE)));
+  EXPECT_FALSE(refused(WireRecord<event_call>(EVENT_KIND_CALL, EVENT_TYPE_CLOSE)));
+  EXPECT_FALSE(refused(WireRecord<event_paths>(EVENT_KIND_PATHS, EVENT_TYPE_EXECVE)));
+}
+
 TEST_F(Events, EveryTypeOfDescriptor) {
   struct Case {
     const char* path;
