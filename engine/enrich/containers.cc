@@ -49,7 +49,8 @@ void Containers::made(std::uint64_t cgroup, std::string_view path, const event::
   if (cgroup == 0 || path.empty()) return;
   // Whoever was of that path before is gone.
   if (const auto old = by_path_.find(std::string(path)); old != by_path_.end()) forget(*old->second);
-  // Arguments are the caller's word; root's word is good, as root could write the state files too. Not that of a container's root.
+  // Arguments are the caller's word; root's word is good, as root could write the state files too. Not that of a container's
+  // root.
   if (maker != nullptr && uid == 0 && !is_inside(path)) {
     if (const auto call = parse_runtime_call(*maker->image)) {
       const auto named = parse_container_path(path);

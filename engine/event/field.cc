@@ -62,7 +62,7 @@ std::string_view spelling(Type type) {
 }
 
 std::string_view spelling(Origin origin) {
-  static constexpr std::string_view kNames[] = {"kernel", "user memory", "process table", "host files",
+  static constexpr std::string_view kNames[] = {"kernel", "user memory", "process table",   "host files",
                                                 "engine", "nothing",     "container files", "not captured"};
   return kNames[static_cast<std::size_t>(origin)];
 }
