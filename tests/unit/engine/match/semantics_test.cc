@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/match/matcher.h"
+#include "engine/event/container.h"
 #include "tests/support/world.h"
 
 namespace shrike::match {
