@@ -65,14 +65,14 @@ Result<std::string> read_all(int fd) {
 }  // namespace
 
 void NameList::add(std::string_view a, std::string_view b, std::string_view c) {
-  std::string& text = texts_[std::min(count_, kMost - 1)];
+  std::string& text = texts_[count_];
+  text.assign(a).append(b).append(c);
+  if (text.empty()) text = "/";
+  if (text == path_ || std::ranges::find(names(), text) != names().end()) return;
   if (count_ == kMost) {
     cut_ = true;
     return;
   }
-  text.assign(a).append(b).append(c);
-  if (text.empty()) text = "/";
-  if (text == path_ || std::ranges::find(names(), text) != names().end()) return;
   views_[count_++] = text;
 }
 

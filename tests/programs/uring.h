@@ -12,7 +12,8 @@
 enum { URING_UNAVAILABLE = 200 };  // exit code: no io_uring in this kernel, or not for us
 
 // Runs `operation` and returns its result, a negative errno if it failed; URING_UNAVAILABLE without a ring.
-// `how`: "" in the caller, "async" by a worker thread, "sqpoll" by the kernel's polling thread.
+// `how`: "" in the caller, "async" by a worker thread, "sqpoll" by the kernel's polling thread, "direct" into the first place of the
+// ring's own table, "skip" without a completion if it succeeds (0 is returned at once).
 static inline int uring_run(const struct io_uring_sqe* operation, const char* how) {
   struct io_uring_params params;
   memset(&params, 0, sizeof(params));
@@ -34,8 +35,15 @@ static inline int uring_run(const struct io_uring_sqe* operation, const char* ho
 
   entries[0] = *operation;
   if (strcmp(how, "async") == 0) entries[0].flags |= IOSQE_ASYNC;
+  if (strcmp(how, "skip") == 0) entries[0].flags |= IOSQE_CQE_SKIP_SUCCESS;
+  if (strcmp(how, "direct") == 0) {
+    const int places[2] = {-1, -1};
+    if (syscall(__NR_io_uring_register, ring, IORING_REGISTER_FILES, places, 2) != 0) return -errno;
+    entries[0].file_index = 1;
+  }
   ((unsigned*)(sq + params.sq_off.array))[0] = 0;
   __atomic_store_n((unsigned*)(sq + params.sq_off.tail), 1, __ATOMIC_RELEASE);
+  if (strcmp(how, "skip") == 0) return syscall(__NR_io_uring_enter, ring, 1, 0, 0, NULL, 0) < 0 ? -errno : 0;
   // A poller that has gone to sleep must be woken; one that has not does not mind.
   const unsigned flags = IORING_ENTER_GETEVENTS | (poll ? IORING_ENTER_SQ_WAKEUP : 0);
   while (__atomic_load_n((unsigned*)(cq + params.cq_off.tail), __ATOMIC_ACQUIRE) == 0) {
