@@ -814,7 +814,7 @@ constexpr Field kFields[] = {
     {"fd.type", kString, kNone, 0, kKernel, "file, directory, ipv4, ipv6, unix; absent after a failed open", fd_type},
     {"fd.typechar", kString, kNone, 0, kKernel, "f file, d directory, 4, 6, u unix, o other; f after a failed open", fd_typechar},
     {"fd.name", kString, kNone, 0, kKernel, "the kernel's path of the opened file, seen from the process's root; after a failed open the name as passed, made absolute (user memory); of a socket client->listening", fd_name},
-    {"fd.names", kString, kNone, kExistential | kNoRhs | kNoTransform, kKernel, "every name loaded rules know the opened file (of an exec the executable) by besides its path: hard links, bind mounts, other roots", GET(x.event.names.empty() ? Value() : object_names(x))},
+    {"fd.names", kString, kNone, kExistential | kNoRhs | kNoTransform, kKernel, "names of the opened file besides its path: those loaded rules name, those the host's mounts give it; of an exec the names block and kill rules have for the executable", GET(x.event.names.empty() ? Value() : object_names(x))},
     {"fd.nameraw", kString, kNone, 0, kUserMemory, "the name as the program passed it", fd_nameraw},
     {"fd.directory", kString, kNone, 0, kKernel, "directory part of fd.name", fd_directory},
     {"fd.filename", kString, kNone, 0, kKernel, "last component of fd.name; absent for directories and failed opens", fd_filename},

@@ -156,7 +156,7 @@ TEST_F(OpenWays, ADetachedTreeDoesNotHideThePlace) {
   const Record* plain = secret_of(run("open", {"openat", "-", path("d/e/secret"), "0"}));
   ASSERT_NE(plain, nullptr);
   const std::string place = place_of(*plain);
-  const Deed deed = run("open", {"openat", "/dev/fd/9", "secret", "0"}, [&] {
+  const Deed deed = run("open", {"openat", "/proc/self/fd/9", "secret", "0"}, [&] {
     constexpr unsigned kOpenTreeClone = 1;
     const long tree = syscall(SYS_open_tree, AT_FDCWD, path("d/e").c_str(), kOpenTreeClone);
     if (tree < 0 || dup2(static_cast<int>(tree), 9) != 9) _exit(200);
