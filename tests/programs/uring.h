@@ -12,8 +12,8 @@
 enum { URING_UNAVAILABLE = 200 };  // exit code: no io_uring in this kernel, or not for us
 
 // Runs `operation` and returns its result, a negative errno if it failed; URING_UNAVAILABLE without a ring.
-// `how`: "" in the caller, "async" by a worker thread, "sqpoll" by the kernel's polling thread, "direct" into the first place of the
-// ring's own table, "skip" without a completion if it succeeds (0 is returned at once).
+// `how`: "" in the caller, "async" by a worker thread, "sqpoll" by the kernel's polling thread, "direct" into the first place of
+// the ring's own table, "skip" without a completion if it succeeds (0 is returned at once).
 static inline int uring_run(const struct io_uring_sqe* operation, const char* how) {
   struct io_uring_params params;
   memset(&params, 0, sizeof(params));
