@@ -33,7 +33,7 @@ std::string unescape(std::string_view text) {
 }
 
 // "" for "/".
-std::string without_root(std::string path) { return path == "/" ? std::string() : path; }
+std::string without_root(const std::string& path) { return path == "/" ? std::string() : path; }
 
 // Whether `path` is `directory` or lies below it; "" is the root.
 bool lies_below(std::string_view path, std::string_view directory) {
