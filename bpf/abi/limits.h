@@ -17,7 +17,7 @@ enum {
   SCRATCH_PER_CPU = 4,          /* task, softirq and two preempted programs at once; more is counted as lost_no_scratch */
   RECORD_BYTES_MAX = 29312,     /* event_process with two full paths, a file name, argv, environment, names and a verdict */
   EVENT_VERDICT_RULES_MAX = 32, /* rules that hit one action; more are counted */
-  PLACE_UNKNOWN = 0xffffffff,   /* event_open.in_mount: longer than any path */
+  PLACE_UNKNOWN = 0x7fffffff,   /* event_open.in_mount: longer than any path */
   EVENT_NAMES_MAX = 8,          /* names of one object; more set EVENT_FLAG_NAMES_TRUNCATED */
   POLICY_WORDS = 16,            /* of a clause vector: 1024 clauses over all hooks; a larger plan is refused with an error */
   POLICY_RULES_MAX = 1024,      /* no rule without a clause */

@@ -8,7 +8,7 @@
 /* `path`: a buffer of the kernel's, made for the tracepoint; of cgroups and their names nothing is user memory. */
 static __always_inline int cgroup__tell(struct cgroup* cgroup, const char* path, __u32 hook, __u32 removed) {
   if (cgroup->root->hierarchy_id != 0) return 0; /* a v1 hierarchy, which no id of ours is about: nothing to count */
-  struct scratch* scratch = record__begin(hook, EVENT_KIND_CGROUP, sizeof(struct event_cgroup));
+  struct scratch* scratch = record__begin(hook, CLASS_PROCESS, EVENT_KIND_CGROUP, sizeof(struct event_cgroup));
   if (!scratch) return 0; /* counted by record__begin */
   event_header__fill(scratch, bpf_get_current_task_btf());
   struct event_cgroup* event = (struct event_cgroup*)scratch->record;
@@ -22,7 +22,7 @@ static __always_inline int cgroup__tell(struct cgroup* cgroup, const char* path,
     else
       record__flag(scratch, EVENT_FLAG_PATH_TRUNCATED); /* the reader looks the path up by the id */
   }
-  record__submit(scratch, hook, &processes, 1); /* wakes the reader: what it has to read may soon be gone */
+  record__submit(scratch, hook, CLASS_PROCESS, &processes, 1); /* wakes the reader: what it has to read may soon be gone */
   return 0;
 }
 

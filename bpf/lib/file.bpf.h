@@ -58,7 +58,8 @@ static __noinline int event_file__fill(struct event_file* event, struct file* fi
 /* An opened file's path, and its place in its file system. */
 static __always_inline void open_path__append(struct scratch* scratch, struct event_open* event, struct file* file) {
   path__append(scratch, &event->path, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry));
-  event->in_mount = above__append(scratch, &event->above);
+  above__append(scratch, &event->above);
+  event->in_mount = scratch->buffer.walk.in_mount;
 }
 
 static __always_inline void file_path__append(struct scratch* scratch, struct blob* blob, struct file* file) {

@@ -126,14 +126,17 @@ static __noinline int path__append(struct scratch* scratch, struct blob* blob, s
 }
 
 /* After a walk: appends where in its file system `top` lies, which no mount, chroot or detached tree hides; nothing if that is
- * its root. Returns how many bytes of the path lie below it, PLACE_UNKNOWN if that can't be told. */
-static __noinline __u32 above__append(struct scratch* scratch, struct blob* blob) {
-  if (!scratch || !blob) return PLACE_UNKNOWN;
+ * its root. How many bytes of the path lie below it is left in walk.in_mount, PLACE_UNKNOWN if that can't be told: in the map, so
+ * that the verifier need not tell the cases apart. */
+static __noinline int above__append(struct scratch* scratch, struct blob* blob) {
+  if (!scratch || !blob) return 0;
   struct walk* walk = &scratch->buffer.walk;
   const struct dentry* top = (const struct dentry*)walk->top;
-  const __u32 in_mount = walk->in_mount;
-  if (!top) return PLACE_UNKNOWN;
-  if (BPF_CORE_READ(top, d_parent) == top) return in_mount;
+  if (!top) {
+    walk->in_mount = PLACE_UNKNOWN;
+    return 0;
+  }
+  if (BPF_CORE_READ(top, d_parent) == top) return 0;
   const __u64 task_root = walk->root_dentry, task_mount = walk->root_mount;
   walk->root_dentry = (__u64)BPF_CORE_READ(top, d_sb, s_root);
   walk->root_mount = walk->mount = walk->mount_root = 0; /* no mount is crossed any more */
@@ -142,12 +145,13 @@ static __noinline __u32 above__append(struct scratch* scratch, struct blob* blob
   walk->end = WALK_GOES_ON;
   struct walk_context context = {.buffer = &scratch->buffer};
   bpf_loop(PATH_DEPTH_MAX, walk__step, &context, 0);
-  const __u32 end = walk->end;
   walk->root_dentry = task_root;
   walk->root_mount = task_mount;
-  if (end != WALK_AT_ROOT) return PLACE_UNKNOWN;
-  walked__append(scratch, blob);
-  return in_mount;
+  if (walk->end == WALK_AT_ROOT)
+    walked__append(scratch, blob);
+  else
+    walk->in_mount = PLACE_UNKNOWN;
+  return 0;
 }
 
 #endif

@@ -18,7 +18,12 @@ using nlohmann::json;
 // Whether the engine sees it; both tiers do, or none. By name: without its parameters and result.
 std::string_view captured_text(EventType type) {
   if (kernel::captured_events().test(event::index(type))) return "yes";
-  return kernel::generic_events().test(event::index(type)) ? "by name" : "no";
+  return kernel::generic_events().test(event::index(type)) ? "by name only" : "no";
+}
+
+// Has it a row of its own in the document?
+bool has_row(EventType type, const EventTypeInfo& info) {
+  return !info.params.empty() || captured_text(type) == "yes";
 }
 
 std::string params_text(EventType type, const EventTypeInfo& info, bool markdown) {
@@ -40,12 +45,13 @@ json params_json(EventType type, const EventTypeInfo& info) {
   return all;
 }
 
-// The names of events without parameters, comma-joined.
-std::string bare_names(bool syscalls) {
+// The names of events without a row, comma-joined.
+std::string bare_names(bool syscalls, std::string_view captured) {
   std::string text;
   for (std::size_t i = 1; i < event::event_types().size(); ++i) {
     const EventTypeInfo& info = event::event_types()[i];
-    if (!info.params.empty() || info.is_syscall != syscalls || captured_text(static_cast<EventType>(i)) != "no") continue;
+    const auto type = static_cast<EventType>(i);
+    if (has_row(type, info) || info.is_syscall != syscalls || captured_text(type) != captured) continue;
     text += (text.empty() ? "`" : ", `") + std::string(info.name) + '`';
   }
   return text;
@@ -56,12 +62,14 @@ void print_markdown() {
   for (std::size_t i = 1; i < event::event_types().size(); ++i) {
     const EventTypeInfo& info = event::event_types()[i];
     const auto type = static_cast<EventType>(i);
-    if (info.params.empty() && captured_text(type) == "no") continue;
+    if (!has_row(type, info)) continue;
     std::printf("| `%s` | %s | %s |\n", std::string(info.name).c_str(), std::string(captured_text(type)).c_str(),
                 params_text(type, info, true).c_str());
   }
-  std::printf("\nCalls without parameters of their own, not captured: %s.\n", bare_names(true).c_str());
-  std::printf("\nNames of events that are no calls, without parameters, not captured: %s.\n", bare_names(false).c_str());
+  std::printf("\nCalls without parameters of their own, captured by name only, for rules that name them: %s.\n",
+              bare_names(true, "by name only").c_str());
+  std::printf("\nCalls without parameters of their own, not captured: %s.\n", bare_names(true, "no").c_str());
+  std::printf("\nNames of events that are no calls, without parameters, not captured: %s.\n", bare_names(false, "no").c_str());
 }
 
 }  // namespace

@@ -58,6 +58,11 @@ std::string status_of(const program::Rule& rule) {
   return rule.enforcement.empty() ? "alerts" : rule.enforcement;
 }
 
+// Events the rule is about that this tier can't see; empty if it sees them all, or the rule is off anyway.
+std::string unseen_by(const program::Rule& rule) {
+  return rule.enabled && rule.availability.state == program::Availability::State::kPartial ? rule.availability.reason : "";
+}
+
 // What is left to the engine, and why.
 std::vector<std::string> remains_of(const program::Rule& rule) {
   if (!rule.enabled) return {};
@@ -116,6 +121,7 @@ json plan_json(const LoadedRules& loaded, Tier tier) {
                      {"action", rule.action},
                      {"mode", mode_json(rule, kernel)},
                      {"status", status_of(rule)},
+                     {"unseen", unseen_by(rule).empty() ? json(nullptr) : json(unseen_by(rule))},
                      {"operations", operations},
                      {"assumed", assumed_of(rule, kernel)},
                      {"remains", remains_of(rule)}});
@@ -148,6 +154,10 @@ void print_operation(const OperationClauses& operation, const program::Rule& rul
   }
 }
 
+void print_unseen(const program::Rule& rule) {
+  if (!unseen_by(rule).empty()) std::printf("  not seen in this tier: %s\n", outputs::escape(unseen_by(rule)).c_str());
+}
+
 void print_rule(const LoadedRules& loaded, std::size_t index, Tier tier) {
   const program::Rule& rule = loaded.program.rules[index];
   const KernelRule* kernel = find_kernel_rule(loaded, index);
@@ -156,12 +166,14 @@ void print_rule(const LoadedRules& loaded, std::size_t index, Tier tier) {
     const bool alerts = status == "alerts";
     std::printf("%s\n  %s: %s\n", outputs::escape(rule.name).c_str(), rule.action.c_str(),
                 alerts ? "decided by the engine" : outputs::escape(status).c_str());
+    print_unseen(rule);
     return;
   }
   std::printf("%s\n  %s: %s\n", outputs::escape(rule.name).c_str(), rule.action.c_str(), outputs::escape(status).c_str());
   if (kernel != nullptr && rule.decided_in_kernel) {
     for (const OperationClauses& operation : kernel->operations) print_operation(operation, rule, tier);
   }
+  print_unseen(rule);
   const std::string assumed = join(assumed_of(rule, kernel));
   if (!assumed.empty()) std::printf("  success is assumed: %s\n", outputs::escape(assumed).c_str());
   std::printf("  engine: %s\n", join(remains_of(rule)).c_str());

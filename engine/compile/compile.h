@@ -58,8 +58,8 @@ std::optional<Problem> check_append_output(const AppendOutput& entry);
 
 // What the capture of this host can tell.
 struct Capabilities {
-  event::EventSet events;   // captured
-  event::EventSet generic;  // captured too, but only for rules that name event types
+  event::EventSet events;        // captured
+  event::EventSet generic = {};  // captured too, but only for rules that name event types
 };
 
 // Sets every rule's availability and rebuilds the index:

@@ -407,6 +407,12 @@ Result<void> decode_into(std::span<const std::byte> record, const WallClock& clo
                 .user_cut = (header.flags & EVENT_FLAG_USER_TRUNCATED) != 0,
                 .fd_gone = (header.flags & EVENT_FLAG_FD_GONE) != 0,
                 .names = (header.flags & EVENT_FLAG_NAMES_TRUNCATED) != 0};
+  if (header.kind == 0 || header.kind >= EVENT_KIND_COUNT)
+    return fail(Code::kCorrupt, "record of unknown kind " + std::to_string(header.kind));
+  if (!fits(header.kind, header.type)) {
+    return fail(Code::kCorrupt, "a record of kind " + std::to_string(header.kind) + " does not tell events of type " +
+                                    std::to_string(header.type));
+  }
   if (header.kind == EVENT_KIND_EXEC_CHECK && header.verdict.size == 0)
     return fail(Code::kCorrupt, "an exec check without a verdict");
   if (header.verdict.size != 0) {

@@ -4,13 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <climits>
-#include <dirent.h>
-#include <memory>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 #include <utility>
 
-#include "engine/base/handle.h"
 #include "engine/enrich/bolt.h"
 #include "engine/enrich/read_file.h"
 
@@ -30,6 +28,7 @@ constexpr std::string_view kTaskDirectories[] = {"/run/containerd/io.containerd.
                                                  "/run/k3s/containerd/io.containerd.runtime.v2.task"};
 constexpr std::string_view kStorageDrivers[] = {"overlay", "vfs", "btrfs", "zfs"};
 constexpr std::size_t kNamespacesMax = 64;  // of containerd
+constexpr std::size_t kResultsMax = 4096;   // of CNI
 constexpr std::string_view kKubernetes = "io.kubernetes.";
 constexpr std::string_view kCriOwn = "io.cri-containerd";  // labels that containerd's CRI puts beside the kubelet's
 constexpr std::string_view kCri = "io.kubernetes.cri.";
@@ -72,6 +71,16 @@ std::string_view last_of(std::string_view path) { return path.substr(path.rfind(
 
 bool is_plain_name(std::string_view name) {
   return !name.empty() && name != "." && name != ".." && name.find('/') == std::string_view::npos;
+}
+
+// Names of what lies in a directory, at most `most`.
+std::vector<std::string> names_in(const std::string& directory, std::size_t most) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end && names.size() < most;
+       at.increment(error))
+    names.push_back(at->path().filename().string());
+  return names;
 }
 
 // sha256:… without what stands before the colon.
@@ -377,16 +386,10 @@ class BundleReader {
   // The cache of CNI's results: /var/lib/cni/results/NETWORK-SANDBOX-INTERFACE.
   void read_cni() {
     if (!facts().pod || !facts().pod->sandbox || facts().host_network == true) return;
-    const std::string directory = files_.at("/var/lib/cni/results");
-    const std::unique_ptr<DIR, Destroyer<closedir>> open(opendir(directory.c_str()));
-    if (open == nullptr) return;
-    static constexpr int kEntriesMax = 4096;
-    int left = kEntriesMax;
-    while (const dirent* entry = readdir(open.get())) {
-      if (--left == 0) return;
-      const std::string_view name(entry->d_name);
-      if (name.find(*facts().pod->sandbox) == std::string_view::npos) continue;
-      const auto cached = json("/var/lib/cni/results/" + std::string(name), ContainerFiles::kFileMax);
+    static constexpr std::string_view kResults = "/var/lib/cni/results";
+    for (const std::string& name : names_in(files_.at(kResults), kResultsMax)) {
+      if (name.find(*facts().pod->sandbox) == std::string::npos) continue;
+      const auto cached = json(std::string(kResults) + '/' + name, ContainerFiles::kFileMax);
       const Json* result = cached ? look(*cached, {"result"}) : nullptr;
       if (result == nullptr) continue;
       set_cni(*result);
@@ -679,11 +682,8 @@ std::string ContainerFiles::find_bundle(const ContainerPlace& place) {
     for (const std::string_view space : {"k8s.io", "moby", "default"}) {
       if (std::string path = all + '/' + std::string(space) + '/' + place.id; is_bundle(path)) return path;
     }
-    const std::unique_ptr<DIR, Destroyer<closedir>> open(opendir(at(all).c_str()));
-    std::size_t left = kNamespacesMax;
-    while (const dirent* entry = open == nullptr || left-- == 0 ? nullptr : readdir(open.get())) {
-      if (std::string path = all + '/' + entry->d_name + '/' + place.id; is_plain_name(entry->d_name) && is_bundle(path))
-        return path;
+    for (const std::string& space : names_in(at(all), kNamespacesMax)) {
+      if (std::string path = all + '/' + space + '/' + place.id; is_bundle(path)) return path;
     }
   }
   for (const std::string_view driver : kStorageDrivers) {

@@ -33,7 +33,7 @@ std::string unescape(std::string_view text) {
 }
 
 // "" for "/".
-std::string without_root(std::string path) { return path == "/" ? std::string() : path; }
+std::string without_root(const std::string& path) { return path == "/" ? std::string() : path; }
 
 // Whether `path` is `directory` or lies below it; "" is the root.
 bool lies_below(std::string_view path, std::string_view directory) {
@@ -65,14 +65,14 @@ Result<std::string> read_all(int fd) {
 }  // namespace
 
 void NameList::add(std::string_view a, std::string_view b, std::string_view c) {
-  std::string& text = texts_[std::min(count_, kMost - 1)];
+  std::string& text = texts_[count_];
+  text.assign(a).append(b).append(c);
+  if (text.empty()) text = "/";
+  if (text == path_ || std::ranges::find(names(), text) != names().end()) return;
   if (count_ == kMost) {
     cut_ = true;
     return;
   }
-  text.assign(a).append(b).append(c);
-  if (text.empty()) text = "/";
-  if (text == path_ || std::ranges::find(names(), text) != names().end()) return;
   views_[count_++] = text;
 }
 

@@ -46,7 +46,7 @@ class NameList {
 
  private:
   std::string_view path_;
-  std::array<std::string, kMost> texts_;
+  std::array<std::string, kMost + 1> texts_;  // one more to look at
   std::array<std::string_view, kMost> views_;
   std::size_t count_ = 0;
   bool cut_ = false;

@@ -87,13 +87,18 @@ bool is_about_descriptor(const Event& event, const Call& call) {
   switch (event.type) {
     case EventType::kBpf:
       return call.ret < 0 || returns_descriptor(call.args[0]);
-    case EventType::kPtrace:
-    case EventType::kUnshare:
-    case EventType::kSetuid:
-    case EventType::kInitModule:
-      return false;
-    default:
+    case EventType::kSocket:
+    case EventType::kUserfaultfd:
+    case EventType::kDup:
+    case EventType::kDup2:
+    case EventType::kDup3:
+    case EventType::kClose:
+    case EventType::kFchmod:
+    case EventType::kSetns:
+    case EventType::kFinitModule:
       return true;
+    default:  // also calls without parameters of their own
+      return false;
   }
 }
 

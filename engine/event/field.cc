@@ -41,10 +41,11 @@ bool is_dotted(const FieldUse& use) {
 std::optional<std::int64_t> return_value(const Event& event) {
   struct Visitor {
     bool refused;
+    bool generic;  // a call without a parser has none (rule-language.md 3.1)
     std::optional<std::int64_t> operator()(const Open& open) const { return open.ret; }
     std::optional<std::int64_t> operator()(const SocketCall& call) const { return call.ret; }
     std::optional<std::int64_t> operator()(const Paths& paths) const { return paths.ret; }
-    std::optional<std::int64_t> operator()(const Call& call) const { return call.ret; }
+    std::optional<std::int64_t> operator()(const Call& call) const { return generic ? std::nullopt : std::optional(call.ret); }
     std::optional<std::int64_t> operator()(const ProcessChange& change) const {
       return refused && change.kind == ProcessChange::Kind::kExecCheck ? -EPERM : 0;
     }
@@ -52,7 +53,9 @@ std::optional<std::int64_t> return_value(const Event& event) {
     std::optional<std::int64_t> operator()(const CgroupChange&) const { return std::nullopt; }
     std::optional<std::int64_t> operator()(std::monostate) const { return std::nullopt; }
   };
-  return std::visit(Visitor{.refused = event.verdict && event.verdict->refused}, event.payload);
+  return std::visit(
+      Visitor{.refused = event.verdict && event.verdict->refused, .generic = index(event.type) > index(EventType::kFinitModule)},
+      event.payload);
 }
 
 std::string_view spelling(Type type) {

@@ -119,6 +119,9 @@ std::string_view arguments_text(Arena& arena, const Image& image) {
   return text.view();
 }
 
+// The name that was executed: of a script its own, else the kernel's path of the program.
+std::string_view executed_name(const ProcessChange& change) { return change.script.empty() ? change.exe_path : change.script; }
+
 // Of an exec that succeeded the new image; one that failed left the caller as it was.
 std::optional<ParamText> exec_param(const Asked& asked) {
   const std::string_view name = asked.name;
@@ -146,6 +149,10 @@ std::optional<ParamText> exec_param(const Asked& asked) {
   if (process == nullptr) return std::nullopt;
   const Image& image = *process->image;
   if (name == "exe") return ParamText{image.exe(), {}};
+  if (name == "filename") {
+    const auto* change = std::get_if<ProcessChange>(&event.payload);
+    return change == nullptr ? std::nullopt : std::optional(asked.path(image.cwd(), executed_name(*change)));
+  }
   if (name == "args") return ParamText{printable(asked.arena, arguments_text(asked.arena, image)), {}};
   if (name == "cwd") return ParamText{image.cwd(), {}};
   if (name == "comm") return ParamText{image.comm(), {}};
@@ -243,6 +250,10 @@ Value exec_value(const Event& event, Arena& arena, std::string_view name) {
   if (event.process == nullptr) return {};
   const Image& image = *event.process->image;
   if (name == "exe") return image.exe();
+  if (name == "filename") {
+    const auto* change = std::get_if<ProcessChange>(&event.payload);
+    return change == nullptr ? Value() : Value(executed_name(*change));
+  }
   if (name == "args") return arguments_text(arena, image);
   if (name == "cwd") return image.cwd();
   if (name == "comm") return image.comm();
@@ -322,6 +333,7 @@ Value module_arg(const Event& event, const Call& call, std::string_view name) {
 }
 
 Value call_value(const Event& event, const Call& call, std::string_view name) {
+  if (index(event.type) > index(EventType::kFinitModule)) return {};  // a generic call: that it happened is all that is told
   if (name == "res") return integer(call.ret);
   switch (event.type) {
     case EventType::kSocket:
@@ -416,7 +428,8 @@ std::optional<ParamText> value_text(const Asked& asked, ParamKind kind, const Va
   if (const auto* number = std::get_if<std::uint64_t>(&value.data)) return number_param(asked, kind, *number);
   const auto* number = std::get_if<std::int64_t>(&value.data);
   if (number == nullptr) return std::nullopt;
-  return kind == ParamKind::kFd ? fd_param(asked, *number) : asked.result(*number);
+  if (kind == ParamKind::kFd) return fd_param(asked, *number);
+  return kind == ParamKind::kErrno ? asked.result(*number) : ParamText{asked.decimal(*number), {}};
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ struct Environment {
   std::string bytes;        // KEY=VALUE, each ended by NUL; the last may lack it when cut
   std::uint32_t total = 0;  // true length
 
-  bool truncated() const { return total > bytes.size(); }
+  bool truncated() const { return known && total > bytes.size(); }
   // The value of `key`; nothing if it is not set.
   std::optional<std::string_view> find(std::string_view key) const;
   // All entries, one after the other.

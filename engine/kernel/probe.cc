@@ -213,12 +213,16 @@ HostSupport probe_host() {
     host.limits = {
         "the tracing tier refuses connect, sends of UDP datagrams and bind, by IP address; exec and open rules can kill, after "
         "the fact",
-        "opens through io_uring and open_by_handle_at are not seen",
+        "io_uring: opens are seen, but not the name of one that failed, nor one whose completion finds the ring full; of one "
+        "that "
+        "asks for no completion the name is told as passed, its success assumed. Connects and the rest are not seen",
         "raw and ICMP sockets pass no cgroup program: they are not refused",
     };
   }
   const std::vector<std::string> both = {
-      "alert rules know a hard link, or a bind mount, by its own name only; block and kill rules know the file behind it",
+      "a file that is made or replaced under a path that alert rules name is known by its other names within a second; a hard "
+      "link of a "
+      "file that rules know only by its directory, a prefix or a pattern is not",
       "containers are not told apart: container.* has a host process's values, rules that hold only in containers are inactive",
       "execveat of an absolute name, or with AT_FDCWD, is told as execve",
       "an fd that another thread closes before its open returns to user space has no name but the one passed",

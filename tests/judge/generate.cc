@@ -71,8 +71,8 @@ const std::vector<std::string> kTexts{"",
                                       "#",
                                       "anyof",
                                       "not"};
-const std::vector<std::string> kTypes{"open",  "openat", "openat2", "execve", "connect",
-                                      "write", "clone",  "bind",    "setuid", "unlinkat"};
+const std::vector<std::string> kTypes{"open",     "openat", "openat2", "execve",  "connect",  "write",  "clone", "bind", "setuid",
+                                      "unlinkat", "sendto", "recvmsg", "accept4", "renameat", "fchmod", "dup",   "bpf",  "close"};
 const std::vector<std::string> kAddresses{"10.0.0.1",  "10.1.2.3", "10.1.2.4",    "192.168.0.1", "8.8.8.8",         "0.0.0.0",
                                           "127.0.0.1", "::",       "2001:db8::1", "2001:db8::2", "::ffff:10.0.0.1", "fe80::1"};
 const std::vector<std::string> kNetworks{"10.0.0.0/8", "10.1.2.3/16",   "10.1.2.3/32",     "0.0.0.0/0",      "192.168.0.0/23",
@@ -123,9 +123,11 @@ std::vector<std::string> spellings(const Field& field) {
     case event::ArgumentKind::kRequiredKey:
       return {name + "[/proc*]", name + "[app]"};
     case event::ArgumentKind::kParameter:
-      return {name + ".flags", name + ".name", name + "[1]"};
+      return {name + ".flags", name + ".name", name + "[1]",      name + ".data",
+              name + ".fd",    name + ".path", name + ".newpath", name + ".uid"};
     case event::ArgumentKind::kRawParameter:
-      return {name + ".res", name + ".name", name + ".flags", name + ".tuple", name + ".data", name + ".mode"};
+      return {name + ".res",  name + ".name",  name + ".flags",    name + ".tuple",   name + ".data",   name + ".mode",
+              name + ".size", name + ".oldfd", name + ".queuepct", name + ".backlog", name + ".newpath"};
     case event::ArgumentKind::kEventType:
       return {name + ".open"};
     case event::ArgumentKind::kSuffix:

@@ -2,10 +2,14 @@
 // Random rules over random events: what the compiled program says is what the judge says.
 #include "tests/judge/judge.h"
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "engine/lang/parser.h"
 #include "tests/judge/compare.h"
@@ -112,16 +116,72 @@ TEST(Judge, RecordedEvents) {
   expect_covered(judge.coverage());
 }
 
+// A call of one of the other kinds; `texts` are what it is about.
+event::Event any_call(Dice& dice, Generator& generator, const test::World& world, const event::Process& process,
+                      const std::array<std::string, 3>& texts) {
+  using event::EventType;
+  const std::int64_t ret = dice.chance(70) ? 0 : -13;
+  const auto socket = [&] {
+    event::Socket made;
+    made.remote = generator.address();
+    if (dice.chance(70)) made.local = generator.address();
+    made.family = made.remote.family == 4 ? AF_INET : AF_INET6;
+    made.protocol = dice.chance(50) ? IPPROTO_TCP : IPPROTO_UDP;
+    made.socket_type = made.protocol == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM;
+    made.role = static_cast<event::SocketRole>(dice.below(3));
+    made.remote_port = static_cast<std::uint16_t>(dice.chance(50) ? 443 : 22);
+    made.local_port = static_cast<std::uint16_t>(dice.chance(50) ? 80 : 41000);
+    return made;
+  };
+  static const std::vector<EventType> kSockets{EventType::kSendto, EventType::kRecvmsg, EventType::kAccept4, EventType::kBind};
+  static const std::vector<EventType> kPaths{EventType::kUnlinkat, EventType::kRenameat};
+  static const std::vector<EventType> kCalls{EventType::kDup, EventType::kFchmod, EventType::kSetuid, EventType::kBpf,
+                                             EventType::kClose};
+  switch (dice.below(3)) {
+    case 0: {
+      event::SocketCall call;
+      call.ret = ret;
+      call.fd = 5;
+      call.size = 3;
+      call.socket = socket();
+      call.data = texts[0];
+      return world.event(process, dice.of(kSockets), call);
+    }
+    case 1: {
+      event::Paths paths;
+      paths.ret = ret;
+      paths.dirfds[0] = paths.dirfds[1] = dice.chance(50) ? AT_FDCWD : 4;
+      paths.first = texts[0];
+      paths.second = texts[1];
+      paths.first_base = paths.second_base = texts[2];
+      return world.event(process, dice.of(kPaths), paths);
+    }
+    default: {
+      event::Call call;
+      call.ret = ret;
+      call.fd = 3;
+      call.args[0] = dice.chance(50) ? 0 : 1000;
+      if (dice.chance(50)) call.socket = socket();
+      call.path = texts[0];
+      call.file.mode = dice.chance(80) ? S_IFREG : S_IFDIR;
+      return world.event(process, dice.of(kCalls), call);
+    }
+  }
+}
+
 // Events as decoded, with a process table behind them: several fields of one cause, ancestors, further names of objects.
 TEST(Judge, DecodedEvents) {
   const std::size_t wanted = from_environment("SHRIKE_JUDGE_PAIRS", 1'000'000) / 5;
   const std::size_t seed = from_environment("SHRIKE_JUDGE_SEED", 20261124);
   static const std::vector<std::string> kSubjects{
-      "proc.name",     "proc.exepath",     "proc.pname",    "proc.aname",     "proc.aname[2]", "proc.cmdline", "proc.args[0]",
-      "proc.cmdnargs", "fd.name",          "fd.directory",  "fd.filename",    "fd.typechar",   "fd.num",       "fd.names",
-      "fd.ip",         "fd.net",           "fd.port",       "fd.sip",         "fd.rport",      "fd.l4proto",   "evt.res",
-      "evt.rawres",    "evt.is_open_read", "evt.arg.flags", "evt.arg.tuple",  "user.uid",      "user.name",    "user.loginuid",
-      "proc.duration", "evt.dir",          "container.id",  "proc.env[HOME]", "fd.type",       "evt.failed",   "proc.apid"};
+      "proc.name",     "proc.exepath",     "proc.pname",    "proc.aname",     "proc.aname[2]",   "proc.cmdline", "proc.args[0]",
+      "proc.cmdnargs", "fd.name",          "fd.directory",  "fd.filename",    "fd.typechar",     "fd.num",       "fd.names",
+      "fd.ip",         "fd.net",           "fd.port",       "fd.sip",         "fd.rport",        "fd.l4proto",   "evt.res",
+      "evt.rawres",    "evt.is_open_read", "evt.arg.flags", "evt.arg.tuple",  "user.uid",        "user.name",    "user.loginuid",
+      "proc.duration", "evt.dir",          "container.id",  "proc.env[HOME]", "fd.type",         "evt.failed",   "proc.apid",
+      "evt.buffer",    "evt.buflen",       "evt.arg.data",  "evt.arg.name",   "evt.arg.newpath", "evt.arg.fd",   "evt.arg.uid",
+      "fs.path.name",  "fs.path.target",   "fd.cip",        "fd.cnet",        "fd.lport",        "fd.is_server", "evt.category",
+      "evt.io_dir",    "fd.name_changed",  "evt.rawarg.fd", "evt.args",       "evt.abspath"};
   Tally tally;
   for (std::size_t set = 0; tally.pairs < wanted; ++set) {
     SCOPED_TRACE("SHRIKE_JUDGE_SEED=" + std::to_string(seed + set));
@@ -149,13 +209,17 @@ TEST(Judge, DecodedEvents) {
       const std::string names[] = {generator.text(), generator.text()};
       const std::string_view views[] = {names[0], names[1]};
       event::Event event;
-      switch (dice.below(3)) {
+      const std::array<std::string, 3> texts = {generator.text(), generator.text(), generator.text()};
+      switch (dice.below(4)) {
         case 0:
           event = world.exec(process);
           break;
         case 1:
           event = world.open(process, path, dice.below(3) | (dice.chance(50) ? O_CREAT : 0), dice.chance(70) ? 3 : -2);
           if (dice.chance(40)) event.names = views;
+          break;
+        case 2:
+          event = any_call(dice, generator, world, process, texts);
           break;
         default:
           event = world.connect(process, event::to_text(generator.address()),

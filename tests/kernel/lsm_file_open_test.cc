@@ -55,13 +55,17 @@ TEST_F(LsmFileOpen, TellsEachAllowedOpenOnceWithoutSysExit) {
 
 // Where the caller's memory is no one's to read: no system call of the table, but the same file.
 TEST_F(LsmFileOpen, TellsIoUringsOpenAsOpenat) {
-  const Deed deed = run("uring_open", {path("file"), "0", "async"});
-  if (deed.exit_code == 200) GTEST_SKIP() << "no io_uring on this host";
-  ASSERT_EQ(deed.exit_code, 0);
-  const Record* record = deed.only<event_open>(
-      EVENT_KIND_OPEN, [&](const Record& r, const event_open& e) { return r.text(e.path) == path("file"); });
-  ASSERT_NE(record, nullptr);
-  EXPECT_EQ(record->header().type, EVENT_TYPE_OPENAT);
+  for (const std::string& how : {""s, "async"s, "sqpoll"s, "direct"s}) {
+    SCOPED_TRACE(how);
+    const Deed deed = run("uring_open", {path("file"), "0", how});
+    if (deed.exit_code == 200) GTEST_SKIP() << "no io_uring on this host";
+    ASSERT_EQ(deed.exit_code, 0);
+    const Record* record = deed.only<event_open>(
+        EVENT_KIND_OPEN, [&](const Record& r, const event_open& e) { return r.text(e.path) == path("file"); });
+    ASSERT_NE(record, nullptr);
+    EXPECT_EQ(record->header().type, EVENT_TYPE_OPENAT);
+    EXPECT_EQ(record->header().flags, static_cast<std::uint32_t>(EVENT_FLAG_ASSUMED | EVENT_FLAG_URING));
+  }
 }
 
 // What exec opens to run it is no opening.

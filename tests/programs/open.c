@@ -9,18 +9,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// The 32-bit entry, from a 64-bit process: its pointers are 32 bits wide.
+#include "tests/programs/ia32.h"
+
 static long ia32_open(const char* name, int flags, int mode) {
-  char* low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
-  if (low == MAP_FAILED) return -errno;
+  char* low = low_memory(4096);
+  if (!low) return -errno;
   strncpy(low, name, 4095);
-  long ret = 5; /* open */
-  __asm__ volatile("int $0x80" : "+a"(ret) : "b"(low), "c"((long)flags), "d"((long)mode) : "memory", "r8", "r9", "r10", "r11");
-  return (int)ret;
+  return ia32_call(5, (uintptr_t[5]){(uintptr_t)low, (uintptr_t)flags, (uintptr_t)mode});
 }
 
 int main(int argc, char** argv) {

@@ -15,7 +15,8 @@ enum { URING_MOST = 8 };
 
 // Runs the operations (at most URING_MOST), in one submission, and returns the last one's result, a negative errno if it failed;
 // URING_UNAVAILABLE without a ring. `how`: "" in the caller, "async" by a worker thread, "sqpoll" by the kernel's polling thread,
-// "slots" with room for direct descriptors, "personality" with the caller's credentials, registered.
+// "slots" with room for direct descriptors, "direct" into the first of them, "personality" with the caller's credentials,
+// registered, "skip" without a completion if it succeeds (0 is returned at once).
 static inline int uring_run_all(const struct io_uring_sqe* operations, unsigned count, const char* how) {
   struct io_uring_params params;
   memset(&params, 0, sizeof(params));
@@ -27,7 +28,8 @@ static inline int uring_run_all(const struct io_uring_sqe* operations, unsigned 
   const int ring = (int)syscall(__NR_io_uring_setup, URING_MOST, &params);
   if (ring < 0) return errno == ENOSYS || errno == EPERM ? URING_UNAVAILABLE : -errno;
   const int empty[] = {-1, -1};
-  if (strcmp(how, "slots") == 0 && syscall(__NR_io_uring_register, ring, IORING_REGISTER_FILES, empty, 2) != 0) return -errno;
+  const int slots = strcmp(how, "slots") == 0 || strcmp(how, "direct") == 0;
+  if (slots && syscall(__NR_io_uring_register, ring, IORING_REGISTER_FILES, empty, 2) != 0) return -errno;
   long personality = 0;
   if (strcmp(how, "personality") == 0) {
     personality = syscall(__NR_io_uring_register, ring, IORING_REGISTER_PERSONALITY, NULL, 0);
@@ -47,9 +49,12 @@ static inline int uring_run_all(const struct io_uring_sqe* operations, unsigned 
     entries[i].user_data = i;
     entries[i].personality = (unsigned short)personality;
     if (strcmp(how, "async") == 0) entries[i].flags |= IOSQE_ASYNC;
+    if (strcmp(how, "skip") == 0) entries[i].flags |= IOSQE_CQE_SKIP_SUCCESS;
+    if (strcmp(how, "direct") == 0) entries[i].file_index = 1;
     ((unsigned*)(sq + params.sq_off.array))[i] = i;
   }
   __atomic_store_n((unsigned*)(sq + params.sq_off.tail), count, __ATOMIC_RELEASE);
+  if (strcmp(how, "skip") == 0) return syscall(__NR_io_uring_enter, ring, count, 0, 0, NULL, 0) < 0 ? -errno : 0;
   // A poller that has gone to sleep must be woken; one that has not does not mind.
   const unsigned flags = IORING_ENTER_GETEVENTS | (poll ? IORING_ENTER_SQ_WAKEUP : 0);
   while (__atomic_load_n((unsigned*)(cq + params.cq_off.tail), __ATOMIC_ACQUIRE) < count) {

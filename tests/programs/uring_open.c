@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// uring_open PATH FLAGS [async|sqpoll]: opens PATH by IORING_OP_OPENAT. Exit code: 0, errno, or 200 without io_uring.
+// uring_open PATH FLAGS [async|sqpoll|direct|skip]: opens PATH by IORING_OP_OPENAT. Exit code: 0, errno, or 200 without io_uring.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>

@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::uint64_t kSystemCgroup = 11;
 constexpr std::uint64_t kUserCgroup = 12;
+constexpr std::size_t kClosesAfter = 3;  // so many opens and connects later at most, a descriptor is closed
 constexpr std::uint32_t kRead = 1;
 constexpr std::uint32_t kWrite = 2;
 
@@ -51,6 +52,7 @@ class Stream {
   Stream(std::mt19937& random, std::uint32_t first_pid) : random_(random), next_pid_(first_pid) {}
 
   Records records;
+  std::size_t closes = 0;  // of them
 
   std::size_t below(std::size_t n) { return random_() % n; }
 
@@ -91,7 +93,9 @@ class Stream {
     records.add(record.bytes());
   }
 
+  // What is still open is closed before.
   void exit(const Actor& actor) {
+    close_if([&](const Descriptor& of) { return of.owner.pid == actor.pid; });
     WireRecord<event_exit> record(EVENT_KIND_EXIT, EVENT_TYPE_NONE);
     fill(record.wire.header, actor, HOOK_SCHED_PROCESS_EXIT);
     records.add(record.bytes());
@@ -111,6 +115,7 @@ class Stream {
     record.wire.path = record.add(path);
     record.wire.name = record.add(path);
     records.add(record.bytes());
+    made(actor, 3);
   }
 
   void open_fails(const Actor& actor, std::string_view name, std::string_view base = {}, int error = ENOENT) {
@@ -139,6 +144,7 @@ class Stream {
     record.wire.sock.local_port = static_cast<std::uint16_t>(32'768 + below(28'000));
     record.wire.sock.remote_port = port;
     records.add(record.bytes());
+    if (ret == 0 || ret == -EINPROGRESS) made(actor, 5);
   }
 
   void connect_unix(const Actor& actor, std::string_view path, std::int64_t ret) {
@@ -150,6 +156,12 @@ class Stream {
     record.wire.sock.socket_type = SOCK_STREAM;
     record.wire.sock.unix_path = record.add(path);
     records.add(record.bytes());
+    if (ret == 0) made(actor, 4);
+  }
+
+  // What nobody who exits has closed.
+  void finish() {
+    close_if([](const Descriptor&) { return true; });
   }
 
   // What the dynamic loader opens.
@@ -168,6 +180,37 @@ class Stream {
   }
 
  private:
+  struct Descriptor {
+    Actor owner;
+    std::int32_t fd = -1;
+  };
+
+  // A descriptor to be closed some calls later; the oldest one's turn comes with the next.
+  void made(const Actor& actor, std::int32_t fd) {
+    open_.push_back({actor, fd});
+    while (open_.size() > 1 + below(kClosesAfter)) {
+      close(open_.front());
+      open_.erase(open_.begin());
+    }
+  }
+
+  template <class Test>
+  void close_if(Test test) {
+    for (const Descriptor& of : open_) {
+      if (test(of)) close(of);
+    }
+    std::erase_if(open_, test);
+  }
+
+  void close(const Descriptor& of) {
+    WireRecord<event_call> record(EVENT_KIND_CALL, EVENT_TYPE_CLOSE);
+    fill(record.wire.header, of.owner, HOOK_SYS_EXIT);
+    record.wire.args[0] = static_cast<std::uint64_t>(of.fd);
+    record.wire.fd = of.fd;
+    records.add(record.bytes());
+    ++closes;
+  }
+
   static event_file file(std::string_view path, std::uint32_t mode) {
     event_file found{};
     found.ino = 1'000 + std::hash<std::string_view>()(path) % 1'000'000;
@@ -196,6 +239,7 @@ class Stream {
   }
 
   static inline std::uint64_t clock_ = 1'000;
+  std::vector<Descriptor> open_;
   std::mt19937& random_;
   std::uint32_t next_pid_;
 };
@@ -402,6 +446,8 @@ Mix::Mix(const Size& size, std::uint32_t seed) {
   const auto stream = [&](auto make, std::size_t count) {
     Stream& added = streams.emplace_back(random, static_cast<std::uint32_t>(1'000 + 100'000 * streams.size()));
     make(added, count);
+    added.finish();
+    closes_ += added.closes;
   };
   stream(spawns, size.spawns);
   stream(opens, size.opens);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mix is a made-up day of a build server as records, for benchmarks and for tests that want many ordinary events: spawns, a loop
 // of opens, connects, a compile, find and tar over documentation, python, git, cron and a web server, interleaved in short bursts
-// as a few CPUs do it. The same size and seed give the same bytes.
+// as a few CPUs do it. What is opened or connected is closed, a few calls later. The same size and seed give the same bytes.
 #pragma once
 
 #include <cstddef>
@@ -26,6 +26,7 @@ class Mix {
   explicit Mix(const Size& size, std::uint32_t seed = 1);
 
   std::size_t size() const { return places_.size(); }
+  std::size_t closes() const { return closes_; }  // of the records
   std::size_t bytes() const { return bytes_.size(); }
   std::span<const std::byte> record(std::size_t i) const { return {bytes_.data() + places_[i].offset, places_[i].size}; }
 
@@ -36,6 +37,7 @@ class Mix {
   };
   std::vector<std::byte> bytes_;  // every record 8-aligned, as in the rings
   std::vector<Place> places_;
+  std::size_t closes_ = 0;
 };
 
 }  // namespace shrike::test

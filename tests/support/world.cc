@@ -124,6 +124,12 @@ event::Event World::connect(const event::Process& process, std::string_view ip, 
   return event;
 }
 
+event::Event World::event(const event::Process& process, event::EventType type, event::Payload payload) const {
+  event::Event event = base_event(process, type);
+  event.payload = std::move(payload);
+  return event;
+}
+
 compile::Compiled compile_rules_text(const std::string& text, const compile::Options& options) {
   lang::Diagnostics diagnostics;
   const lang::RuleSet set = read(text, diagnostics);

@@ -47,6 +47,8 @@ class World {
   event::Event exec(const event::Process& process) const;
   event::Event open(const event::Process& process, std::string_view path, std::uint64_t flags = 0, std::int64_t ret = 3) const;
   event::Event connect(const event::Process& process, std::string_view ip, std::uint16_t port, std::int64_t ret = 0) const;
+  // Any call of that type, with what is given and nothing else.
+  event::Event event(const event::Process& process, event::EventType type, event::Payload payload) const;
 
  private:
   std::deque<event::Process> owned_;

@@ -21,6 +21,35 @@ std::string events_of(const std::string& condition) {
   return text.empty() ? "none" : text;
 }
 
+TEST(Opening, WhoNamesOpenOpenatAndOpenat2MeansOpenByHandleAtToo) {
+  struct Row {
+    const char* condition;
+    bool more;
+  };
+  for (const Row& row : std::vector<Row>{
+           {"evt.type in (open, openat, openat2)", true},
+           {"evt.type in (open, openat, openat2, creat) and fd.num >= 0", true},
+           {"evt.type = open or evt.type = openat or evt.type = openat2", true},
+           {"evt.type in (openat, openat2) or (evt.type = open)", true},
+           {"(evt.type in (open, openat, openat2) and fd.name = /x) or evt.type = connect", true},
+           {"evt.type in (open, openat)", false},
+           {"evt.type = open or evt.type = openat or (evt.type = openat2 and fd.name = /x)", false},
+           {"not evt.type in (open, openat, openat2)", false},
+           {"evt.type = connect", false},
+       }) {
+    SCOPED_TRACE(row.condition);
+    const std::size_t by_handle = event::index(event::EventType::kOpenByHandleAt);
+    const program::Program meant = test::compile_text(test::one_rule(row.condition));
+    const program::Program letter =
+        test::compile_text(test::one_rule(row.condition), {.suggested_output = false, .opening_is_opening = false});
+    EXPECT_EQ(meant.rules[0].asked.test(by_handle), row.more);
+    EXPECT_EQ(meant.rules[0].events, letter.rules[0].events) << "what `rules show` says stays Falco's";
+    EXPECT_EQ(letter.rules[0].asked, letter.rules[0].events);
+    EXPECT_EQ(meant.rules[0].condition, letter.rules[0].condition);
+    EXPECT_FALSE(letter.opening_is_opening);
+  }
+}
+
 TEST(EventSet, RowsOfTheReference) {  // rule-language.md 7.6, and what 3.2 says besides
   struct Row {
     int number;

@@ -133,6 +133,14 @@ TEST_F(EnricherTest, EnvironmentsOfThoseThatWereThereAreReadWhereARuleAsks) {
   EXPECT_EQ(enrich(found)->image->environment().find("WHO"), "sh") << "read once";
 }
 
+TEST_F(EnricherTest, AnEnvironmentNobodyAskedForIsNotCut) {
+  event::Event exec = change(ProcessChange::Kind::kExec, 7, 20 * kTickNs, 3, 1, kTickNs, "sh");
+  std::get<ProcessChange>(exec.payload).environment_total = 100;
+  EXPECT_FALSE(enrich(exec)->image->environment().truncated());
+  enricher_.capture_environments(true);
+  EXPECT_TRUE(enrich(exec)->image->environment().truncated()) << "asked for, and not in the record yet";
+}
+
 TEST_F(EnricherTest, AnEmptyEnvironmentIsKnown) {
   enricher_.capture_environments(true);
   const event::Process* process = enrich(change(ProcessChange::Kind::kExec, 7, 20 * kTickNs, 3, 1, kTickNs, "sh"));

@@ -354,12 +354,57 @@ TEST(ProcessTable, SessionAndGroupFollowTheEvents) {
   EXPECT_EQ(table.see(event), nullptr) << "another process";
 }
 
+TEST(ProcessTable, AForkTellsItsParentsSessionAndGroup) {
+  ProcessTable table;
+  Records records(table);
+  records.existing(1, 10, 0, 0, "init");
+  records.exec(2, 20, 1, 10, "daemon");  // calls setsid, then forks
+  event::Event fork;
+  fork.pid = 3;
+  fork.start_ns = 30;
+  fork.sid = 2;
+  ProcessChange change;
+  change.kind = ProcessChange::Kind::kFork;
+  change.parent_pid = 2;
+  change.parent_start_ns = 20;
+  change.pgid = 2;
+  fork.payload = change;
+  table.apply(fork, {}, 0);
+  EXPECT_EQ(table.find(2)->sid, 2U);
+  EXPECT_EQ(table.find(2)->pgid, 2U);
+}
+
+TEST(ProcessTable, AChildOfAnUnknownIsNotGivenToWhoAdoptsIt) {
+  ProcessTable table;
+  Records records(table);
+  records.existing(1, 10, 0, 0, "init");
+  records.fork(5, 50, 4, 40, "sh");  // whose fork was lost
+  EXPECT_EQ(table.counters().parent_unknown, 1U);
+  records.exec(5, 50, 1, 10, "nc");
+  EXPECT_EQ(lineage(table.find(5)), "nc");
+  EXPECT_EQ(table.find(5)->parent, nullptr);
+}
+
+TEST(ProcessTable, WhatWasErasedIsNotFound) {
+  ProcessTable table({.max_processes = 100, .recent_dead = 0});
+  Records records(table);
+  records.existing(1, 10, 0, 0, "init");
+  records.fork(5, 50, 1, 10, "short");
+  ASSERT_NE(table.find(5, 50), nullptr);
+  records.exit(5, 50);
+  EXPECT_EQ(table.find(5, 50), nullptr);
+  records.fork(5, 60, 1, 10, "next");
+  EXPECT_EQ(table.find(5, 50), nullptr);
+  EXPECT_NE(table.find(5, 60), nullptr);
+}
+
 TEST(Image, AnEnvironmentThatBecomesKnownLeavesTheRest) {
   auto image = std::make_unique<event::Image>("sh", "/bin/sh", std::string("sh\0-c\0true\0", 11), 11, "/", event::FileIdentity{});
   const event::Image with(*image, {.known = true, .bytes = std::string("A=1\0B=\0", 7), .total = 7});
   image.reset();
   ASSERT_EQ(with.arguments().size(), 2U);
-  EXPECT_EQ(with.arguments()[1], "true") << "not a view into the old one";
+  EXPECT_EQ(with.arguments()[1], "true");
+  EXPECT_EQ(with.arguments()[1].data(), with.cmdline().data() + 6) << "not a view into the old one";
   EXPECT_EQ(with.cmdline(), "sh -c true");
   EXPECT_EQ(with.environment().find("A"), "1");
   EXPECT_EQ(with.environment().find("B"), "");

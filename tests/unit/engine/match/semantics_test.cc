@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/match/matcher.h"
+#include "engine/event/container.h"
 #include "tests/support/world.h"
 
 namespace shrike::match {
@@ -233,7 +234,9 @@ TEST(Semantics, OtherNamesOfAnOpenedFile) {
           {"fd.names", "fd.names = /etc/shadow and fd.names in (/srv/x)", true},
           {"fd.names are the others", "fd.names = /mnt/b/shadow", false},
           {"the path's own parts", "fd.filename = shadow and fd.directory = /mnt/b", true},
-          {"not the names'", "fd.directory = /etc or fd.filename = x", false},
+          {"the names' too", "fd.directory = /etc and fd.filename = x", true},
+          {"but no mixture of them is one", "fd.directory = /etc/shadow", false},
+          {"not of a part", "not fd.directory = /etc", false},
       },
       open, world);
   open.names = {};

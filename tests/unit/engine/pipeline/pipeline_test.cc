@@ -349,6 +349,24 @@ TEST_F(PipelineTest, NamesAreThePlansTexts) {
   EXPECT_EQ(pipeline_.counters().corrupt, 2U);
 }
 
+TEST_F(PipelineTest, ByTheLetterIoUringOpensNothing) {
+  const auto alerts = [&](bool opening_is_opening) {
+    const std::string text = rule("Opened", "evt.type in (open, openat, openat2)", "%fd.name %evt.is_io_uring");
+    auto program = std::make_shared<program::Program>(
+        test::compile_text(text, {.suggested_output = false, .opening_is_opening = opening_is_opening}));
+    pipeline_.load(program, nullptr, 0);
+    for (const __u32 flags : {0U, static_cast<__u32>(EVENT_FLAG_URING)}) {
+      test::WireRecord<event_open> record(EVENT_KIND_OPEN, EVENT_TYPE_OPENAT);
+      record.wire.header.flags = flags;
+      record.wire.path = record.add("/x");
+      pipeline_.process(record.bytes());
+    }
+    return taken().size();
+  };
+  EXPECT_EQ(alerts(true), 2U);
+  EXPECT_EQ(alerts(false), 1U);
+}
+
 TEST_F(PipelineTest, NamesOfAnExecutableStayWithTheProcess) {
   load(1, {kWouldBlock}, {"/usr/bin/nc"});
   test::WireRecord<event_process> record(EVENT_KIND_EXEC, EVENT_TYPE_EXECVE);
