@@ -44,7 +44,7 @@ def missing():
 class Container:
     """`names` are programs of its image that are copies of the trigger, at /bin. Runs `trigger hold MARK` until it is removed."""
 
-    def __init__(self, scratch, mark="", privileged=False, capabilities=CAPABILITIES, names=(), mounts=(), first=None):
+    def __init__(self, scratch, mark="", privileged=False, capabilities=CAPABILITIES, names=()):
         self.id = uuid.uuid4().hex + uuid.uuid4().hex
         self.bundle = pathlib.Path(scratch) / ("c-" + self.id[:12])
         self.image, self.upper, work, self.root = (self.bundle / part for part in ("image", "upper", "work", "rootfs"))
@@ -54,7 +54,7 @@ class Container:
         subprocess.run(["mount", "-t", "overlay", "shrike-test", "-o", f"lowerdir={self.image},upperdir={self.upper},workdir={work}",
                         str(self.root)], check=True)
         caps = own_capabilities() if privileged else list(capabilities)
-        (self.bundle / "config.json").write_text(json.dumps(self._config(list(first or ("/bin/trigger", "hold", mark)), caps, privileged, mounts)))
+        (self.bundle / "config.json").write_text(json.dumps(self._config(caps, privileged, mark)))
         try:
             # Its stdio must not be a pipe that the container keeps open.
             with open(self.bundle / "log", "wb") as log:
@@ -81,7 +81,7 @@ class Container:
         (self.image / "host" / "file").write_text("text\n")
 
     @staticmethod
-    def _config(arguments, capabilities, privileged, mounts):
+    def _config(capabilities, privileged, mark):
         def mounted(kind, where, *options):
             return {"destination": where, "type": kind, "source": kind, "options": list(options)}
         standard = [mounted("proc", "/proc"), mounted("tmpfs", "/dev", "nosuid", "mode=755", "size=65536k"),
@@ -89,13 +89,13 @@ class Container:
         return {
             "ociVersion": "1.0.2",
             "process": {
-                "terminal": False, "user": {"uid": 0, "gid": 0}, "args": arguments, "env": ["PATH=/bin"], "cwd": "/",
+                "terminal": False, "user": {"uid": 0, "gid": 0}, "args": ["/bin/trigger", "hold", mark], "env": ["PATH=/bin"], "cwd": "/",
                 "capabilities": {which: capabilities for which in ("bounding", "effective", "permitted")},
                 "noNewPrivileges": not privileged,
             },
             "root": {"path": "rootfs"},
             "hostname": "shrike-test",
-            "mounts": standard + list(mounts),
+            "mounts": standard,
             "linux": {
                 "namespaces": [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")],
                 "resources": {"devices": [{"allow": privileged, "access": "rwm"}]},

@@ -13,6 +13,7 @@ import harness
 from harness import LiveTest, quiet, token
 
 PTRACE_TRACEME, PTRACE_ATTACH, PTRACE_DETACH = 0, 16, 17
+TRUE = shutil.which("true")  # by its path: each place of PATH it is looked for at is an exec too
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 READ_SECRET = pathlib.Path(os.environ.get("SHRIKE_DEEDS", harness.BINARY.parent / "tests" / "programs")) / "deed_read_secret"
@@ -41,10 +42,7 @@ class StablePack(LiveTest):
 
     def test_all_rules_load_and_the_inactive_are_named(self):
         self.assertRegex(self.shrike.ready_line, r"^shrike: ready: 25 rules, \d+ programs attached, tier (tracing|full)$")
-        self.assertEqual([], [line for line in self.shrike.log if "inactive: containers" in line])
-        partial = [line for line in self.shrike.log if ": partial: " in line]
-        self.assertEqual(len(partial), 1, partial)
-        self.assertIn('"Disallowed SSH Connection Non Standard Port": partial: sendto, sendmsg', partial[0])
+        self.assertEqual([], [line for line in self.shrike.log if ": inactive: " in line or ": partial: " in line])
 
     def test_read_sensitive_file_untrusted(self):
         mark = token()
@@ -303,12 +301,12 @@ class StablePack(LiveTest):
             self.skipTest("setpriv is not there")
         mark, near = token(), token()
         sshd = self.copy_of("bash", "sshd")
-        quiet(sshd, "-c", f"setpriv --reuid 33 --clear-groups true {mark}; true")
+        quiet(sshd, "-c", f"setpriv --reuid 33 --clear-groups {TRUE} {mark}; true")
         alert = self.assert_fires_once("System user interactive", mark)
         self.assertEqual(alert["output_fields"]["user.name"], "www-data")
         self.assertEqual(alert["output_fields"]["user.uid"], 33)
         other = self.copy_of("bash", "cron2")
-        self.assert_silent("System user interactive", near, lambda: quiet(other, "-c", f"setpriv --reuid 33 --clear-groups true {near}; true"))
+        self.assert_silent("System user interactive", near, lambda: quiet(other, "-c", f"setpriv --reuid 33 --clear-groups {TRUE} {near}; true"))
 
     def test_json_has_falcos_shape(self):
         mark = token()
