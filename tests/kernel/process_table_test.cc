@@ -13,6 +13,7 @@
 #include "engine/base/clock.h"
 #include "engine/decode/decode.h"
 #include "engine/enrich/enricher.h"
+#include "tests/support/containers.h"
 #include "tests/kernel/kernel_fixture.h"
 
 namespace shrike::test {
@@ -99,7 +100,9 @@ class RealProcessTable : public KernelTest {
   enrich::Cgroups cgroups_{cgroup_reader_};
   enrich::ProcessTable table_;
   enrich::ProcReader proc_;
-  enrich::Enricher enricher_{table_, proc_, cgroups_};
+  test::NoContainerFiles no_containers_;
+  enrich::Containers containers_{no_containers_};
+  enrich::Enricher enricher_{table_, proc_, cgroups_, containers_};
   WallClock clock_;
   std::uint64_t fed_ns_ = 0;
   std::shared_ptr<const event::Image> leaf_;

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/support/containers.h"
+
 namespace shrike::enrich {
 namespace {
 
@@ -62,7 +64,9 @@ class EnricherTest : public testing::Test {
   Cgroups cgroups_{no_cgroups_};
   ProcessTable table_;
   ProcReader proc_{root_.string()};
-  Enricher enricher_{table_, proc_, cgroups_};
+  test::NoContainerFiles no_containers_;
+  Containers containers_{no_containers_};
+  Enricher enricher_{table_, proc_, cgroups_, containers_};
 };
 
 TEST_F(EnricherTest, AnExecWhoseRecordWasLostIsLookedUp) {

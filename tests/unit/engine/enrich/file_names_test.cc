@@ -93,11 +93,11 @@ TEST_F(FileNamesTest, APlaceInAFileSystemHasThePathsOfItsMounts) {
     open.path = row.path;
     open.in_mount = static_cast<std::uint32_t>(row.in_mount);
     names_.clear(open.path);
-    files.add_names(open, names_);
+    files.add_names(place_of(open), names_);
     EXPECT_EQ((Names{names_.names().begin(), names_.names().end()}), row.names);
     open.in_mount.reset();
     names_.clear(open.path);
-    files.add_names(open, names_);
+    files.add_names(place_of(open), names_);
     EXPECT_TRUE(names_.names().empty()) << "its place is not known";
   }
 }
@@ -110,7 +110,7 @@ TEST_F(FileNamesTest, AContainersRootHasTheContainersNamesOnly) {
   open.path = "/etc/shadow";
   open.in_mount = 11;
   names_.clear(open.path);
-  files.add_names(open, names_);
+  files.add_names(place_of(open), names_);
   EXPECT_TRUE(names_.names().empty());
 }
 
@@ -124,7 +124,7 @@ TEST_F(FileNamesTest, AFileIsKnownByThePathsRulesName) {
   ASSERT_TRUE(files.refresh().has_value());
   const auto known_as = [&](const event::Open& open) {
     names_.clear(open.path);
-    files.add_names(open, names_);
+    files.add_names(place_of(open), names_);
     return Names{names_.names().begin(), names_.names().end()};
   };
   EXPECT_EQ(known_as(open_of("link")), Names{path("secret")});
@@ -167,12 +167,12 @@ TEST_F(FileNamesTest, TwoPathsOfOneFileAreBothItsNames) {
   ASSERT_TRUE(files.refresh().has_value());
   const event::Open open = open_of("a");
   names_.clear(open.path);
-  files.add_names(open, names_);
+  files.add_names(place_of(open), names_);
   EXPECT_EQ((Names{names_.names().begin(), names_.names().end()}), (Names{path("a"), path("b")}));
   std::filesystem::remove(path("a"));
   ASSERT_TRUE(files.refresh().has_value());
   names_.clear(open.path);
-  files.add_names(open, names_);
+  files.add_names(place_of(open), names_);
   EXPECT_EQ((Names{names_.names().begin(), names_.names().end()}), Names{path("b")});
 }
 

@@ -10,6 +10,7 @@
 
 #include "engine/decode/decode.h"
 #include "engine/pipeline/pipeline.h"
+#include "tests/support/containers.h"
 #include "tests/support/mix.h"
 #include "tests/support/wire.h"
 #include "tests/support/world.h"
@@ -93,7 +94,9 @@ TEST(Peek, EveryAlertComesAllTheSame) {
   const enrich::ProcReader proc("/nonexistent");
   OneCgroup reader;
   enrich::Cgroups cgroups(reader);
-  enrich::Enricher enricher(processes, proc, cgroups);
+  test::NoContainerFiles no_containers;
+  enrich::Containers containers(no_containers);
+  enrich::Enricher enricher(processes, proc, cgroups, containers);
   event::Context context{names, processes, "testhost", 0};
   std::vector<std::string> lines;
   std::vector<std::unique_ptr<act::AlertSink>> sinks;
