@@ -167,6 +167,7 @@ def table(pack, disabled):
 class Pack:
     """Mixed into a LiveTest: `pack` names it."""
 
+    marker = ("Mark of a test", lambda mark: quiet(TRIGGER, "mark-of-a-test", mark))
     hosts = f"127.0.0.1 localhost\n{MINER} ca.minexmr.com\n"
 
     @classmethod
@@ -189,8 +190,10 @@ class Pack:
 
     @classmethod
     def enabling(cls):
-        """What enables what the pack disables."""
-        return "".join(f"- rule: {rule}\n  enabled: true\n  override:\n    enabled: replace\n" for rule in cls.disabled) or "[]\n"
+        """What enables what the pack disables, and a rule for marks."""
+        return "".join(f"- rule: {rule}\n  enabled: true\n  override:\n    enabled: replace\n" for rule in cls.disabled) + (
+            "- rule: Mark of a test\n  desc: tells how far the daemon has read\n  condition: evt.type=execve and proc.args startswith mark-of-a-test\n"
+            "  output: \"%proc.args\"\n  priority: INFO\n")
 
     @classmethod
     def own_file(cls, what, text):
