@@ -300,11 +300,12 @@ Value of_chain(const Extraction& x, const Process* first, Known known, Get get) 
   if (count == 0) return {};
   const std::span<Value> values = x.arena.array<Value>(count);
   const Process* process = first;
-  for (Value& value : values) {
-    value = get(*process);
-    process = process->parent;
+  std::size_t present = 0;  // of a process in between something may be unknown
+  for (std::size_t i = 0; i < count; ++i, process = process->parent) {
+    values[present] = get(*process);
+    if (!values[present].absent()) ++present;
   }
-  return Value(ValueList{values.data(), values.size()});
+  return present == 0 ? Value() : Value(ValueList{values.data(), present});
 }
 
 // How far up an index in brackets asks; one past the end for what is too far.
@@ -641,7 +642,8 @@ Value server_ip(const Extraction& x) { return ip_of_end(x, server_end(x)); }
 // A text, or several: rules may know a host by more than one name.
 Value host_names(const Extraction& x, const Value& ip) {
   const auto* address = std::get_if<IpAddress>(&ip.data);
-  const std::span<const std::string_view> names = address == nullptr ? std::span<const std::string_view>() : x.context.names.host_names(*address);
+  const std::span<const std::string_view> names =
+      address == nullptr ? std::span<const std::string_view>() : x.context.names.host_names(*address);
   if (names.size() < 2) return names.empty() ? Value() : Value(names.front());
   const std::span<Value> all = x.arena.array<Value>(names.size());
   std::ranges::copy(names, all.begin());

@@ -119,9 +119,6 @@ std::string_view arguments_text(Arena& arena, const Image& image) {
   return text.view();
 }
 
-// The name that was executed: of a script its own, else the kernel's path of the program.
-std::string_view executed_name(const ProcessChange& change) { return change.script.empty() ? change.exe_path : change.script; }
-
 // Of an exec that succeeded the new image; one that failed left the caller as it was.
 std::optional<ParamText> exec_param(const Asked& asked) {
   const std::string_view name = asked.name;
@@ -149,10 +146,6 @@ std::optional<ParamText> exec_param(const Asked& asked) {
   if (process == nullptr) return std::nullopt;
   const Image& image = *process->image;
   if (name == "exe") return ParamText{image.exe(), {}};
-  if (name == "filename") {
-    const auto* change = std::get_if<ProcessChange>(&event.payload);
-    return change == nullptr ? std::nullopt : std::optional(asked.path(image.cwd(), executed_name(*change)));
-  }
   if (name == "args") return ParamText{printable(asked.arena, arguments_text(asked.arena, image)), {}};
   if (name == "cwd") return ParamText{image.cwd(), {}};
   if (name == "comm") return ParamText{image.comm(), {}};
@@ -250,10 +243,6 @@ Value exec_value(const Event& event, Arena& arena, std::string_view name) {
   if (event.process == nullptr) return {};
   const Image& image = *event.process->image;
   if (name == "exe") return image.exe();
-  if (name == "filename") {
-    const auto* change = std::get_if<ProcessChange>(&event.payload);
-    return change == nullptr ? Value() : Value(executed_name(*change));
-  }
   if (name == "args") return arguments_text(arena, image);
   if (name == "cwd") return image.cwd();
   if (name == "comm") return image.comm();

@@ -537,7 +537,8 @@ Generator::Text Generator::fresh_check() {
     ops.insert(ops.end(), {"contains", "icontains", "startswith", "endswith", "glob", "iglob", "regex", "pmatch"});
     if (dice_.chance(30)) ops.insert(ops.end(), {"startswith", "startswith", "endswith", "pmatch"});
   }
-  if (left.type == Type::kBuffer) ops.insert(ops.end(), {"contains", "startswith", "endswith", "bcontains", "bstartswith"});
+  if (left.type == Type::kBuffer)
+    ops.insert(ops.end(), {"contains", "startswith", "endswith", "bcontains", "bcontains", "bstartswith"});
   std::string op = dice_.of(ops);
 
   // A field or a transformer on the right.

@@ -36,7 +36,19 @@ struct Row {
 
 class Events : public testing::Test {
  protected:
-  Events() { cat_ = &world_.process(7, "cat", {"cat", "/etc/x"}, nullptr, "/usr/bin/cat"); }
+  Events() {
+    cat_ = &world_.process(7, "cat", {"cat", "/etc/x"}, nullptr, "/usr/bin/cat");
+    Usage usage;
+    usage.known = true;
+    usage.fd_limit = 1024;
+    usage.major_faults = 1;
+    usage.minor_faults = 2;
+    usage.vm_size_kib = 3;
+    usage.vm_rss_kib = 4;
+    usage.vm_swap_kib = 5;
+    cat_->image = std::make_shared<const Image>("cat", "/usr/bin/cat", std::string("cat\0/etc/x\0", 11), 11, "/", FileIdentity(),
+                                                std::vector<std::string>(), Environment{true, std::string("A=b\0", 4), 4}, usage);
+  }
 
   template <class Wire>
   Event decoded(WireRecord<Wire>& record) {
@@ -192,6 +204,7 @@ class Events : public testing::Test {
   Event exec(std::uint16_t type) {
     WireRecord<event_process> record(EVENT_KIND_EXEC, type);
     record.wire.exe_path = record.add("/usr/bin/cat");
+    record.wire.filename = record.add("/usr/bin/cat");
     record.wire.header.creds.uid = 33;
     return decoded(record);
   }
@@ -210,7 +223,8 @@ TEST_F(Events, OfEveryTypeEveryParameter) {
   const event_sock listener = ends("10.0.0.5", 80, "", 0, SOCKET_ROLE_SERVER);
 
   static constexpr const char* kExecArgs =
-      "res=0 exe=cat args=/etc/x. tid=7(cat) pid=7(cat) ptid=0 cwd=/ comm=cat tty=0 vpgid=0 loginuid=0(root) flags=0 "
+      "res=0 exe=cat args=/etc/x. tid=7(cat) pid=7(cat) ptid=0 cwd=/ fdlimit=1024 pgft_maj=1 pgft_min=2 vm_size=3 vm_rss=4 "
+      "vm_swap=5 comm=cat env=A=b. tty=0 vpgid=0 loginuid=0(root) flags=0 "
       "cap_inheritable=0x0 cap_permitted=0x0 cap_effective=0x0 exe_ino=0 exe_ino_ctime=0 exe_ino_mtime=0 uid=33(www-data) "
       "trusted_exepath=/usr/bin/cat pgid=0 gid=0(root)";
   check(exec(EVENT_TYPE_EXECVE), (std::string(kExecArgs) + " filename=/usr/bin/cat").c_str(),

@@ -39,7 +39,7 @@ TEST(CapturePlan, AttachesSysExitOnlyForWhatNothingElseTells) {
       {"evt.type in (open, openat, openat2) and fd.num >= 0 and fd.name = /etc/shadow", "file_open", "sys_exit"},
       {"evt.type in (open, openat, openat2) and fd.name = /etc/shadow", "sys_exit file_open", "sys_exit"},
       {"evt.type = openat and fd.num >= 0 and evt.arg.flags contains O_CREAT", "sys_exit file_open", "sys_exit"},
-      {"evt.type = open_by_handle_at and fd.name = /etc/shadow", "file_open", ""},
+      {"evt.type = open_by_handle_at and fd.num >= 0 and fd.name = /etc/shadow", "file_open", "sys_exit"},
       {"evt.type = connect and fd.sport = 80", "sys_exit", "sys_exit"},
       {"evt.type = unlink and evt.res = SUCCESS", "sys_exit", "sys_exit"},
       {"evt.type = setuid", "sys_exit", "sys_exit"},
