@@ -175,7 +175,7 @@ class Daemon(WithFiles):
         old, new = token(), token()
         rules = self.file("rules.yaml", EXEC_RULE.format(mark=old))
         daemon = self.start("--rules", rules)
-        self.assertIn("1 rules, 3 programs attached", daemon.ready_line, "no system call tracing for a rule that wants none")
+        self.assertIn("1 rules, 5 programs attached", daemon.ready_line, "no system call tracing for a rule that wants none")
 
         rules.write_text(EXEC_RULE.format(mark=new) + "- rule: broken\n  condition: fd.nmae = x\n  desc: d\n  output: o\n  priority: INFO\n")
         daemon.process.send_signal(signal.SIGHUP)
@@ -189,7 +189,7 @@ class Daemon(WithFiles):
 
         rules.write_text(EXEC_RULE.format(mark=new) + OPEN_RULE.format(mark=new))
         daemon.process.send_signal(signal.SIGHUP)
-        self.assertTrue(daemon.wait_log("reload: 2 rules in force, 4 programs attached"), daemon.log)
+        self.assertTrue(daemon.wait_log("reload: 2 rules in force, 8 programs attached"), daemon.log)
         quiet("true", new)
         (self.dir / new).write_text("x")
         quiet("cat", self.dir / new)
@@ -197,7 +197,7 @@ class Daemon(WithFiles):
 
         rules.write_text(EXEC_RULE.format(mark=new))
         daemon.process.send_signal(signal.SIGHUP)
-        self.assertTrue(daemon.wait_log("reload: 1 rules in force, 3 programs attached"), daemon.log)
+        self.assertTrue(daemon.wait_log("reload: 1 rules in force, 5 programs attached"), daemon.log)
         self.assertEqual(daemon.stop(), 0)
 
     def test_a_missing_file_at_reload_keeps_the_rules(self):
