@@ -84,10 +84,10 @@ candidates() {  # candidates VERSION [own_apt]
     sed -nE 's/^(linux-(image|binary)-)([^ ]*-cloud-amd64) .*/\3 \1\3/p' | sort -k1,1Vr -k2,2 | awk '{print $2}' | head -n 4
 }
 
-# fetch VERSION: leaves the newest such kernel at $cache/VERSION/{vmlinuz,release}.
+# fetch VERSION: leaves the newest such kernel at $cache/VERSION/{vmlinuz,release}, and its overlay.ko if that is a module.
 fetch() {
-  local dir=$cache/$1 apt package image
-  [[ -s $dir/vmlinuz ]] && return 0
+  local dir=$cache/$1 apt package image module
+  [[ -s $dir/vmlinuz && -e $dir/overlay.ko ]] && return 0
   mkdir -p "$dir"
   for apt in "" own_apt; do
     for package in $(candidates "$1" $apt); do
@@ -98,6 +98,13 @@ fetch() {
       [[ $image ]] || continue
       echo "${package#linux-*-}" >"$dir/release"
       mv "$image" "$dir/vmlinuz"
+      module=$(find "$dir/root" -name 'overlay.ko*' -type f | head -n 1)
+      case $module in
+        *.xz) xz -dc "$module" >"$dir/overlay.ko" ;;
+        *.zst) zstd -qdc "$module" >"$dir/overlay.ko" ;;
+        ?*) cp "$module" "$dir/overlay.ko" ;;
+        *) : >"$dir/overlay.ko" ;;
+      esac
       break 2
     done
   done
@@ -141,6 +148,7 @@ mkdir -p /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -t bpf bpf /sys/fs/bpf 2>/dev/null
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 ip link set lo up
+insmod /overlay.ko
 echo "vm-kernel $(uname -rv)"
 echo "vm-preempt $(cat /sys/kernel/debug/sched/preempt 2>/dev/null)"
 export SHRIKE_TEST_TIER=full  # its suites must not skip here
@@ -160,8 +168,12 @@ INIT
 boot() {
   local version=$1 log=$2 seconds=$3 names=$4 filter=$5 started=$SECONDS
   shift 5
+  {
+    cat "$cache/initramfs.gz"
+    (cd "$cache/$version" && echo overlay.ko | cpio -o -H newc --quiet | gzip -1)
+  } >"$cache/initrd.gz"
   timeout "$seconds" qemu-system-x86_64 -accel tcg -machine q35 -cpu max -smp 2 -m 768 -nographic -no-reboot -nic none \
-    -kernel "$cache/$version/vmlinuz" -initrd "$cache/initramfs.gz" \
+    -kernel "$cache/$version/vmlinuz" -initrd "$cache/initrd.gz" \
     -append "console=ttyS0 panic=-1 quiet lsm=capability,bpf vm_programs=${names// /,} vm_filter=$filter $* ${SHRIKE_VM_APPEND:-}" \
     </dev/null 2>&1 | tr -d '\r' >"$log" || true
   echo "vm: $(cat "$cache/$version/release")${*:+, $*}: $((SECONDS - started)) s"

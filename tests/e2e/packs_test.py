@@ -4,8 +4,10 @@
 packs_test.py --table prints that table."""
 
 import dataclasses
+import json
 import pathlib
 import shutil
+import subprocess
 import sys
 import unittest
 
@@ -246,6 +248,14 @@ class Pack:
                     self.settle()
                     self.assertEqual([], self.shrike.find(row.rule, near), "the near miss fired")
                 self.assertEqual(len(self.shrike.find(row.rule, mark)), row.count)
+
+    def test_every_rule_is_active_in_both_tiers(self):
+        for tier in ("tracing", "full"):
+            plan = subprocess.run([harness.BINARY, "rules", "plan", "--tier", tier, "--format", "json", pack_file(self.pack)], check=True,
+                                  capture_output=True, text=True).stdout
+            rules = json.loads(plan)["rules"]
+            self.assertEqual([rule["name"] for rule in rules if rule["status"] == "disabled"], self.disabled)
+            self.assertEqual([], [rule["name"] for rule in rules if rule["status"] not in ("alerts", "disabled") or rule["unseen"]])
 
     def test_every_rule_has_a_row_and_the_document_has_them(self):
         self.assertEqual([row.rule for row in self.rows], self.names)

@@ -66,6 +66,14 @@ TEST_F(WaysRound, BindMountsOfTheFile) {
   tree(open("elsewhere/mounted-secret", kRead));
 }
 
+// The overlay's own open is allowed; the layer's file, which it opens next, is the one the rule names.
+TEST_F(WaysRound, Overlay) {
+  std::filesystem::create_directories(path("elsewhere/overlay"));
+  const Command read = {deed("read_secret"), "overlay_view", path("ways/target"), path("elsewhere/overlay"), "-1"};
+  if (run(read).exit_code == 200) GTEST_SKIP() << "no overlay here";
+  target(read);
+}
+
 TEST_F(WaysRound, Chroot) {
   target({deed("chroot"), path(""), "ways/target"});
   target({deed("chroot"), path("ways"), "/target"});
