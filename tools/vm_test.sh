@@ -16,6 +16,7 @@ set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=${SHRIKE_BUILD:-$top/build}
 cache=$build/vm
+work=$cache/work-$(IFS=-; echo "$*")  # of this run: one for another kernel may go on beside it
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 programs=(kernel_test enforce_test)  # in this order
 least=20                             # fewer tests passed means that the guest did not run them
@@ -114,7 +115,7 @@ fetch() {
 
 # A root file system: busybox, our binaries with the libraries they need, and an init that runs the tests.
 pack() {
-  local root=$cache/root file library
+  local root=$work/root file library
   rm -rf "$root"
   mkdir -p "$root"/{bin,dev,proc,sys,tmp,run,etc,root,var/tmp,build/tests,usr/bin}
   cp "$(command -v busybox)" "$root/bin/busybox"
@@ -161,7 +162,7 @@ done
 poweroff -f
 INIT
   chmod +x "$root/init"
-  (cd "$root" && find . -print0 | cpio --null -o -H newc --quiet | gzip -1) >"$cache/initramfs.gz"
+  (cd "$root" && find . -print0 | cpio --null -o -H newc --quiet | gzip -1) >"$work/initramfs.gz"
 }
 
 # boot VERSION LOG SECONDS PROGRAMS FILTER [WORD…]: the guest's console goes to LOG; fails unless every program said it was done.
@@ -169,11 +170,11 @@ boot() {
   local version=$1 log=$2 seconds=$3 names=$4 filter=$5 started=$SECONDS
   shift 5
   {
-    cat "$cache/initramfs.gz"
+    cat "$work/initramfs.gz"
     (cd "$cache/$version" && echo overlay.ko | cpio -o -H newc --quiet | gzip -1)
-  } >"$cache/initrd.gz"
+  } >"$work/initrd.gz"
   timeout "$seconds" qemu-system-x86_64 -accel tcg -machine q35 -cpu max -smp 2 -m 768 -nographic -no-reboot -nic none \
-    -kernel "$cache/$version/vmlinuz" -initrd "$cache/initrd.gz" \
+    -kernel "$cache/$version/vmlinuz" -initrd "$work/initrd.gz" \
     -append "console=ttyS0 panic=-1 quiet lsm=capability,bpf vm_programs=${names// /,} vm_filter=$filter $* ${SHRIKE_VM_APPEND:-}" \
     </dev/null 2>&1 | tr -d '\r' >"$log" || true
   echo "vm: $(cat "$cache/$version/release")${*:+, $*}: $((SECONDS - started)) s"
@@ -186,18 +187,23 @@ count() {  # count PATTERN LOG…: lines
   cat "$@" | grep -cE "$pattern" || true
 }
 
-mkdir -p "$cache"
+mkdir -p "$work"
+exec 9>"$cache/lock"  # held by who builds or downloads
+flock 9
 complete_build
+flock -u 9
 pack
 status=0
 for version in "$@"; do
+  flock 9
   fetch "$version" || { echo "vm: $version: skipped: Debian has no such kernel to download here"; [[ $status == 1 ]] || status=77; continue; }
+  flock -u 9
   logs=("$cache/$version/log")
   good=1
-  boot "$version" "${logs[0]}" 600 "${programs[*]}" "${SHRIKE_VM_FILTER:-*}" || good=0
+  boot "$version" "${logs[0]}" 1200 "${programs[*]}" "${SHRIKE_VM_FILTER:-*}" || good=0
   if [[ ! ${SHRIKE_VM_FILTER:-} ]] && grep -q 'vm-kernel .*PREEMPT_DYNAMIC' "${logs[0]}"; then
     logs+=("$cache/$version/log.preempt")
-    boot "$version" "${logs[1]}" 240 enforce_test '*Hammer*' preempt=full || good=0
+    boot "$version" "${logs[1]}" 480 enforce_test '*Hammer*' preempt=full || good=0
   fi
   passed=$(count '^\[       OK \]' "${logs[@]}")
   failed=$(count '^\[  FAILED  \] [A-Za-z0-9_/]+\.[A-Za-z0-9_/]+(, where .*)? \([0-9]+ ms\)' "${logs[@]}")

@@ -28,7 +28,7 @@ class LsmFileOpen : public KernelTest {
 };
 
 TEST_F(LsmFileOpen, TellsEachAllowedOpenOnceWithoutSysExit) {
-  EXPECT_EQ(loader_->attached_programs(), 4U) << "three of the scheduler, and file_open";
+  EXPECT_EQ(loader_->attached_programs(), 6U) << "three of the scheduler, two of cgroups, and file_open";
   const auto ours = [&](const Record& r, const event_open& e) { return r.text(e.path) == path("file"); };
   for (const auto& [call, type] :
        {std::pair{"open"s, EVENT_TYPE_OPEN}, {"openat"s, EVENT_TYPE_OPENAT}, {"openat2"s, EVENT_TYPE_OPENAT2}}) {
