@@ -72,7 +72,8 @@ static __always_inline bool peer__has_address(const struct peer* peer) {
 
 /* As the engine's fd.l4proto tells them apart. */
 static __always_inline __u32 peer__protocol(const struct peer* peer) {
-  if (peer->socket_type == SOCKET_RAW) return PROTOCOL_RAW;
+  const bool raw = peer->socket_type == SOCKET_RAW;
+  if (raw && peer->socket_family != FAMILY_NETLINK && peer->socket_family != FAMILY_PACKET) return PROTOCOL_RAW;
   if (!peer__has_address(peer)) return PROTOCOL_OTHER;
   switch (peer->protocol) {
     case IPPROTO_TCP:

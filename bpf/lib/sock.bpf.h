@@ -13,7 +13,7 @@
 #include "bpf/lib/user.bpf.h"
 
 /* include/linux/socket.h; not in uapi */
-enum { FAMILY_UNIX = 1, FAMILY_INET = 2, FAMILY_INET6 = 10 };
+enum { FAMILY_UNIX = 1, FAMILY_INET = 2, FAMILY_INET6 = 10, FAMILY_NETLINK = 16, FAMILY_PACKET = 17 };
 
 enum { SOCKET_STREAM = 1, SOCKET_DGRAM = 2, SOCKET_RAW = 3 /* include/linux/net.h; not in uapi */ };
 

@@ -22,9 +22,7 @@ std::string_view captured_text(EventType type) {
 }
 
 // Has it a row of its own in the document?
-bool has_row(EventType type, const EventTypeInfo& info) {
-  return !info.params.empty() || captured_text(type) == "yes";
-}
+bool has_row(EventType type, const EventTypeInfo& info) { return !info.params.empty() || captured_text(type) == "yes"; }
 
 std::string params_text(EventType type, const EventTypeInfo& info, bool markdown) {
   const bool any = captured_text(type) == "yes";

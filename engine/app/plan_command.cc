@@ -47,6 +47,12 @@ std::vector<std::string> programs_of(const LoadedRules& loaded, Tier tier) {
   return programs;
 }
 
+// What those programs can't tell, though rules ask for it.
+std::vector<std::string_view> limits_of(const std::vector<std::string>& programs) {
+  if (std::ranges::find(programs, decode::hook_name(HOOK_IO_URING)) == programs.end()) return {};
+  return {kernel::kIoUringLimit};
+}
+
 const KernelRule* find_kernel_rule(const LoadedRules& loaded, std::size_t rule) {
   const auto found = std::ranges::find(loaded.kernel_rules, rule, &KernelRule::rule);
   return found == loaded.kernel_rules.end() ? nullptr : &*found;
@@ -129,6 +135,7 @@ json plan_json(const LoadedRules& loaded, Tier tier) {
   return {{"tier", spelling(tier)},
           {"rules", rules},
           {"programs", programs_of(loaded, tier)},
+          {"limits", limits_of(programs_of(loaded, tier))},
           {"clauses", {{"used", loaded.plan.clauses.size()}, {"cap", program::kMaxClauses}}}};
 }
 
@@ -184,7 +191,9 @@ void print_plan(const LoadedRules& loaded, Tier tier) {
               std::string(spelling(tier)).c_str(), loaded.program.rules.size(), loaded.plan.rules.size(),
               loaded.plan.clauses.size(), program::kMaxClauses);
   for (std::size_t i = 0; i < loaded.program.rules.size(); ++i) print_rule(loaded, i, tier);
-  std::printf("\nprograms to attach: %s\n", join(programs_of(loaded, tier)).c_str());
+  const std::vector<std::string> programs = programs_of(loaded, tier);
+  std::printf("\nprograms to attach: %s\n", join(programs).c_str());
+  for (const std::string_view limit : limits_of(programs)) std::printf("limit: %s\n", std::string(limit).c_str());
 }
 
 }  // namespace

@@ -180,7 +180,15 @@ void Recorder::event(const pipeline::Observed& seen) {
   append_number(line_, event.time_ns);
   for (const std::uint32_t slot : fields_of(seen.program))
     append_member(line_, seen.program.slots[slot].use, seen.matcher.value(slot));
-  if (!event.names.empty()) append_texts(line_, "fd.names", event.names);
+  if (!event.names.empty()) {
+    append_texts(line_, "fd.names", event.names);
+    // Whether they are a directory's, whose name is its fd.directory.
+    const auto* open = std::get_if<event::Open>(&event.payload);
+    if (open != nullptr && S_ISDIR(open->file.mode) && !line_.contains("\"fd.typechar\":")) {
+      append_key(line_, "fd.typechar");
+      append_text(line_, "d");
+    }
+  }
   // Of an exec, fd.names are the program's.
   const bool exec = event.type == event::EventType::kExecve || event.type == event::EventType::kExecveat;
   if (event.process != nullptr && !event.process->image->names().empty() && !(exec && !event.names.empty()))

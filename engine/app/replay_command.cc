@@ -153,6 +153,7 @@ int replay_events(const Options& options) {
                                    .suggested_output = false,
                                    .append_output = config.append_output,
                                    .static_fields = config.static_fields,
+                                   .opening_is_opening = config.opening_is_opening,
                                    .normal_forms = false},
                                   config.rules);
   print_diagnostics(loaded.diagnostics, true);

@@ -258,8 +258,8 @@ bool compares_fd_number(const Program& program, std::uint32_t at) {
 
 bool wants_open_result(const Program& program, const Fields& fields, const program::Rule& rule) {
   event::EventSet opens;
-  for (const auto type :
-       {event::EventType::kOpen, event::EventType::kOpenat, event::EventType::kOpenat2, event::EventType::kCreat})
+  for (const auto type : {event::EventType::kOpen, event::EventType::kOpenat, event::EventType::kOpenat2,
+                          event::EventType::kCreat, event::EventType::kOpenByHandleAt})
     opens.set(event::index(type));
   if ((rule.events & opens).none()) return false;
   if (Folder(program, Given::kFailedOpen).fold(rule.root) != false) return true;
@@ -283,6 +283,7 @@ Availability assess_rule(const Program& program, const Fields& fields, const pro
   if (rule.source != "syscall") return {State::kInactive, "source " + rule.source};
   if (rule.events.none() || Folder(program, Given::kNothing).fold(rule.root) == false)
     return {State::kInactive, "never true by its own text"};
+  if (rule.asked.none()) return {State::kInactive, "never true once opening is opening"};
   if (rule.decided_in_kernel) return {State::kActive, {}};
   const event::EventSet seen = rule.events & (rule.any_event ? capabilities.events : capabilities.events | capabilities.generic);
   if (seen.none()) return {State::kInactive, "events: " + join(rule.events)};
@@ -290,7 +291,7 @@ Availability assess_rule(const Program& program, const Fields& fields, const pro
   if (lacking == nullptr) lacking = foreign_param(program, fields, rule, seen);
   if (lacking != nullptr) return {State::kInactive, "fields: " + lacking->text()};
   if (seen == rule.events) return {State::kActive, {}};
-  if (rule.any_event) return {State::kPartial, "all events but " + join(seen)};
+  if (rule.any_event) return {State::kPartial, "all events but " + join(capabilities.events)};
   return {State::kPartial, join(rule.events & ~seen)};
 }
 

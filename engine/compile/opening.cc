@@ -50,12 +50,17 @@ bool widen_alternatives(lang::Or& node) {
   const bool inner = widen_all(node.operands);
   std::vector<const lang::Literal*> types;
   const lang::Expr* model = nullptr;
-  for (const lang::ExprPtr& operand : node.operands) {
-    const lang::Compare* compare = event_types_of(*operand);
-    if (compare == nullptr) continue;
-    collect(*compare, types);
-    model = operand.get();
-  }
+  // A macro's alternatives are the group's own.
+  const auto look = [&](const auto& self, const lang::Or& group) -> void {
+    for (const lang::ExprPtr& operand : group.operands) {
+      if (const auto* nested = std::get_if<lang::Or>(&operand->node)) self(self, *nested);
+      const lang::Compare* compare = event_types_of(*operand);
+      if (compare == nullptr) continue;
+      collect(*compare, types);
+      model = operand.get();
+    }
+  };
+  look(look, node);
   if (!wants_more(types)) return inner;
   lang::Literal meant = *types.front();
   meant.text = kMeant;

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/enrich/read_file.h"
+
 namespace shrike::enrich {
 namespace {
 
@@ -87,9 +89,8 @@ static_assert(sizeof(LeafElement) == sizeof(BranchElement));
 }  // namespace
 
 bool Bolt::open() {
-  fd_.reset(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
-  struct stat status{};
-  return fd_ && fstat(fd_.get(), &status) == 0 && S_ISREG(status.st_mode) && read_meta().has_value();
+  fd_ = reopen_regular(UniqueFd(::open(path_.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW)));
+  return fd_ && read_meta().has_value();
 }
 
 // The newer of the two that is whole.

@@ -54,14 +54,13 @@ UniqueFd ContainerNames::open_below(const std::string& root, File file) const {
   struct stat here{}, host{};
   if (!directory || fstat(directory.get(), &here) != 0 || stat("/", &host) != 0 || same_file(here, host)) return {};
   open_how how{};
-  how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  how.flags = O_PATH | O_CLOEXEC;
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
-  return UniqueFd(static_cast<int>(syscall(SYS_openat2, directory.get(), kPaths[file], &how, sizeof(how))));
+  return reopen_regular(UniqueFd(static_cast<int>(syscall(SYS_openat2, directory.get(), kPaths[file], &how, sizeof(how)))));
 }
 
 UniqueFd ContainerNames::open_file(File file) const {
-  if (!mounted_[file].empty())
-    return UniqueFd(open(mounted_[file].c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+  if (!mounted_[file].empty()) return reopen_regular(UniqueFd(open(mounted_[file].c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW)));
   if (!rootfs_.empty()) {
     if (UniqueFd fd = open_below(rootfs_, file)) return fd;
   }

@@ -45,13 +45,14 @@ std::optional<RuntimeCall> parse_runtime_call(const event::Image& image) {
   return call;
 }
 
-void Containers::made(std::uint64_t cgroup, std::string_view path, const event::Process* maker, std::uint32_t uid) {
+void Containers::made(std::uint64_t cgroup, std::string_view path, const event::Process* maker, std::uint32_t uid,
+                      std::uint64_t maker_cgroup) {
   if (cgroup == 0 || path.empty()) return;
   // Whoever was of that path before is gone.
   if (const auto old = by_path_.find(std::string(path)); old != by_path_.end()) forget(*old->second);
   // Arguments are the caller's word; root's word is good, as root could write the state files too. Not that of a container's
   // root.
-  if (maker != nullptr && uid == 0 && !is_inside(path)) {
+  if (maker != nullptr && uid == 0 && !is_inside(path) && !is_of_container(maker_cgroup)) {
     if (const auto call = parse_runtime_call(*maker->image)) {
       const auto named = parse_container_path(path);
       std::optional<ContainerPlace> place;
@@ -67,6 +68,12 @@ void Containers::made(std::uint64_t cgroup, std::string_view path, const event::
     }
   }
   if (Entry* entry = resolve(cgroup, path); entry != nullptr && !entry->container.facts) try_read(*entry, false);
+}
+
+// Is it a container's, or below one?
+bool Containers::is_of_container(std::uint64_t cgroup) const {
+  const auto found = cgroups_.find(cgroup);
+  return found != cgroups_.end() && found->second.entry != nullptr;
 }
 
 // Does the cgroup lie below that of a container we know?
@@ -103,7 +110,8 @@ const event::Container* Containers::find(std::uint64_t cgroup, std::string_view 
     entry = found->second.entry;
   }
   if (entry == nullptr) return nullptr;
-  entry->names.set_process(pid);
+  // Until a runtime's files vouch for it, whoever is in there could show us users of his own making.
+  if (entry->container.facts) entry->names.set_process(pid);
   if (!entry->container.facts) [[unlikely]] {
     const bool first = !std::exchange(entry->asked_about, true);
     if (first || clock_() >= entry->next_try_ns) try_read(*entry, !first);
@@ -137,7 +145,8 @@ void Containers::refresh() {
 Containers::Entry* Containers::resolve(std::uint64_t cgroup, std::string_view path) {
   const auto named = parse_container_path(path);
   const auto names = components(path);
-  for (std::size_t i = 0; i < names.size(); ++i) {
+  // Who may make cgroups can nest them deep; no runtime does: the first ones, where a host's containers lie, are enough.
+  for (std::size_t i = 0; i < std::min(names.size(), kDepthMost); ++i) {
     const std::string_view above = path.substr(0, static_cast<std::size_t>(names[i].data() + names[i].size() - path.data()));
     const bool is_named = named && named->cgroup == above;
     const auto known = by_path_.find(std::string(above));

@@ -48,7 +48,8 @@ class Containers {
   Containers& operator=(const Containers&) = delete;
 
   // A cgroup was made, by the process (null: unknown) with that effective uid. A runtime's arguments say where the bundle is.
-  void made(std::uint64_t cgroup, std::string_view path, const event::Process* maker, std::uint32_t uid);
+  void made(std::uint64_t cgroup, std::string_view path, const event::Process* maker, std::uint32_t uid,
+            std::uint64_t maker_cgroup = 0);
   // A cgroup was removed. What is known stays for a while, for who still asks.
   void removed(std::uint64_t cgroup);
 
@@ -65,6 +66,7 @@ class Containers {
   const Counters& counters() const { return counters_; }
 
  private:
+  static constexpr std::size_t kDepthMost = 24;  // components of a cgroup's path that are looked at
   struct Entry {
     event::Container container;
     ContainerPlace place;
@@ -84,6 +86,7 @@ class Containers {
   };
 
   bool is_inside(std::string_view path) const;
+  bool is_of_container(std::uint64_t cgroup) const;
   Entry* resolve(std::uint64_t cgroup, std::string_view path);
   Entry& add(ContainerPlace place, std::uint64_t cgroup, std::string_view path);
   Cgroup& remember(std::uint64_t cgroup, Entry* entry);

@@ -55,7 +55,7 @@ void Enricher::apply(event::Event& event, const event::CgroupChange& change) {
   }
   find_process(event);
   if (!change.path.empty()) cgroups_.add(change.id, change.path);
-  containers_.made(change.id, cgroups_.path(change.id), event.process, event.creds.uid);
+  containers_.made(change.id, cgroups_.path(change.id), event.process, event.creds.uid, event.cgroup_id);
 }
 
 const event::Process* Enricher::apply(const event::Event& event, const ProcessChange& change) {

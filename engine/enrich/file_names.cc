@@ -186,6 +186,7 @@ Result<void> FileNames::look_at(std::size_t begin, std::size_t end) {
   std::vector<UniqueFd> kept;
   std::vector<int> fds;
   std::vector<std::uint32_t> changed;
+  std::vector<Path::Seen> looks;  // of those
   for (std::size_t i = begin; i < end && fds.size() < kBatch; ++i) {
     struct statx status{};
     Path& path = paths_[i];
@@ -206,14 +207,17 @@ Result<void> FileNames::look_at(std::size_t begin, std::size_t end) {
       set_key(static_cast<std::uint32_t>(i), nullptr);
       continue;
     }
-    path.seen = seen;
+    looks.push_back(seen);
     fds.push_back(fd.get());
     changed.push_back(static_cast<std::uint32_t>(i));
     kept.push_back(std::move(fd));
   }
   if (fds.empty()) return {};
   const std::vector<FileKey> keys = TRY(identify_(fds));
-  for (std::size_t i = 0; i < keys.size(); ++i) set_key(changed[i], &keys[i]);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    set_key(changed[i], &keys[i]);
+    paths_[changed[i]].seen = looks[i];
+  }
   if (fds.size() == kBatch) return look_at(changed.back() + 1U, end);
   return {};
 }

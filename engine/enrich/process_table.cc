@@ -215,6 +215,9 @@ void ProcessTable::cut_beyond_reach(Node& youngest) {
   for (int level = 0; level < event::kMaxAncestors; ++level) {
     at = at->parent_node;
     if (at == nullptr) return;
+    // Who forks, ends, forks, ends … makes a line; where somebody lives or has other children, they still need their ancestors.
+    const bool line = at->dead && at->first_child != nullptr && at->first_child->next_sibling == nullptr;
+    if (level > 0 && !line) return;
   }
   Node* beyond = at->parent_node;
   if (beyond == nullptr || !beyond->dead) return;

@@ -11,6 +11,12 @@
 
 namespace shrike::enrich {
 
+UniqueFd reopen_regular(const UniqueFd& path) {
+  struct stat status{};
+  if (!path || fstat(path.get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  return UniqueFd(open(("/proc/self/fd/" + std::to_string(path.get())).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+}
+
 std::optional<FileText> read_open_file(int fd, std::size_t most) {
   struct stat status{};
   if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
@@ -31,7 +37,7 @@ std::optional<FileText> read_open_file(int fd, std::size_t most) {
 }
 
 std::optional<FileText> read_file(const std::string& path, std::size_t most) {
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+  const UniqueFd fd = reopen_regular(UniqueFd(open(path.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW)));
   return fd ? read_open_file(fd.get(), most) : std::nullopt;
 }
 

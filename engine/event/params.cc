@@ -389,7 +389,7 @@ ParamText number_param(const Asked& asked, ParamKind kind, std::uint64_t number)
       return {asked.octal(number), mode_text(asked.arena, static_cast<std::uint32_t>(number))};
     case ParamKind::kUid: {
       const auto uid = static_cast<std::uint32_t>(number);
-      return asked.id(uid, asked.context.names.user_name(uid));
+      return asked.id(uid, names_of(asked.event, asked.context).user_name(uid));
     }
     default:
       return {asked.name == "mode" ? asked.octal(number) : asked.decimal(number), {}};

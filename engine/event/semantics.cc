@@ -23,6 +23,7 @@ constexpr std::string_view kDirectoryInode = "of the directory only its path is 
 constexpr std::string_view kEachTime =
     "true each time a datagram socket that is not connected sends or receives, to the same address or another";
 constexpr std::string_view kRole = "absent where nobody connected: who sends first is not known to be the client";
+constexpr std::string_view kByName = "of such a call only its name is told";
 constexpr std::string_view kFromSockaddr = "the address as passed (user memory): the kernel's socket has let go of it";
 
 constexpr Semantics kTable[] = {
@@ -84,6 +85,14 @@ constexpr Semantics kTable[] = {
     {"fd.sport", kReceive, kT, kExact, kRole},
     {"fd.name_changed", kSend, kT, kAssumed, kEachTime},
     {"fd.name_changed", kReceive, kT, kAssumed, kEachTime},
+    {"fd.*", kGeneric, kT, kUnknown, kByName},
+    {"fs.*", kGeneric, kT, kUnknown, kByName},
+    {"evt.arg*", kGeneric, kT, kUnknown, kByName},
+    {"evt.rawarg*", kGeneric, kT, kUnknown, kByName},
+    {"evt.res", kGeneric, kT, kUnknown, kByName},
+    {"evt.rawres", kGeneric, kT, kUnknown, kByName},
+    {"evt.failed", kGeneric, kT, kUnknown, kByName},
+    {"evt.buffer", kGeneric, kT, kUnknown, kByName},
     {"evt.is_open_read", kFailedOpen, kT, kExact, "registers; of openat2 user memory"},
     {"evt.is_open_write", kFailedOpen, kT, kExact, "registers; of openat2 user memory"},
     {"evt.res", kOpenHook, kF, kAssumed, kIfAllowed},
@@ -201,6 +210,8 @@ bool happens_in(Moment moment, const EventSet& types) {
       return any({EventType::kPtrace});
     case kOther:
       return any({EventType::kInitModule, EventType::kSetuid, EventType::kUnshare});
+    case kGeneric:
+      return (types >> (index(EventType::kFinitModule) + 1)).any();
     case kExecHook:
     case kOpenHook:
     case kConnectHook:
@@ -241,10 +252,10 @@ std::string_view spelling(Knowledge knowledge) {
 }
 
 std::string_view spelling(Moment moment) {
-  static constexpr std::string_view kNames[] = {"exec",           "failed exec", "open",         "failed open", "connect",
-                                                "failed connect", "accept",      "listen",       "send",        "receive",
-                                                "path call",      "fd call",     "close",        "ptrace",      "other",
-                                                "exec hook",      "open hook",   "connect hook", "send hook",   "bind hook"};
+  static constexpr std::string_view kNames[] = {
+      "exec",   "failed exec",  "open",      "failed open", "connect",      "failed connect", "accept",
+      "listen", "send",         "receive",   "path call",   "fd call",      "close",          "ptrace",
+      "other",  "generic call", "exec hook", "open hook",   "connect hook", "send hook",      "bind hook"};
   return kNames[static_cast<std::size_t>(moment)];
 }
 

@@ -41,7 +41,8 @@ enum class Moment : std::uint8_t {
   kDescriptor,  // socket, dup, fchmod, setns, bpf, userfaultfd, finit_module
   kClose,
   kPtrace,
-  kOther,  // init_module, setuid, unshare
+  kOther,    // init_module, setuid, unshare
+  kGeneric,  // a call told by its name alone
   kExecHook,
   kOpenHook,
   kConnectHook,
@@ -53,7 +54,7 @@ std::string_view spelling(Moment moment);
 inline constexpr Moment kMoments[] = {Moment::kExec,      Moment::kFailedExec,    Moment::kOpened, Moment::kFailedOpen,
                                       Moment::kConnected, Moment::kFailedConnect, Moment::kAccept, Moment::kListen,
                                       Moment::kSend,      Moment::kReceive,       Moment::kPaths,  Moment::kDescriptor,
-                                      Moment::kClose,     Moment::kPtrace,        Moment::kOther};
+                                      Moment::kClose,     Moment::kPtrace,        Moment::kOther,  Moment::kGeneric};
 inline constexpr Moment kHooks[] = {Moment::kExecHook, Moment::kOpenHook, Moment::kConnectHook, Moment::kSendHook,
                                     Moment::kBindHook};
 

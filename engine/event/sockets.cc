@@ -48,7 +48,7 @@ std::string_view socket_name(Arena& arena, const Socket& socket) {
 }
 
 std::string_view l4_protocol(const Socket& socket) {
-  if (socket.socket_type == SOCK_RAW) return "raw";
+  if (socket.socket_type == SOCK_RAW) return socket.family == AF_NETLINK || socket.family == AF_PACKET ? "<NA>" : "raw";
   switch (socket.protocol) {
     case IPPROTO_TCP:
     case IPPROTO_MPTCP:

@@ -38,6 +38,12 @@ bool needs_hook(const CapturePlan& plan, std::size_t hook);
 // What the capture of a tier can tell with its parameters: types of enum event_type.
 event::EventSet captured_events();
 
+// What the tracing tier can't see of it.
+inline constexpr std::string_view kIoUringLimit =
+    "io_uring: its opens are seen, but not the name of one that failed, nor one whose completion finds the ring full; of one "
+    "that "
+    "asks for no completion the name is told as passed, its success assumed. Its connects and all else it does are not seen";
+
 // Every other call: told as generic events, by name alone, and only to rules that name event types.
 event::EventSet generic_events();
 

@@ -20,6 +20,7 @@
 #include <system_error>
 
 #include "engine/base/handle.h"
+#include "engine/kernel/capture_plan.h"
 
 namespace shrike::kernel {
 namespace {
@@ -213,17 +214,16 @@ HostSupport probe_host() {
     host.limits = {
         "the tracing tier refuses connect, sends of UDP datagrams and bind, by IP address; exec and open rules can kill, after "
         "the fact",
-        "io_uring: opens are seen, but not the name of one that failed, nor one whose completion finds the ring full; of one "
-        "that "
-        "asks for no completion the name is told as passed, its success assumed. Connects and the rest are not seen",
+        std::string(kIoUringLimit),
         "raw and ICMP sockets pass no cgroup program: they are not refused",
     };
   }
   const std::vector<std::string> both = {
       "a file that is made or replaced under a path that alert rules name is known by its other names within a second; a hard "
-      "link of a "
-      "file that rules know only by its directory, a prefix or a pattern is not",
-      "containers are not told apart: container.* has a host process's values, rules that hold only in containers are inactive",
+      "link of a file that rules know only by its directory, a prefix or a pattern is not",
+      "a file seen through somebody's overlay mount has that overlay's name only, to alert rules",
+      "of containers that are rootless, LXC's or systemd-nspawn's no more than the id is known; block and kill rules know a "
+      "container by 64 hexadecimal digits in its cgroup's path",
       "execveat of an absolute name, or with AT_FDCWD, is told as execve",
       "an fd that another thread closes before its open returns to user space has no name but the one passed",
       "connect through the 32-bit socketcall multiplexer reads its arguments from user memory",

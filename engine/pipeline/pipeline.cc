@@ -128,13 +128,14 @@ match::Peeked Pipeline::peek(const decode::OpenPeek& open) {
 void Pipeline::alert_rules(const event::Event& event, const match::Peeked& peeked) {
   Generation& newest = generations_.front();
   const std::span<const std::uint32_t> fired = newest.matcher->match(event, parts_.matching, peeked);
-  if (!fired.empty()) [[unlikely]] {
-    fired_.assign(fired.begin(), fired.end());
+  fired_.assign(fired.begin(), fired.end());
+  // As the rules saw it: what comes late is in the alert, not in the recording.
+  if (parts_.on_event) parts_.on_event({event, *newest.program, *newest.matcher, {}});
+  if (!fired_.empty()) [[unlikely]] {
     // What the rules looked at may have been absent: the alert says what is known now.
     if (lacks_facts(event) && parts_.enricher.look_again(event)) newest.matcher->look_at(event);
     for (const std::uint32_t rule : fired_) emit(make_alert(newest, rule, event));
   }
-  if (parts_.on_event) parts_.on_event({event, *newest.program, *newest.matcher, {}});
 }
 
 act::Alert Pipeline::make_alert(Generation& of, std::uint32_t rule, const event::Event& event) {

@@ -64,7 +64,7 @@ class Pipeline {
     match::Matching matching = match::Matching::kFirst;
     // Told of every alert a sink refused.
     std::function<void(const Error&)> on_sink_error = {};
-    // Told of every event rules were asked about, and of every verdict, after their alerts. Of an event with a verdict that rules
+    // Told of every event rules were asked about, and of every verdict, after its alerts. Of an event with a verdict that rules
     // are asked about too, twice.
     std::function<void(const Observed&)> on_event = {};
   };

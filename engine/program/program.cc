@@ -135,15 +135,37 @@ void add_paths(const Predicate& predicate, std::set<std::string>& to) {
 std::set<std::string> Program::named_files() const {
   std::set<std::string> paths;
   const auto is_path = [&](std::uint32_t slot) { return !slots[slot].call && slots[slot].use.field->name == "fd.name"; };
-  for (const Predicate& predicate : predicates) {
-    if (is_path(predicate.slot)) add_paths(predicate, paths);
+  for (const std::uint32_t at : asked_predicates()) {
+    if (is_path(predicates[at].slot)) add_paths(predicates[at], paths);
   }
   return paths;
 }
 
+// Those of rules that are asked, each once.
+std::vector<std::uint32_t> Program::asked_predicates() const {
+  std::vector<bool> seen(predicates.size());
+  std::vector<std::uint32_t> found, nodes_left;
+  for (const Rule& rule : rules) {
+    if (is_asked(rule)) nodes_left.push_back(rule.root);
+  }
+  while (!nodes_left.empty()) {
+    const Node& node = nodes[nodes_left.back()];
+    nodes_left.pop_back();
+    if (node.kind == Node::Kind::kCheck) {
+      if (!seen[node.first]) found.push_back(node.first);
+      seen[node.first] = true;
+      continue;
+    }
+    const std::uint32_t count = node.kind == Node::Kind::kNot ? 1 : node.count;
+    for (std::uint32_t i = 0; i < count; ++i) nodes_left.push_back(children[node.first + i]);
+  }
+  return found;
+}
+
 std::set<std::string> Program::named_hosts() const {
   std::set<std::string> hosts;
-  for (const Predicate& predicate : predicates) {
+  for (const std::uint32_t at : asked_predicates()) {
+    const Predicate& predicate = predicates[at];
     const Slot& slot = slots[predicate.slot];
     if (slot.call || !slot.use.field->name.ends_with("ip.name") ||
         (predicate.op != Op::kEqual && predicate.op != Op::kNotEqual && predicate.op != Op::kIn))

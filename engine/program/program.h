@@ -128,6 +128,7 @@ struct Program {
   std::string dump() const;
 
  private:
+  std::vector<std::uint32_t> asked_predicates() const;
   bool shows_field(const OutputField& output, const FieldTest& test) const;
   bool reads_field(std::uint32_t slot, const FieldTest& test) const;
   bool reads_field(const std::vector<CallArgument>& arguments, const FieldTest& test) const;
