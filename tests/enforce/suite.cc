@@ -14,8 +14,8 @@ constexpr std::chrono::seconds kGrace{1};  // after the mark has come, alerts fr
 }  // namespace
 
 std::string Suite::with_mark(const Place& place, const std::string& rules) {
-  return rules +
-         yaml(std::string(kMark), "evt.type in (open, openat, openat2) and fd.name startswith " + place.path("mark-"), "");
+  return rules + yaml(std::string(kMark),
+                      "evt.type in (open, openat, openat2) and fd.num>=0 and fd.name startswith " + place.path("mark-"), "");
 }
 
 void Suite::start(const std::string& rules, const std::string& mode, const std::string& config) {
