@@ -198,6 +198,7 @@ void read(const YAML::Node& root, Reader& reader, Config& config) {
              }
            }},
           {"rules", [&](const YAML::Node& node) { reader.switches(node, config.rules); }},
+          {"resolve_hosts", [&](const YAML::Node& node) { reader.boolean(node, config.resolve_hosts); }},
           {"opening_is_opening", [&](const YAML::Node& node) { reader.boolean(node, config.opening_is_opening); }},
           {"rule_matching",
            [&](const YAML::Node& node) {

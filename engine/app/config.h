@@ -31,6 +31,7 @@ std::optional<Mode> parse_mode(std::string_view text);
 struct Config {
   std::vector<std::string> rules_files;  // files or directories; empty: the shipped rules
   std::vector<lang::RuleSwitch> rules;   // rules: - enable: … / - disable: …, in order
+  bool resolve_hosts = true;             // resolve_hosts: look up the host names rules compare fd.*.name with
   bool opening_is_opening = true;        // see compile::Options
   bool match_all = false;                // rule_matching: first | all
   lang::Priority priority = lang::Priority::kDebug;

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <nlohmann/json.hpp>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -278,7 +279,10 @@ void Daemon::rescan() {
 
 // Where the paths and host names of the rules in force lead.
 void Daemon::find_files() {
-  names_.set_hosts(program_->named_hosts());
+  const std::set<std::string> hosts = config_.resolve_hosts ? program_->named_hosts() : std::set<std::string>();
+  if (!hosts.empty())
+    log_->info("host names that rules compare with: {} are looked up (resolve_hosts: false: none)", hosts.size());
+  names_.set_hosts(hosts);
   file_names_.set_paths(program_->named_files());
   if (auto looked = file_names_.refresh(); !looked)
     log_->error("error: looking up the files that rules name: {}", looked.error().message);

@@ -74,6 +74,9 @@ const ContainerNames::Entry& ContainerNames::get(File file, std::uint32_t id) co
   const auto known = source.entries.find(id);
   if (known != source.entries.end() && now_ns < source.next_look_ns) return known->second;
   if (source.size < 0 && now_ns < source.next_look_ns) return kNone;
+  if (now_ns >= source.next_look_ns) source.reads = 0;
+  // A container that changes among many users must not make us read for each of its events.
+  if (source.reads >= kReadsMost) return kNone;
 
   const UniqueFd fd = open_file(file);
   struct stat status{};
@@ -92,6 +95,7 @@ const ContainerNames::Entry& ContainerNames::get(File file, std::uint32_t id) co
   source.size = status.st_size;
   if (const auto still = source.entries.find(id); still != source.entries.end()) return still->second;
 
+  ++source.reads;
   Entry entry;
   const auto wanted = inside(ranges_[file], id);
   const auto text = wanted ? read_open_file(fd.get(), kFileMax) : std::nullopt;

@@ -21,7 +21,8 @@ namespace shrike::enrich {
 class ContainerNames final : public event::Names {
  public:
   static constexpr std::size_t kFileMax = 256U << 10U;  // what lies behind is not read
-  static constexpr std::size_t kEntriesMax = 64;        // remembered, of each file
+  static constexpr std::size_t kEntriesMax = 1024;      // remembered, of each file
+  static constexpr std::size_t kReadsMost = 64;         // of a file between two looks; ids beyond have no name so long
   static constexpr std::size_t kNameMax = 256;
 
   // Where to look. Nothing known: below the root of `pid`, unless that root is the host's.
@@ -42,6 +43,7 @@ class ContainerNames final : public event::Names {
   };
   struct Source {
     std::uint64_t next_look_ns = 0;
+    std::size_t reads = 0;  // since the last look
     timespec modified{};
     dev_t device = 0;
     ino_t inode = 0;
