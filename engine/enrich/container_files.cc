@@ -683,7 +683,9 @@ std::string ContainerFiles::find_bundle(const ContainerPlace& place) {
       if (std::string path = all + '/' + std::string(space) + '/' + place.id; is_bundle(path)) return path;
     }
     for (const std::string& space : names_in(at(all), kNamespacesMax)) {
-      if (std::string path = all + '/' + space + '/' + place.id; is_bundle(path)) return path;
+      std::string path = all;
+      path.append(1, '/').append(space).append(1, '/').append(place.id);
+      if (is_bundle(path)) return path;
     }
   }
   for (const std::string_view driver : kStorageDrivers) {

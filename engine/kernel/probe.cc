@@ -218,12 +218,16 @@ HostSupport probe_host() {
         "raw and ICMP sockets pass no cgroup program: they are not refused",
     };
   }
-  const std::vector<std::string> both = {
+  constexpr std::string_view kOtherNames =
       "a file that is made or replaced under a path that alert rules name is known by its other names within a second; a hard "
-      "link of a file that rules know only by its directory, a prefix or a pattern is not",
-      "a file seen through somebody's overlay mount has that overlay's name only, to alert rules",
+      "link of a file that rules know only by its directory, a prefix or a pattern is not";
+  constexpr std::string_view kContainers =
       "of containers that are rootless, LXC's or systemd-nspawn's no more than the id is known; block and kill rules know a "
-      "container by 64 hexadecimal digits in its cgroup's path",
+      "container by 64 hexadecimal digits in its cgroup's path";
+  const std::vector<std::string> both = {
+      std::string(kOtherNames),
+      "a file seen through somebody's overlay mount has that overlay's name only, to alert rules",
+      std::string(kContainers),
       "execveat of an absolute name, or with AT_FDCWD, is told as execve",
       "an fd that another thread closes before its open returns to user space has no name but the one passed",
       "connect through the 32-bit socketcall multiplexer reads its arguments from user memory",
