@@ -171,6 +171,14 @@ class Daemon(WithFiles):
         self.addCleanup(daemon.stop)
         return daemon.wait_ready()
 
+    def test_a_call_known_by_its_name_only(self):
+        mark = token()
+        rules = self.file("rules.yaml", f"- rule: Mounted\n  condition: evt.type = mount and proc.name = mount and proc.cmdline contains {mark}\n  desc: d\n  output: '%proc.cmdline'\n  priority: INFO\n")
+        daemon = self.start("--rules", rules)
+        quiet("unshare", "-m", "mount", "-t", "tmpfs", mark, "/mnt")
+        self.assertTrue(wait_for(lambda: daemon.find("Mounted", mark)), daemon.log)
+        self.assertEqual(len(daemon.find("Mounted", mark)), 1)
+
     def test_reload(self):
         old, new = token(), token()
         rules = self.file("rules.yaml", EXEC_RULE.format(mark=old))
