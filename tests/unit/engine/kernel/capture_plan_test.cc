@@ -16,7 +16,6 @@ namespace {
 CapturePlan plan_of(const std::string& condition, bool full, const std::string& output = "x") {
   program::Program program = test::compile_text(test::one_rule(condition, output));
   compile::assess(program, {.events = captured_events(), .generic = generic_events()});
-  for (program::Rule& rule : program.rules) rule.availability = {};  // active, whatever the fields' knowledge is
   return make_capture_plan(program, {}, full);
 }
 
