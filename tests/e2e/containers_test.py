@@ -363,7 +363,7 @@ class Docker(WithDaemon):
                    "-p", cls.scratch / "docker.pid", "-H", cls.socket]
         cls.start_daemon(command, lambda: run("docker", "-H", cls.socket, "version", check=False).count("Version:") >= 2)
         run("tar", "-C", cls.rootfs, "-cf", cls.scratch / "rootfs.tar", ".")
-        cls.docker("import", cls.scratch / "rootfs.tar", IMAGE)
+        started("docker", lambda: cls.docker("import", cls.scratch / "rootfs.tar", IMAGE))
         started("docker", lambda: cls.docker("run", "--rm", "--network", "none", IMAGE, "/bin/true"))
 
     @classmethod

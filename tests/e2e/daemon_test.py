@@ -172,6 +172,7 @@ class Daemon(WithFiles):
         return daemon.wait_ready()
 
     def test_a_call_known_by_its_name_only(self):
+        harness.need_own_mounts()
         mark = token()
         rules = self.file("rules.yaml", f"- rule: Mounted\n  condition: evt.type = mount and proc.name = mount and proc.cmdline contains {mark}\n  desc: d\n  output: '%proc.cmdline'\n  priority: INFO\n")
         daemon = self.start("--rules", rules)

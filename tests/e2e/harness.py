@@ -85,6 +85,12 @@ def token():
     return "t" + uuid.uuid4().hex[:12]
 
 
+def need_own_mounts():
+    """Skips a test where nobody can have mounts of their own: in a chroot that is no mount."""
+    if subprocess.run(["unshare", "-m", "true"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0:
+        raise unittest.SkipTest("unshare -m: no mounts of one's own here")
+
+
 def quiet(*command, **options):
     """Runs a command whose result does not matter, only that it was tried."""
     return subprocess.run([str(c) for c in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, **options)

@@ -183,6 +183,7 @@ class Record(unittest.TestCase):
 
     def test_a_full_disk_is_told_once_and_ends_nothing(self):
         """A tmpfs of 64 KiB in a mount namespace of the daemon's own."""
+        harness.need_own_mounts()
         mark, small = token(), self.dir / "small"
         small.mkdir()
         rules = self.file("rules.yaml", [rule("Marked", f"evt.type in (open, openat) and fd.name endswith {mark} and fd.num >= 0", "%fd.name")])

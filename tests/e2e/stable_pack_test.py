@@ -83,6 +83,7 @@ class StablePack(LiveTest):
                 self.assertIn("/etc/shadow", [fields["fd.name"], *fields.get("fd.names", [])])
 
     def test_the_alert_has_both_names(self):
+        harness.need_own_mounts()
         programs = harness.BINARY.parent / "tests" / "programs"
         place = self.scratch / token()
         (place / "dir").mkdir(parents=True)

@@ -75,7 +75,8 @@ static int then_unlink(int result, const char* name) {
 }
 
 static int own_mounts(void) {
-  return unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ? errno : 0;
+  if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0) return 0;
+  return errno == EINVAL ? UNAVAILABLE : errno; /* in a chroot that is no mount: ours would be seen outside */
 }
 
 static int openat2_way(uint64_t resolve, const char* name) {
