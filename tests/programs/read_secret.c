@@ -76,7 +76,8 @@ static int then_unlink(int result, const char* name) {
 
 static int own_mounts(void) {
   if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0) return 0;
-  return errno == EINVAL ? UNAVAILABLE : errno; /* in a chroot that is no mount: ours would be seen outside */
+  if (errno == EINVAL) errno = UNAVAILABLE; /* in a chroot that is no mount: ours would be seen outside */
+  return errno;
 }
 
 static int openat2_way(uint64_t resolve, const char* name) {
