@@ -98,12 +98,12 @@ void Containers::removed(std::uint64_t cgroup) {
   }
 }
 
-const event::Container* Containers::find(std::uint64_t cgroup, std::string_view path, std::uint32_t pid) {
+const event::Container* Containers::find(std::uint64_t cgroup, std::string_view path, std::uint32_t pid, std::uint64_t now_ns) {
   if (cgroup == 0) return nullptr;
   const auto found = cgroups_.find(cgroup);
   Entry* entry = nullptr;
   if (found == cgroups_.end() ||
-      (found->second.entry == nullptr && found->second.next_look_ns != kNever && clock_() >= found->second.next_look_ns)) {
+      (found->second.entry == nullptr && found->second.next_look_ns != kNever && now_ns >= found->second.next_look_ns)) {
     if (path.empty()) return nullptr;
     entry = resolve(cgroup, path);
   } else {
@@ -114,7 +114,7 @@ const event::Container* Containers::find(std::uint64_t cgroup, std::string_view 
   if (entry->container.facts) entry->names.set_process(pid);
   if (!entry->container.facts) [[unlikely]] {
     const bool first = !std::exchange(entry->asked_about, true);
-    if (first || clock_() >= entry->next_try_ns) try_read(*entry, !first);
+    if (first || now_ns >= entry->next_try_ns) try_read(*entry, !first);
   }
   return &entry->container;
 }
@@ -145,10 +145,11 @@ void Containers::refresh() {
 Containers::Entry* Containers::resolve(std::uint64_t cgroup, std::string_view path) {
   const auto named = parse_container_path(path);
   const auto names = components(path);
-  // Who may make cgroups can nest them deep; no runtime does: the first ones, where a host's containers lie, are enough.
-  for (std::size_t i = 0; i < std::min(names.size(), kDepthMost); ++i) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
     const std::string_view above = path.substr(0, static_cast<std::size_t>(names[i].data() + names[i].size() - path.data()));
     const bool is_named = named && named->cgroup == above;
+    // Who may make cgroups can nest them deep; no runtime does. What a name says is seen at any depth, files are asked to here.
+    if (i >= kDepthMost && !is_named) continue;
     const auto known = by_path_.find(std::string(above));
     if (known != by_path_.end()) {
       Entry& entry = *known->second;

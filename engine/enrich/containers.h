@@ -53,8 +53,9 @@ class Containers {
   // A cgroup was removed. What is known stays for a while, for who still asks.
   void removed(std::uint64_t cgroup);
 
-  // The container of an event in this cgroup, by the process; null: none. Lives until the next call of a member function.
-  const event::Container* find(std::uint64_t cgroup, std::string_view path, std::uint32_t pid);
+  // The container of an event in this cgroup, by the process, at that time (boot time: no clock is read for every event); null:
+  // none. Lives until the next call of a member function.
+  const event::Container* find(std::uint64_t cgroup, std::string_view path, std::uint32_t pid, std::uint64_t now_ns);
 
   // Reads the files at once if its facts are missing. True: they are there now and were not. Counts if not.
   bool look_again(const event::Container& container);

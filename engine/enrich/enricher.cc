@@ -18,7 +18,7 @@ void Enricher::enrich(event::Event& event) {
   if (const auto* change = std::get_if<event::CgroupChange>(&event.payload)) return apply(event, *change);
   if (event.type != event::EventType::kNone || event.verdict) {
     event.cgroup = cgroups_.path(event.cgroup_id);
-    event.container = containers_.find(event.cgroup_id, event.cgroup, event.pid);
+    event.container = containers_.find(event.cgroup_id, event.cgroup, event.pid, event.boot_ns);
   }
   if (const auto* change = std::get_if<ProcessChange>(&event.payload);
       change != nullptr && change->kind != ProcessChange::Kind::kExecCheck) {

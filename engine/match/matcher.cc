@@ -47,6 +47,7 @@ Peeked Matcher::peek(event::EventType type, const event::OpenKey& open, const ev
   early_.process = &process;
   Peeked peeked;
   peeked.fingerprint = fingerprint(inputs, QuietOpens::shape(inputs, open), open, early_);
+  early_.process = nullptr;
   peeked.quiet = peeked.fingerprint && quiet_.knows(*peeked.fingerprint);
   return peeked;
 }

@@ -93,7 +93,8 @@ void Pipeline::process(std::span<const std::byte> record) {
     return;
   }
   ++counters_.delivered[event->hook % kHooksMax];
-  name_object(*event);
+  // A fingerprint says that the file was looked up and has no other name.
+  name_object(*event, peeked.fingerprint.has_value());
   count_gaps(event->gaps);
   parts_.enricher.enrich(*event);
   const bool rules_wait = event->type == event::EventType::kNone || event->verdict_only || is_exec_check(*event);
@@ -193,7 +194,7 @@ Pipeline::Generation* Pipeline::find_generation(std::uint32_t number) {
 }
 
 // What the event's object is called besides its path: by rules that decide in the kernel, and on this host.
-void Pipeline::name_object(event::Event& event) {
+void Pipeline::name_object(event::Event& event, bool one_name) {
   std::span<const event::ObjectName> names;
   std::string_view path;
   const auto* open = std::get_if<event::Open>(&event.payload);
@@ -212,7 +213,7 @@ void Pipeline::name_object(event::Event& event) {
       if (!event.gaps.path) ++counters_.corrupt;  // of a path whose front is missing too few components may be left
     }
   }
-  if (open != nullptr && parts_.file_names != nullptr) parts_.file_names->add_names(place_of(*open), names_);
+  if (open != nullptr && !one_name && parts_.file_names != nullptr) parts_.file_names->add_names(place_of(*open), names_);
   event.names = names_.names();
   event.gaps.names = event.gaps.names || names_.cut();
 }

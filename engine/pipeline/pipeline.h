@@ -103,7 +103,7 @@ class Pipeline {
 
   void count_gaps(const event::Gaps& gaps);
   Generation* find_generation(std::uint32_t number);
-  void name_object(event::Event& event);
+  void name_object(event::Event& event, bool one_name);
   bool collect_names(const program::KernelPlan& plan, std::span<const event::ObjectName> names, std::string_view path);
   void alert_verdict(const event::Event& event);
   bool alert_decision(Generation& of, std::uint32_t number, const event::Event& event);

@@ -145,6 +145,12 @@ class Cli(unittest.TestCase):
         self.assertEqual([alert["rule"] for alert in alerts], ["Not", "Any", "Not"])
         self.assertEqual([alert["rule"] for alert in self.alerts(rules, [{"proc.name": "x"}])], ["Not"])
 
+    def test_opening_by_the_letter(self):
+        rules = [rule("Opened", "evt.type in (open, openat, openat2)")]
+        events = [{"evt.type": "open_by_handle_at"}]
+        self.assertEqual(len(self.alerts(rules, events)), 1)
+        self.assertEqual(self.alerts(rules, events, "--config", self.file("c.yaml", "opening_is_opening: false")), [])
+
     def test_block_and_kill_rules_alert(self):
         rules = [rule(action, "evt.type in (execve, execveat) and proc.exepath = /tmp/x", action=action) for action in ("block", "kill")]
         alerts = self.alerts(rules, [{"evt.type": "execve", "proc.exepath": "/tmp/x"}], "--matching", "all")

@@ -32,6 +32,7 @@ TEST(Opening, WhoNamesOpenOpenatAndOpenat2MeansOpenByHandleAtToo) {
            {"evt.type = open or evt.type = openat or evt.type = openat2", true},
            {"evt.type in (openat, openat2) or (evt.type = open)", true},
            {"(evt.type in (open, openat, openat2) and fd.name = /x) or evt.type = connect", true},
+           {"(evt.type = open or evt.type = openat) or evt.type = openat2", true},
            {"evt.type in (open, openat)", false},
            {"evt.type = open or evt.type = openat or (evt.type = openat2 and fd.name = /x)", false},
            {"not evt.type in (open, openat, openat2)", false},
@@ -48,6 +49,39 @@ TEST(Opening, WhoNamesOpenOpenatAndOpenat2MeansOpenByHandleAtToo) {
     EXPECT_EQ(meant.rules[0].condition, letter.rules[0].condition);
     EXPECT_FALSE(letter.opening_is_opening);
   }
+}
+
+TEST(Opening, ARuleThatCanNeverHoldThenSaysSo) {
+  program::Program program =
+      test::compile_text(test::one_rule("evt.type = open_by_handle_at and not evt.type in (open, openat, openat2)"));
+  event::EventSet all = event::all_event_types();
+  compile::assess(program, {.events = all});
+  EXPECT_EQ(program.rules[0].availability.state, program::Availability::State::kInactive);
+  EXPECT_EQ(program.rules[0].availability.reason, "never true once opening is opening");
+}
+
+TEST(NamedHosts, AreThoseOfRulesInForceOnly) {
+  std::string text;
+  for (const auto& [name, enabled] : {std::pair("on.example", "true"), std::pair("off.example", "false")})
+    text += std::string("- {rule: ") + name + ", desc: d, condition: evt.type = connect and fd.sip.name = " + name +
+            ", output: o, priority: INFO, enabled: " + enabled + "}\n";
+  program::Program program = test::compile_text(text);
+  compile::assess(program, {.events = event::all_event_types()});
+  EXPECT_EQ(program.named_hosts(), std::set<std::string>{"on.example"});
+}
+
+TEST(Assess, ARuleOnACallToldByItsNameIsActive) {
+  const auto state = [](const std::string& condition) {
+    program::Program program = test::compile_text(test::one_rule(condition));
+    event::EventSet generic;
+    generic.set(event::index(*event::find_event_type("mount")));
+    event::EventSet captured;
+    captured.set(event::index(event::EventType::kOpenat));
+    compile::assess(program, {.events = captured, .generic = generic});
+    return program.rules[0].availability;
+  };
+  EXPECT_EQ(state("evt.type = mount and proc.name = x").state, program::Availability::State::kActive);
+  EXPECT_EQ(state("evt.type = mount and evt.failed = true").reason, "fields: evt.failed") << "its result is not told";
 }
 
 TEST(EventSet, RowsOfTheReference) {  // rule-language.md 7.6, and what 3.2 says besides

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/enrich/container_names.h"
 
+#include <array>
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -76,6 +79,21 @@ TEST_F(ContainerNamesTest, NothingIsWaitedFor) {
   ASSERT_EQ(mkfifo((root_ / "rootfs/etc/passwd").c_str(), 0600), 0);
   names_.look_in(reading_);
   EXPECT_EQ(names_.user_name(4242), "");
+}
+
+// Would catch: the daemon opening what a container's root put there, a device say, whose opening does something.
+TEST_F(ContainerNamesTest, WhatIsNoFileIsNotOpened) {
+  const std::string passwd = (root_ / "rootfs/etc/passwd").string();
+  std::filesystem::remove(passwd);
+  ASSERT_EQ(mkfifo(passwd.c_str(), 0600), 0);
+  const UniqueFd watch(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  ASSERT_GE(inotify_add_watch(watch.get(), passwd.c_str(), IN_OPEN), 0);
+  names_.look_in(reading_);
+  EXPECT_EQ(names_.user_name(4242), "");
+  std::array<char, 256> seen{};
+  EXPECT_EQ(read(watch.get(), seen.data(), seen.size()), -1) << "it was opened";
+  ASSERT_TRUE(UniqueFd(open(passwd.c_str(), O_RDONLY | O_NONBLOCK)));
+  EXPECT_GT(read(watch.get(), seen.data(), seen.size()), 0) << "the watch works";
 }
 
 TEST_F(ContainerNamesTest, IdsAreMappedAsTheContainerSeesThem) {

@@ -43,7 +43,9 @@ class FakeFiles final : public ContainerReader {
 
 class ContainersTest : public testing::Test {
  protected:
-  const event::Container* find(std::uint64_t cgroup, const std::string& path) { return containers_.find(cgroup, path, 1); }
+  const event::Container* find(std::uint64_t cgroup, const std::string& path) {
+    return containers_.find(cgroup, path, 1, now_ns_);
+  }
   static std::string name_of(const event::Container* container) {
     if (container == nullptr) return "host";
     return container->facts ? *container->facts->name : "?";
@@ -132,6 +134,30 @@ TEST_F(ContainersTest, TheMakersArgumentsSayWhereTheBundleIs) {
   files_.bundles["/work/b"] = "/other";
   containers_.made(10, "/other", &runc, 1000);
   EXPECT_EQ(find(10, "/other"), nullptr) << "an unprivileged process's word is none";
+}
+
+// Would catch: files asked for at each of a thousand nested cgroups; a container told by its name that is not seen down there;
+// the word of a maker who is in a container himself.
+TEST_F(ContainersTest, DeepCgroupsAreNotAskedAbout) {
+  std::string deep;
+  for (int i = 0; i < 30; ++i) deep += "/d";
+  files_.states[deep + "/runc"] = "web";
+  files_.states["/d/runc"] = "web";
+  files_.names["web"] = "web";
+  files_.names[kA] = "named";
+  EXPECT_EQ(name_of(find(7, deep + "/runc")), "host");
+  EXPECT_EQ(name_of(find(8, "/d/runc")), "web");
+  EXPECT_EQ(name_of(find(9, deep + "/" + kA)), "named");
+}
+
+TEST_F(ContainersTest, WhoIsInAContainerIsNotBelieved) {
+  files_.names[kA] = "web";
+  files_.bundles["/work/x"] = "/outside/forged";
+  files_.names["forged"] = "trusted";
+  containers_.made(7, "/docker/" + kA, nullptr, 0);
+  const event::Process maker = process({"runc", "create", "--bundle", "/work/x", "forged"});
+  containers_.made(8, "/outside/forged", &maker, 0, 7);
+  EXPECT_EQ(name_of(find(8, "/outside/forged")), "host");
 }
 
 TEST_F(ContainersTest, ACgroupWithoutANameIsAskedAboutUntilItIsOldEnough) {

@@ -176,6 +176,28 @@ TEST_F(FileNamesTest, TwoPathsOfOneFileAreBothItsNames) {
   EXPECT_EQ((Names{names_.names().begin(), names_.names().end()}), Names{path("b")});
 }
 
+// Would catch: a file that was replaced just when the kernel could not be asked, and is then never looked at again.
+TEST_F(FileNamesTest, ALookThatFailedIsMadeAgain) {
+  std::ofstream(path("secret")) << "x";
+  bool fails = false;
+  FileNames files(directory_.string(), [&](const std::vector<int>& fds) -> Result<std::vector<FileKey>> {
+    if (fails) return fail(Code::kSystem, "not now");
+    return by_stat(fds);
+  });
+  files.set_paths({path("secret")});
+  ASSERT_TRUE(files.refresh().has_value());
+  std::ofstream(path("new")) << "y";
+  std::filesystem::rename(path("new"), path("secret"));
+  fails = true;
+  EXPECT_FALSE(files.refresh().has_value());
+  fails = false;
+  ASSERT_TRUE(files.refresh().has_value());
+  const event::Open open = open_of("secret");
+  names_.clear(open.path);
+  files.add_names(place_of(open), names_);
+  EXPECT_EQ((Names{names_.names().begin(), names_.names().end()}), Names{path("secret")});
+}
+
 TEST(NameList, HoldsSoManyAndSaysThatThereWereMore) {
   NameList names;
   names.clear("/p");

@@ -245,6 +245,30 @@ TEST(ProcessTable, AChainOfDeadAncestorsIsBounded) {
   EXPECT_GE(depth, event::kMaxAncestors) << "those a rule can ask for stay";
 }
 
+// Would catch: an attacker who forks a chain and so cuts off what he descends from, for himself and all he starts later.
+TEST(ProcessTable, AChainOfForksCutsNobodysAncestryButItsOwn) {
+  ProcessTable table;
+  Records records(table);
+  records.existing(1, 10, 0, 0, "init");
+  records.fork(2, 20, 1, 10, "init");
+  records.exec(2, 20, 1, 10, "nginx");
+  records.fork(3, 30, 2, 20, "nginx");
+  records.exec(3, 30, 2, 20, "sh");
+  records.fork(4, 40, 3, 30, "sh");
+  records.exec(4, 40, 3, 30, "attacker");
+  records.exit(3, 30);
+  const std::string before = lineage(table.find(4));
+  std::uint32_t pid = 4;
+  for (std::uint32_t child = 100; child < 300; ++child) {
+    records.fork(child, child * 10, pid, pid == 4 ? 40 : pid * 10, "attacker");
+    if (pid != 4) records.exit(pid, pid * 10);
+    pid = child;
+  }
+  EXPECT_EQ(lineage(table.find(4)), before);
+  records.fork(1000, 10'000, 4, 40, "attacker");
+  EXPECT_TRUE(lineage(table.find(1000)).contains("nginx"));
+}
+
 TEST(ProcessTable, AFullTableOfTheLivingStaysBounded) {
   ProcessTable table({.max_processes = 10, .recent_dead = 2});
   Records records(table);

@@ -555,6 +555,10 @@ TEST_F(Events, EveryTypeOfDescriptor) {
     EXPECT_EQ(get(world_, event, "fd.type"), f.type);
     EXPECT_EQ(get(world_, event, "fd.sockfamily"), f.sockfamily);
     EXPECT_EQ(get(world_, event, "fd.l4proto"), "<NA>");
+    sock.socket_type = SOCK_RAW;
+    const Event raw = call(EVENT_TYPE_SOCKET, {.ret = 4, .args = {f.family, SOCK_RAW, 0}, .fd = 4, .sock = sock});
+    const bool ip = f.family == AF_INET || f.family == AF_INET6 || f.family == AF_UNIX;
+    EXPECT_EQ(get(world_, raw, "fd.l4proto"), ip ? "raw" : "<NA>") << "netlink's are raw by habit";
   }
 }
 
