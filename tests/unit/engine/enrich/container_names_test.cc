@@ -121,6 +121,16 @@ TEST_F(ContainerNamesTest, TheHostsRootIsNoContainers) {
   EXPECT_EQ(names_.user_name(0), "");
 }
 
+TEST_F(ContainerNamesTest, ReadsAreBounded) {
+  std::string text;
+  for (int id = 1; id <= 100; ++id) text += "u" + std::to_string(id) + ":x:" + std::to_string(id) + ":1::/:/\n";
+  write("rootfs/etc/passwd", text);
+  names_.look_in(reading_);
+  for (std::uint32_t id = 1; id <= ContainerNames::kReadsMost; ++id) ASSERT_EQ(names_.user_name(id), "u" + std::to_string(id));
+  EXPECT_EQ(names_.user_name(100), "") << "not until the file is looked at again";
+  EXPECT_EQ(names_.user_name(1), "u1");
+}
+
 TEST_F(ContainerNamesTest, FilesAndNamesAreBounded) {
   std::string text = std::string(1000, 'n') + ":x:1:1::/:/\n";
   while (text.size() < ContainerNames::kFileMax) text += "filler:x:99999:1::/:/\n";

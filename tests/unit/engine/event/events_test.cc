@@ -18,6 +18,7 @@
 #include "engine/decode/decode.h"
 #include "engine/event/field.h"
 #include "engine/event/params.h"
+#include "engine/event/container.h"
 #include "tests/support/wire.h"
 #include "tests/support/world.h"
 
@@ -471,6 +472,13 @@ TEST_F(Events, DescriptorsOfCallsThatFailed) {
   EXPECT_EQ(get(world_, call(EVENT_TYPE_SETUID, {.args = {0xffffffff}}), "evt.args"), "res=0 uid=-1(<NONE>)");
   EXPECT_EQ(get(world_, call(EVENT_TYPE_SETUID, {.args = {4711}}), "evt.arg.uid"), "<NA>");
   EXPECT_EQ(get(world_, call(EVENT_TYPE_SETUID, {.args = {0}}), "evt.arg.uid"), "root");
+  FakeNames names;
+  names.users = {{33, "nginx"}};
+  Container container;
+  container.names = &names;
+  Event inside = call(EVENT_TYPE_SETUID, {.args = {33}});
+  inside.container = &container;
+  EXPECT_EQ(get(world_, inside, "evt.arg.uid"), "nginx") << "as the container calls it";
   EXPECT_EQ(get(world_, call(EVENT_TYPE_BPF, {.args = {999}}), "evt.arg.cmd"), "999");
   EXPECT_EQ(get(world_, call(EVENT_TYPE_UNSHARE, {.args = {1}}), "evt.arg.flags"), "0x1");
   EXPECT_EQ(get(world_, call(EVENT_TYPE_DUP, {.ret = -EBADF, .args = {0xffffffff}}), "evt.arg.oldfd"), "EPERM") << "an int";
@@ -495,6 +503,8 @@ TEST_F(Events, RecordsThatDoNotTellTheirType) {
   EXPECT_TRUE(refused(WireRecord<event_socket>(EVENT_KIND_SOCKET, EVENT_TYPE_NONE)));
   EXPECT_TRUE(refused(WireRecord<event_process>(EVENT_KIND_FORK, EVENT_TYPE_EXECVE)));
   EXPECT_TRUE(refused(WireRecord<event_process>(EVENT_KIND_EXEC, EVENT_TYPE_NONE)));
+  EXPECT_TRUE(refused(WireRecord<event_cgroup>(EVENT_KIND_CGROUP, EVENT_TYPE_CLOSE)));
+  EXPECT_FALSE(refused(WireRecord<event_cgroup>(EVENT_KIND_CGROUP, EVENT_TYPE_NONE)));
   EXPECT_FALSE(refused(WireRecord<event_call>(EVENT_KIND_CALL, EVENT_TYPE_CLOSE)));
   EXPECT_FALSE(refused(WireRecord<event_paths>(EVENT_KIND_PATHS, EVENT_TYPE_EXECVE)));
 }

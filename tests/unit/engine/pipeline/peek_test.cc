@@ -3,10 +3,13 @@
 // alert must come all the same, with its number.
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
+#include <fstream>
 #include <gtest/gtest.h>
 #include <map>
 #include <random>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "engine/decode/decode.h"
 #include "engine/pipeline/pipeline.h"
@@ -140,6 +143,121 @@ TEST(Peek, EveryAlertComesAllTheSame) {
   EXPECT_EQ(pipeline.counters().records, mix.size());
   EXPECT_EQ(pipeline.counters().delivered[HOOK_SYS_EXIT], calls);
   EXPECT_GT(pipeline.counters().quiet, opens / 5) << "many opens of the mix come again";
+}
+
+// One process, `good`, and its opens one after the other.
+class PeekOne : public testing::Test {
+ protected:
+  void SetUp() override {
+    directory_ = std::filesystem::temp_directory_path() / ("shrike-peek-" + std::to_string(getpid()));
+    std::filesystem::create_directories(directory_ / "self");
+    std::ofstream(directory_ / "self/mountinfo") << "";
+    std::ofstream(directory_ / "secret") << "x";
+    struct stat status{};
+    ASSERT_EQ(stat((directory_ / "secret").c_str(), &status), 0);
+    secret_ = status.st_ino;
+    file_names_.set_paths({(directory_ / "secret").string()});
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  void load(const std::string& condition) {
+    auto program = std::make_shared<program::Program>(test::compile_text(rule("R", condition)));
+    program->index_rules();
+    pipeline_.load(program, nullptr, 1);
+    test::WireRecord<event_process> exec(EVENT_KIND_EXEC, EVENT_TYPE_EXECVE);
+    exec.wire.header.start_ns = 70;
+    exec.wire.header.exec_id = 1;
+    std::memcpy(exec.wire.comm, "good", 4);
+    exec.wire.exe_path = exec.add("/bin/good");
+    pipeline_.process(exec.bytes());
+    ASSERT_TRUE(file_names_.refresh().has_value());
+    open({});  // what is new, the cgroup and the file's place, is found
+  }
+
+  struct Deed {
+    std::uint32_t uid = 5;
+    std::uint32_t exec_id = 1;
+    std::uint64_t ino = 1;
+  };
+  // How many alerts came.
+  std::size_t open(const Deed& deed) {
+    test::WireRecord<event_open> record(EVENT_KIND_OPEN, EVENT_TYPE_OPENAT);
+    record.wire.header.hook = HOOK_SYS_EXIT;
+    record.wire.header.start_ns = 70;
+    record.wire.header.exec_id = deed.exec_id;
+    record.wire.header.cgroup_id = 77;
+    record.wire.header.creds.uid = deed.uid;
+    record.wire.ret = 3;
+    record.wire.fmode = 1;
+    record.wire.file.ino = deed.ino;
+    record.wire.file.dev = 7;
+    record.wire.file.mode = S_IFREG | 0644;
+    record.wire.in_mount = PLACE_UNKNOWN;
+    record.wire.path = record.add("/tmp/x");
+    record.wire.name = record.add("/tmp/x");
+    lines_.clear();
+    pipeline_.process(record.bytes());
+    return lines_.size();
+  }
+  std::uint64_t quiet() const { return pipeline_.counters().quiet; }
+
+  static Result<std::vector<enrich::FileKey>> by_stat(const std::vector<int>& fds) {
+    std::vector<enrich::FileKey> keys;
+    for (const int fd : fds) {
+      struct stat status{};
+      if (fstat(fd, &status) != 0) return fail(Code::kSystem, "stat");
+      keys.push_back({.ino = status.st_ino, .dev = 7, .generation = 0});
+    }
+    return keys;
+  }
+
+  std::filesystem::path directory_;
+  std::uint64_t secret_ = 0;
+  test::FakeNames names_;
+  enrich::ProcessTable processes_;
+  enrich::ProcReader proc_{"/nonexistent"};
+  OneCgroup reader_;
+  enrich::Cgroups cgroups_{reader_};
+  test::NoContainerFiles no_containers_;
+  enrich::Containers containers_{no_containers_};
+  enrich::Enricher enricher_{processes_, proc_, cgroups_, containers_};
+  enrich::FileNames file_names_{(std::filesystem::temp_directory_path() / ("shrike-peek-" + std::to_string(getpid()))).string(),
+                                by_stat};
+  event::Context context_{names_, processes_, "testhost", 0};
+  std::vector<std::string> lines_;
+  std::vector<std::unique_ptr<act::AlertSink>> sinks_ = [this] {
+    std::vector<std::unique_ptr<act::AlertSink>> sinks;
+    sinks.push_back(std::make_unique<Lines>(lines_));
+    return sinks;
+  }();
+  Pipeline pipeline_{{.enricher = enricher_,
+                      .context = context_,
+                      .sinks = sinks_,
+                      .file_names = &file_names_,
+                      .matching = {},
+                      .on_sink_error = {}}};
+};
+
+TEST_F(PeekOne, AnotherUsersOpenIsAnotherOpen) {
+  load("user.uid = 0");
+  EXPECT_EQ(open({}), 0U);
+  EXPECT_EQ(open({.uid = 0}), 1U);
+}
+
+TEST_F(PeekOne, AFileOfAnotherNameIsAnotherFile) {
+  load("fd.name = " + (directory_ / "secret").string());
+  EXPECT_EQ(open({}), 0U);
+  EXPECT_EQ(quiet(), 1U);
+  EXPECT_EQ(open({.ino = secret_}), 1U) << "a hard link has taken the place of what was quiet";
+  EXPECT_EQ(open({}), 0U);
+  EXPECT_EQ(quiet(), 2U);
+}
+
+TEST_F(PeekOne, WhoHasRunAnotherProgramIsAnother) {
+  load("proc.name = \"<NA>\"");
+  EXPECT_EQ(open({}), 0U);
+  EXPECT_EQ(quiet(), 1U);
+  EXPECT_EQ(open({.exec_id = 2}), 1U) << "its exec was lost: what it runs is not known";
 }
 
 // Would catch: a record told in short that decode() refuses, or tells otherwise.
