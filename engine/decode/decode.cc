@@ -483,7 +483,6 @@ bool peek_open(std::span<const std::byte> record, OpenPeek& peek) {
               .readable = (wire.fmode & kModeRead) != 0,
               .writable = (wire.fmode & kModeWrite) != 0,
               .created = (wire.file.flags & EVENT_FILE_CREATED) != 0,
-              .memfd = (wire.file.flags & EVENT_FILE_MEMFD) != 0,
               .path = blobs.text(wire.path),
               .name = blobs.text(wire.name),
               .base = blobs.text(wire.base)};

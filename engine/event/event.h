@@ -100,7 +100,6 @@ struct OpenKey {
   bool readable = false;
   bool writable = false;
   bool created = false;
-  bool memfd = false;
   std::string_view path, name, base;
 
   bool operator==(const OpenKey&) const = default;
@@ -113,7 +112,6 @@ inline OpenKey key_of(const Open& open) {
           .readable = open.readable,
           .writable = open.writable,
           .created = open.file.created,
-          .memfd = open.file.memfd,
           .path = open.path,
           .name = open.name,
           .base = open.base};

@@ -46,7 +46,7 @@ class QuietOpens {
     const bool failed = open.ret < 0;
     return {.flags = open.flags,
             .bits = (open.readable ? 1U : 0U) | (open.writable ? 2U : 0U) | (open.created ? 4U : 0U) | (failed ? 8U : 0U) |
-                    (open.memfd ? 16U : 0U) | open.file_type | inputs.type << 16U | static_cast<std::uint64_t>(open.mode) << 32U,
+                    open.file_type | inputs.type << 16U | static_cast<std::uint64_t>(open.mode) << 32U,
             .result = failed || inputs.result ? static_cast<std::uint64_t>(open.ret) : 0};
   }
 

@@ -472,7 +472,7 @@ TEST_F(Events, DescriptorsOfCallsThatFailed) {
   EXPECT_EQ(get(world_, call(EVENT_TYPE_SETUID, {.args = {0xffffffff}}), "evt.args"), "res=0 uid=-1(<NONE>)");
   EXPECT_EQ(get(world_, call(EVENT_TYPE_SETUID, {.args = {4711}}), "evt.arg.uid"), "<NA>");
   EXPECT_EQ(get(world_, call(EVENT_TYPE_SETUID, {.args = {0}}), "evt.arg.uid"), "root");
-  FakeNames names;
+  test::FakeNames names;
   names.users = {{33, "nginx"}};
   Container container;
   container.names = &names;

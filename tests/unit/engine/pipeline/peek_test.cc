@@ -180,7 +180,7 @@ class PeekOne : public testing::Test {
     std::uint64_t ino = 1;
   };
   // How many alerts came.
-  std::size_t open(const Deed& deed) {
+  std::size_t open(const Deed& deed, Pipeline* other = nullptr) {
     test::WireRecord<event_open> record(EVENT_KIND_OPEN, EVENT_TYPE_OPENAT);
     record.wire.header.hook = HOOK_SYS_EXIT;
     record.wire.header.start_ns = 70;
@@ -196,7 +196,7 @@ class PeekOne : public testing::Test {
     record.wire.path = record.add("/tmp/x");
     record.wire.name = record.add("/tmp/x");
     lines_.clear();
-    pipeline_.process(record.bytes());
+    (other == nullptr ? pipeline_ : *other).process(record.bytes());
     return lines_.size();
   }
   std::uint64_t quiet() const { return pipeline_.counters().quiet; }
@@ -251,6 +251,25 @@ TEST_F(PeekOne, AFileOfAnotherNameIsAnotherFile) {
   EXPECT_EQ(open({.ino = secret_}), 1U) << "a hard link has taken the place of what was quiet";
   EXPECT_EQ(open({}), 0U);
   EXPECT_EQ(quiet(), 2U);
+}
+
+// Would catch: a recording without the opens that left no rule possible.
+TEST_F(PeekOne, WhoWantsEveryEventGetsQuietOnesToo) {
+  std::size_t told = 0;
+  Pipeline watched({.enricher = enricher_,
+                    .context = context_,
+                    .sinks = sinks_,
+                    .file_names = &file_names_,
+                    .matching = {},
+                    .on_sink_error = {},
+                    .on_event = [&](const Observed&) { ++told; }});
+  load("user.uid = 0");
+  auto program = std::make_shared<program::Program>(test::compile_text(rule("R", "fd.name = /none")));
+  program->index_rules();
+  watched.load(program, nullptr, 1);
+  for (int i = 0; i < 3; ++i) open({}, &watched);
+  EXPECT_EQ(told, 3U);
+  EXPECT_EQ(watched.counters().quiet, 0U);
 }
 
 TEST_F(PeekOne, WhoHasRunAnotherProgramIsAnother) {
