@@ -25,7 +25,8 @@ static __noinline int comm__read(struct decision* decision, const struct linux_b
   return 0;
 }
 
-static __always_inline bool exec__decide(struct decision* decision, struct task_struct* task, const struct linux_binprm* bprm) {
+static __always_inline bool exec_check__decide(struct decision* decision, struct task_struct* task,
+                                               const struct linux_binprm* bprm) {
   struct hook_counters* counters = counters__of(HOOK_BPRM_CREDS_FROM_FILE);
   if (!counters) return false; /* for the verifier */
   if (!subject__apply(decision, task, BPF_CORE_READ(bprm, cred, euid.val))) return false;
@@ -37,7 +38,8 @@ static __always_inline bool exec__decide(struct decision* decision, struct task_
   return words__any(decision->alive);
 }
 
-static __always_inline void report(struct task_struct* task, const struct linux_binprm* bprm, const struct decision* decision) {
+static __always_inline void exec_check__report(struct task_struct* task, const struct linux_binprm* bprm,
+                                               const struct decision* decision) {
   struct scratch* scratch =
       record__begin(HOOK_BPRM_CREDS_FROM_FILE, CLASS_VERDICT, EVENT_KIND_EXEC_CHECK, sizeof(struct event_process));
   if (!scratch) return; /* counted by record__begin */
@@ -69,9 +71,9 @@ int lsm_bprm_creds_from_file(__u64* ctx) {
   struct decision* decision =
       decision__begin(task, HOOK_BPRM_CREDS_FROM_FILE, OPERATIONS(OPERATION_EXEC, OPERATION_EXEC), &refuse);
   if (!decision) return hook__result(refuse); /* 0: no clause can hit */
-  if (exec__decide(decision, task, bprm)) {
+  if (exec_check__decide(decision, task, bprm)) {
     refuse = decision__act(decision, OPERATION_EXEC, true);
-    if (decision->verdict.rule_count != 0) report(task, bprm, decision);
+    if (decision->verdict.rule_count != 0) exec_check__report(task, bprm, decision);
   }
   decision__release(decision);
   return hook__result(refuse); /* 0: no enforcing rule hits */

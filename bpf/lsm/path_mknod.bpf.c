@@ -25,8 +25,8 @@ static __always_inline __u32 call__access(struct task_struct* task, const struct
   return ((flags + 1) & O_ACCMODE) & (ACCESS_READ | ACCESS_WRITE); /* as OPEN_FMODE (include/linux/fs.h) */
 }
 
-static __always_inline void report(struct task_struct* task, const struct path* directory, struct dentry* dentry,
-                                   const struct call_type* call, const struct decision* decision, __u32 access) {
+static __always_inline void mknod__report(struct task_struct* task, const struct path* directory, struct dentry* dentry,
+                                          const struct call_type* call, const struct decision* decision, __u32 access) {
   struct scratch* scratch;
   struct event_open* event = open_record__begin(&scratch, HOOK_PATH_MKNOD, task, call, decision, true);
   if (!event) return; /* counted by record__begin */
@@ -57,7 +57,7 @@ int lsm_path_mknod(__u64* ctx) {
       decision__classify(decision, false);
       if (decision->verdict.decider != ~0U) {
         refuse = decision__act(decision, OPERATION_OPEN, true);
-        report(task, directory, dentry, &call, decision, access);
+        mknod__report(task, directory, dentry, &call, decision, access);
       }
     }
   }
