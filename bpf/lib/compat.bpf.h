@@ -3,7 +3,7 @@
 #ifndef SHRIKE_BPF_LIB_COMPAT_BPF_H
 #define SHRIKE_BPF_LIB_COMPAT_BPF_H
 
-#include "bpf/lib/kernel_types.bpf.h"
+#include "bpf/lib/read.bpf.h"
 
 #define NSEC_PER_SEC 1000000000ULL
 
@@ -55,6 +55,16 @@ struct mm_struct___plain {
   struct mm_rss_stat rss_stat;
 };
 
+typedef struct {
+  __u64 val;
+} kernel_cap_t___u64; /* 6.3 */
+
+struct cred___u64 {
+  kernel_cap_t___u64 cap_inheritable;
+  kernel_cap_t___u64 cap_permitted;
+  kernel_cap_t___u64 cap_effective;
+};
+
 struct kernfs_node___parent { /* until 6.14 */
   struct kernfs_node* parent;
 };
@@ -67,28 +77,27 @@ struct kernfs_node___underscored { /* 6.15: under RCU */
 
 /* Times of an inode changed their place three times. Can go when 6.11 is the oldest kernel. */
 static __always_inline __u64 inode__ctime_ns(const void* inode) {
-  const struct inode___split* split = inode;
-  const struct inode___underscored* underscored = inode;
-  const struct inode___timespec* timespec = inode;
+  const struct inode___split* split = TYPED(struct inode___split, inode);
+  const struct inode___underscored* underscored = TYPED(struct inode___underscored, inode);
+  const struct inode___timespec* timespec = TYPED(struct inode___timespec, inode);
   if (bpf_core_field_exists(split->i_ctime_sec))
-    return BPF_CORE_READ(split, i_ctime_sec) * NSEC_PER_SEC + (BPF_CORE_READ(split, i_ctime_nsec) & ~CTIME_QUERIED);
+    return READ(split, i_ctime_sec) * NSEC_PER_SEC + (READ(split, i_ctime_nsec) & ~CTIME_QUERIED);
   if (bpf_core_field_exists(underscored->__i_ctime))
-    return BPF_CORE_READ(underscored, __i_ctime.tv_sec) * NSEC_PER_SEC + BPF_CORE_READ(underscored, __i_ctime.tv_nsec);
+    return READ(underscored, __i_ctime.tv_sec) * NSEC_PER_SEC + READ(underscored, __i_ctime.tv_nsec);
   if (bpf_core_field_exists(timespec->i_ctime))
-    return BPF_CORE_READ(timespec, i_ctime.tv_sec) * NSEC_PER_SEC + BPF_CORE_READ(timespec, i_ctime.tv_nsec);
+    return READ(timespec, i_ctime.tv_sec) * NSEC_PER_SEC + READ(timespec, i_ctime.tv_nsec);
   return 0;
 }
 
 static __always_inline __u64 inode__mtime_ns(const void* inode) {
-  const struct inode___split* split = inode;
-  const struct inode___underscored* underscored = inode;
-  const struct inode___timespec* timespec = inode;
-  if (bpf_core_field_exists(split->i_mtime_sec))
-    return BPF_CORE_READ(split, i_mtime_sec) * NSEC_PER_SEC + BPF_CORE_READ(split, i_mtime_nsec);
+  const struct inode___split* split = TYPED(struct inode___split, inode);
+  const struct inode___underscored* underscored = TYPED(struct inode___underscored, inode);
+  const struct inode___timespec* timespec = TYPED(struct inode___timespec, inode);
+  if (bpf_core_field_exists(split->i_mtime_sec)) return READ(split, i_mtime_sec) * NSEC_PER_SEC + READ(split, i_mtime_nsec);
   if (bpf_core_field_exists(underscored->__i_mtime))
-    return BPF_CORE_READ(underscored, __i_mtime.tv_sec) * NSEC_PER_SEC + BPF_CORE_READ(underscored, __i_mtime.tv_nsec);
+    return READ(underscored, __i_mtime.tv_sec) * NSEC_PER_SEC + READ(underscored, __i_mtime.tv_nsec);
   if (bpf_core_field_exists(timespec->i_mtime))
-    return BPF_CORE_READ(timespec, i_mtime.tv_sec) * NSEC_PER_SEC + BPF_CORE_READ(timespec, i_mtime.tv_nsec);
+    return READ(timespec, i_mtime.tv_sec) * NSEC_PER_SEC + READ(timespec, i_mtime.tv_nsec);
   return 0;
 }
 
@@ -98,6 +107,11 @@ static __always_inline __u64 capabilities__read(const kernel_cap_t* capabilities
   bpf_probe_read_kernel(&bits, sizeof(bits), capabilities);
   return bits;
 }
+
+/* A set of capabilities of the typed pointer `cred`. */
+#define READ_CAPABILITIES(cred, set)                                                                                            \
+  (has_cast && bpf_core_field_exists(((const struct cred___u64*)(cred))->set.val) ? ((const struct cred___u64*)(cred))->set.val \
+                                                                                  : capabilities__read(&(cred)->set))
 
 /* Pages of one kind a process has. Since 6.2 without what CPUs have not yet added: up to some dozens each. Never negative. */
 static __always_inline __u64 mm__pages(const struct mm_struct* mm, __u32 kind) {

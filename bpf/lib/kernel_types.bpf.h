@@ -27,6 +27,11 @@ struct pt_regs {
   unsigned long bp, bx, r10, r9, r8, cx, dx, si, di, orig_ax;
 };
 
+/* include/linux/types.h */
+struct list_head {
+  struct list_head* next;
+};
+
 /* fs */
 struct qstr {
   __u32 len;

@@ -44,7 +44,7 @@ static __always_inline struct event_open* open_record__begin(struct scratch** sc
 
 /* What was opened. */
 static __always_inline void event_open__fill_opened(struct scratch* scratch, struct event_open* event, struct file* file) {
-  const __u32 mode = BPF_CORE_READ(file, f_mode);
+  const __u32 mode = READ(TYPED(struct file, file), f_mode);
   event->fmode = mode & (FMODE_READ | FMODE_WRITE);
   event_file__fill(&event->file, file);
   if (mode & FMODE_CREATED) event->file.flags |= EVENT_FILE_CREATED;

@@ -5,6 +5,7 @@
 #ifndef SHRIKE_BPF_LIB_PATH_BPF_H
 #define SHRIKE_BPF_LIB_PATH_BPF_H
 
+#include "bpf/lib/read.bpf.h"
 #include "bpf/lib/record.bpf.h"
 
 enum walk_end {
@@ -45,10 +46,8 @@ static __always_inline void walk__leave_mount(struct walk* walk) {
 }
 
 /* One level up, or across a mount. Returns 1 to stop, as bpf_loop wants. */
-static long walk__step(__u32 index, struct walk_context* context) {
-  (void)index;
-  struct walk* walk = &context->buffer->walk;
-  const struct dentry* dentry = (const struct dentry*)walk->dentry;
+static __always_inline long walk__up(struct path_buffer* buffer) {
+  struct walk* walk = &buffer->walk;
   if (walk->dentry == walk->root_dentry && walk->mount == walk->root_mount) {
     walk__leave_mount(walk);
     walk->end = WALK_AT_ROOT;
@@ -56,26 +55,51 @@ static long walk__step(__u32 index, struct walk_context* context) {
   }
   if (walk->dentry == walk->mount_root) {
     walk__leave_mount(walk);
-    const struct mount* mount = (const struct mount*)walk->mount;
-    const struct mount* parent = BPF_CORE_READ(mount, mnt_parent);
-    if (!parent || parent == mount) {
+    const struct mount* mount = TYPED(struct mount, walk->mount);
+    const struct mount* parent = READ(mount, mnt_parent);
+    if (!parent || (__u64)parent == walk->mount) {
       walk->end = WALK_OUTSIDE;
       return 1;
     }
-    walk->dentry = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);
+    walk->dentry = (__u64)READ(mount, mnt_mountpoint);
     walk->mount = (__u64)parent;
-    walk->mount_root = (__u64)BPF_CORE_READ(parent, mnt.mnt_root);
+    walk->mount_root = (__u64)READ(parent, mnt.mnt_root);
     return 0;
   }
-  const struct dentry* parent = BPF_CORE_READ(dentry, d_parent);
-  const bool pseudo = !parent || parent == dentry;
-  if (!walk__prepend(context->buffer, BPF_CORE_READ(dentry, d_name.name), BPF_CORE_READ(dentry, d_name.len), !pseudo)) {
+  const struct dentry* dentry = TYPED(struct dentry, walk->dentry);
+  const __u64 parent = (__u64)READ(dentry, d_parent);
+  const bool pseudo = !parent || parent == walk->dentry;
+  if (!walk__prepend(buffer, READ(dentry, d_name.name), READ(dentry, d_name.len), !pseudo)) {
     walk->end = WALK_TOO_LONG;
     return 1;
   }
-  walk->dentry = (__u64)parent;
+  walk->dentry = parent;
   if (pseudo) walk->end = WALK_PSEUDO;
   return pseudo;
+}
+
+static long walk__step(__u32 index, struct walk_context* context) {
+  (void)index;
+  return walk__up(context->buffer);
+}
+
+/* Up to an end, which it returns: unused results are dropped by the compiler, and what is then left in r0 may be an address on
+ * the stack, which 6.1 refuses. */
+static __noinline int walk__to_end(struct path_buffer* buffer) {
+  if (!buffer) return WALK_TOO_LONG;
+  struct walk_context context = {.buffer = buffer};
+  bpf_loop(PATH_DEPTH_MAX, walk__step, &context, 0);
+  return buffer->walk.end == WALK_GOES_ON ? WALK_TOO_LONG : (int)buffer->walk.end;
+}
+
+/* The first levels, all that most paths have, without a call each: where the kernel guards returns (AMD's "Safe RET"), a call
+ * costs as much as the rest of a step. */
+static __always_inline bool walk__first_levels(struct path_buffer* buffer) {
+#pragma unroll
+  for (int i = 0; i < WALK_LEVELS_INLINE; ++i) {
+    if (walk__up(buffer)) return true;
+  }
+  return false;
 }
 
 /* Writes the path of (mnt, dentry) into the buffer, from walk.position to PATH_BYTES_MAX. walk.root_* must be set. Returns
@@ -85,14 +109,12 @@ static __noinline int path__walk(struct path_buffer* buffer, struct vfsmount* mn
   struct walk* walk = &buffer->walk;
   walk->dentry = (__u64)dentry;
   walk->mount = (__u64)mount__of(mnt);
-  walk->mount_root = (__u64)BPF_CORE_READ(mnt, mnt_root);
+  walk->mount_root = (__u64)READ(TYPED(struct vfsmount, mnt), mnt_root);
   walk->top = 0;
   walk->in_mount = 0;
   walk->position = PATH_BYTES_MAX;
   walk->end = WALK_GOES_ON;
-  struct walk_context context = {.buffer = buffer};
-  bpf_loop(PATH_DEPTH_MAX, walk__step, &context, 0);
-  if (walk->end == WALK_GOES_ON) walk->end = WALK_TOO_LONG;
+  if (!walk__first_levels(buffer)) walk->end = walk__to_end(buffer);
   if (walk->position == PATH_BYTES_MAX && walk->end != WALK_PSEUDO) {
     walk->position = PATH_BYTES_MAX - 1;
     buffer->path[PATH_BYTES_MAX - 1] = '/';
@@ -125,33 +147,37 @@ static __noinline int path__append(struct scratch* scratch, struct blob* blob, s
   return walked__append(scratch, blob);
 }
 
-/* After a walk: appends where in its file system `top` lies, which no mount, chroot or detached tree hides; nothing if that is
- * its root. How many bytes of the path lie below it is left in walk.in_mount, PLACE_UNKNOWN if that can't be told: in the map, so
- * that the verifier need not tell the cases apart. */
+/* A walk from walk.top to its file system's root, whose path becomes `blob`. */
 static __noinline int above__append(struct scratch* scratch, struct blob* blob) {
   if (!scratch || !blob) return 0;
   struct walk* walk = &scratch->buffer.walk;
-  const struct dentry* top = (const struct dentry*)walk->top;
-  if (!top) {
-    walk->in_mount = PLACE_UNKNOWN;
-    return 0;
-  }
-  if (BPF_CORE_READ(top, d_parent) == top) return 0;
+  const struct super_block* super = READ(TYPED(struct dentry, walk->top), d_sb);
   const __u64 task_root = walk->root_dentry, task_mount = walk->root_mount;
-  walk->root_dentry = (__u64)BPF_CORE_READ(top, d_sb, s_root);
+  walk->root_dentry = (__u64)READ(super, s_root);
   walk->root_mount = walk->mount = walk->mount_root = 0; /* no mount is crossed any more */
   walk->dentry = walk->top;
   walk->position = PATH_BYTES_MAX;
   walk->end = WALK_GOES_ON;
-  struct walk_context context = {.buffer = &scratch->buffer};
-  bpf_loop(PATH_DEPTH_MAX, walk__step, &context, 0);
+  const int end = walk__to_end(&scratch->buffer);
   walk->root_dentry = task_root;
   walk->root_mount = task_mount;
-  if (walk->end == WALK_AT_ROOT)
+  if (end == WALK_AT_ROOT)
     walked__append(scratch, blob);
   else
     walk->in_mount = PLACE_UNKNOWN;
   return 0;
+}
+
+/* After a walk: appends where in its file system `top` lies, which no mount, chroot or detached tree hides; nothing if that is
+ * its root. How many bytes of the path lie below it is left in walk.in_mount, PLACE_UNKNOWN if that can't be told: in the map, so
+ * that the verifier need not tell the cases apart. */
+static __always_inline void place__append(struct scratch* scratch, struct blob* blob) {
+  struct walk* walk = &scratch->buffer.walk;
+  const __u64 top = walk->top;
+  if (!top)
+    walk->in_mount = PLACE_UNKNOWN;
+  else if ((__u64)READ(TYPED(struct dentry, top), d_parent) != top)
+    above__append(scratch, blob);
 }
 
 #endif

@@ -209,15 +209,17 @@ static __always_inline void names__add(struct decision* decision, __u32 text, __
 _Static_assert((EVENT_NAMES_MAX & (EVENT_NAMES_MAX - 1)) == 0, "a power of two: it is used as a mask");
 
 /* Adds what the policy says of one inode. */
-static __always_inline int objects__add(struct decision* decision, const struct inode* inode, __u16 kind, __u64 name_hash,
+static __always_inline int objects__add(struct decision* decision, const struct inode* at, __u16 kind, __u64 name_hash,
                                         __u32 below) {
   if (!decision) return 0;
+  const struct inode* inode = TYPED(struct inode, at);
+  const struct super_block* super = READ(inode, i_sb);
   const struct policy_object_key key = {.generation = decision->generation,
                                         .field = decision->objects.field,
                                         .kind = kind,
-                                        .ino = BPF_CORE_READ(inode, i_ino),
-                                        .dev = BPF_CORE_READ(inode, i_sb, s_dev),
-                                        .inode_generation = BPF_CORE_READ(inode, i_generation),
+                                        .ino = READ(inode, i_ino),
+                                        .dev = READ(super, s_dev),
+                                        .inode_generation = READ(inode, i_generation),
                                         .name_hash = name_hash};
   const struct policy_object* object = bpf_map_lookup_elem(&policy_objects, &key);
   if (!object) return 0;
@@ -232,21 +234,21 @@ static long objects__step(__u32 index, struct decision_context* context) {
   (void)index;
   struct decision* decision = context->decision;
   struct object_walk* walk = &decision->objects;
-  const struct dentry* dentry = (const struct dentry*)walk->dentry;
-  const struct dentry* parent = BPF_CORE_READ(dentry, d_parent);
-  if (!parent || parent == dentry) {
+  const __u64 at = walk->dentry;
+  const struct dentry* parent = READ(TYPED(struct dentry, at), d_parent);
+  if (!parent || (__u64)parent == at) {
     walk->end = WALK_AT_ROOT;
     return 1;
   }
   ++walk->levels;
-  objects__add(decision, BPF_CORE_READ(parent, d_inode), OBJECT_BELOW, 0, walk->levels);
+  objects__add(decision, READ(parent, d_inode), OBJECT_BELOW, 0, walk->levels);
   walk->dentry = (__u64)parent;
   return 0;
 }
 
 static __noinline __u64 leaf__hash(struct decision* decision, const struct dentry* dentry) {
   if (!decision) return 0;
-  bpf_probe_read_kernel_str(decision->leaf, sizeof(decision->leaf), BPF_CORE_READ(dentry, d_name.name));
+  bpf_probe_read_kernel_str(decision->leaf, sizeof(decision->leaf), READ(dentry, d_name.name));
   __u64 hash = text_seed;
   for (__u32 i = 0; i < PATH_COMPONENT_MAX; ++i) {
     const unsigned char byte = decision->leaf[i];
@@ -258,18 +260,18 @@ static __noinline __u64 leaf__hash(struct decision* decision, const struct dentr
 
 /* Adds the object itself, its entry in its directory, and every directory above it up to the root of its file system: no mount,
  * chroot or other name hides them. False: deeper than PATH_DEPTH_MAX. */
-static __noinline bool objects__walk(struct decision* decision, struct dentry* dentry, __u32 field) {
+static __noinline bool objects__walk(struct decision* decision, struct dentry* at, __u32 field) {
   if (!decision) return true;
+  const struct dentry* dentry = TYPED(struct dentry, at);
   struct object_walk* walk = &decision->objects;
   walk->dentry = (__u64)dentry;
   walk->field = field;
   walk->levels = 0;
   walk->end = WALK_GOES_ON;
-  const struct inode* inode = BPF_CORE_READ(dentry, d_inode);
+  const struct inode* inode = READ(dentry, d_inode);
   if (inode) objects__add(decision, inode, OBJECT_FILE, 0, 0);
-  const struct dentry* parent = BPF_CORE_READ(dentry, d_parent);
-  if (parent && parent != dentry)
-    objects__add(decision, BPF_CORE_READ(parent, d_inode), OBJECT_ENTRY, leaf__hash(decision, dentry), 0);
+  const struct dentry* parent = READ(dentry, d_parent);
+  if (parent && parent != dentry) objects__add(decision, READ(parent, d_inode), OBJECT_ENTRY, leaf__hash(decision, dentry), 0);
   struct decision_context context = {.decision = decision};
   bpf_loop(PATH_DEPTH_MAX, objects__step, &context, 0);
   return walk->end != WALK_GOES_ON;

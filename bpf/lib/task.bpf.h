@@ -21,9 +21,9 @@ static __always_inline void event_creds__fill(struct event_creds* creds, struct 
   creds->gid = cred->egid.val;
   creds->loginuid = bpf_core_field_exists(task->loginuid) ? task->loginuid.val : ~0U;
   creds->tty = tty__device(task->signal->tty);
-  creds->cap_effective = capabilities__read(&cred->cap_effective);
-  creds->cap_permitted = capabilities__read(&cred->cap_permitted);
-  creds->cap_inheritable = capabilities__read(&cred->cap_inheritable);
+  creds->cap_effective = READ_CAPABILITIES(cred, cap_effective);
+  creds->cap_permitted = READ_CAPABILITIES(cred, cap_permitted);
+  creds->cap_inheritable = READ_CAPABILITIES(cred, cap_inheritable);
 }
 
 /* A task's struct pid of one kind, as a plain number: 6.1 allows no arithmetic with a level on a typed pointer. */
@@ -37,7 +37,7 @@ static __always_inline struct upid* pid__at(struct pid* pid, __u32 level) {
 }
 
 static __always_inline __u32 pid__number(struct pid* pid, __u32 level) {
-  return pid ? BPF_CORE_READ(pid__at(pid, level), nr) : 0;
+  return pid ? READ(TYPED(struct upid, pid__at(pid, level)), nr) : 0;
 }
 
 static __always_inline void event_header__fill(struct scratch* scratch, struct task_struct* task) {
@@ -48,7 +48,8 @@ static __always_inline void event_header__fill(struct scratch* scratch, struct t
   header->tgid = task->tgid;
   header->tid = task->pid;
   header->ppid = leader->real_parent->tgid;
-  header->sid = pid__number(task__pid(task, PIDTYPE_SID), 0);
+  const struct pid* session = task->signal->pids[PIDTYPE_SID]; /* none: reads as 0 */
+  header->sid = READ(session, numbers[0].nr);
   event_creds__fill(&header->creds, task);
   header->exec_id = task->self_exec_id;
   if (!(capture_options & CAPTURE_GROUP)) return;
@@ -75,7 +76,7 @@ static __always_inline void walk__set_root(struct path_buffer* buffer, struct ta
 static __always_inline void cwd__append(struct scratch* scratch, struct blob* blob, struct task_struct* task) {
   struct fs_struct* fs = task->fs;
   if (!fs) return; /* exiting: nothing to say */
-  path__append(scratch, blob, BPF_CORE_READ(fs, pwd.mnt), BPF_CORE_READ(fs, pwd.dentry));
+  path__append(scratch, blob, fs->pwd.mnt, fs->pwd.dentry);
 }
 
 /* What is wanted of the system call of that number, enum syscall_entry; `first`: its first argument. */

@@ -24,25 +24,26 @@ static __noinline int beneath__apply(struct decision* decision, struct inode* in
 
 /* False: nothing hit. */
 static __always_inline bool file__decide(struct decision* decision, struct task_struct* task, struct file* file, bool beneath) {
-  __u32 access = BPF_CORE_READ(file, f_mode) & (FMODE_READ | FMODE_WRITE);
-  if (BPF_CORE_READ(file, f_flags) & O_TRUNC) access |= ACCESS_WRITE; /* O_RDONLY|O_TRUNC empties the file */
-  const bool directory = (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFDIR;
+  __u32 access = READ(file, f_mode) & (FMODE_READ | FMODE_WRITE);
+  if (READ(file, f_flags) & O_TRUNC) access |= ACCESS_WRITE; /* O_RDONLY|O_TRUNC empties the file */
+  const struct inode* inode = READ(file, f_inode);
+  const bool directory = (READ(inode, i_mode) & S_IFMT) == S_IFDIR;
   access__apply(decision, access | (directory ? ACCESS_DIRECTORY : 0));
   const struct cred* cred = beneath ? task->real_cred : task->cred; /* an overlay acts with its mounter's */
-  if (!subject__apply(decision, task, BPF_CORE_READ(cred, euid.val))) return false;
+  if (!subject__apply(decision, task, cred->euid.val)) return false;
   if (beneath)
-    beneath__apply(decision, BPF_CORE_READ(file, f_inode));
+    beneath__apply(decision, READ(file, f_inode));
   else
-    file__apply(decision, task, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry), directory);
+    file__apply(decision, task, READ(file, f_path.mnt), READ(file, f_path.dentry), directory);
   return words__any(decision->alive);
 }
 
-static __always_inline void report(struct task_struct* task, struct file* file, const struct call_type* call,
-                                   const struct decision* decision, bool refused) {
+static __always_inline void opened__report(struct task_struct* task, struct file* file, const struct call_type* call,
+                                           const struct decision* decision, bool refused) {
   struct scratch* scratch;
   struct event_open* event = open_record__begin(&scratch, HOOK_FILE_OPEN, task, call, decision, refused);
   if (!event) return; /* counted by record__begin */
-  event->open_flags = BPF_CORE_READ(file, f_flags);
+  event->open_flags = READ(file, f_flags);
   event_open__fill_opened(scratch, event, file);
   open_record__submit(scratch, HOOK_FILE_OPEN, decision != NULL);
 }
@@ -50,10 +51,10 @@ static __always_inline void report(struct task_struct* task, struct file* file, 
 SEC("lsm/file_open")
 int lsm_file_open(__u64* ctx) {
   struct file* file = (struct file*)ctx[0];
-  if (BPF_CORE_READ(file, f_flags) & FMODE_EXEC_FLAG) return 0; /* not an opening: bprm_creds_from_file decides what is run */
+  if (READ(file, f_flags) & FMODE_EXEC_FLAG) return 0; /* not an opening: bprm_creds_from_file decides what is run */
   struct task_struct* task = bpf_get_current_task_btf();
   const struct call_type call = call__of_open();
-  const bool beneath = BPF_CORE_READ(file, f_mode) & FMODE_NOACCOUNT;
+  const bool beneath = READ(file, f_mode) & FMODE_NOACCOUNT;
 
   bool refuse, hit = false;
   struct decision* decision = decision__begin(task, HOOK_FILE_OPEN, OPERATIONS(OPERATION_OPEN, OPERATION_OPEN), &refuse);
@@ -62,7 +63,7 @@ int lsm_file_open(__u64* ctx) {
     hit = decision->verdict.rule_count != 0;
   }
   const bool event = !beneath && !call.told && (call.syscall || call.uring) && lsm_open_types & TYPE(call.type);
-  if (hit || (event && !refuse)) report(task, file, &call, hit ? decision : NULL, refuse);
+  if (hit || (event && !refuse)) opened__report(task, file, &call, hit ? decision : NULL, refuse);
   if (decision) decision__release(decision);
   return hook__result(refuse); /* 0: no enforcing rule hits */
 }

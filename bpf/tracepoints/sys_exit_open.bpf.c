@@ -93,12 +93,10 @@ static __noinline int report_open(struct call* call, const struct decision* deci
 
 /* The engine looks where rules' paths lead, by O_PATH: no access, and nothing else it calls openat2 for. A global function, so
  * that the verifier does not follow both kinds of caller through all that comes. */
-__weak __noinline bool is_own_look(__u32 type) {
-  return type == EVENT_TYPE_OPENAT2 && (__u32)(bpf_get_current_pid_tgid() >> 32) == policy_daemon_tgid;
-}
+__weak __noinline bool is_daemon(void) { return (__u32)(bpf_get_current_pid_tgid() >> 32) == policy_daemon_tgid; }
 
 static __always_inline int handle_open(struct call* call) {
-  if (is_own_look(call->type)) return 0;
+  if (call->type == EVENT_TYPE_OPENAT2 && is_daemon()) return 0;
   struct decision* decision = open_decides ? open__decide(call) : NULL;
   if (decision || !call->unasked) report_open(call, decision);
   if (decision) decision__release(decision);

@@ -22,6 +22,7 @@
 #include "engine/base/handle.h"
 #include "engine/decode/hooks.h"
 #include "engine/event/event_type.h"
+#include "engine/kernel/probe.h"
 #include "engine/kernel/syscalls.h"
 #include "shrike.skel.h"
 
@@ -59,15 +60,19 @@ void store(Word& at, Word value) {
   std::atomic_ref(at).store(value, std::memory_order_release);
 }
 
-// libbpf reports through one callback per process; the reason the verifier gives is what a user needs, so the last lines are
-// kept.
+// libbpf reports through one callback per process.
 thread_local std::string* libbpf_log = nullptr;
 
 __attribute__((format(printf, 2, 0))) int keep_log(libbpf_print_level level, const char* format, va_list arguments) {
   if (libbpf_log == nullptr || level == LIBBPF_DEBUG) return 0;
-  char line[512];
-  const int size = vsnprintf(line, sizeof(line), format, arguments);
-  if (size > 0) libbpf_log->append(line, std::min<std::size_t>(static_cast<std::size_t>(size), sizeof(line) - 1));
+  va_list again;
+  va_copy(again, arguments);
+  const int size = vsnprintf(nullptr, 0, format, again);
+  va_end(again);
+  if (size <= 0) return size;
+  std::string text(static_cast<std::size_t>(size), '\0');
+  vsnprintf(text.data(), text.size() + 1, format, arguments);
+  libbpf_log->append(text);
   return size;
 }
 
@@ -94,12 +99,19 @@ class LibbpfLog {
   std::unexpected<Error> fail(std::string what, int sys_errno) const {
     Error error = system_error(std::move(what), sys_errno);
     if (sys_errno == EPERM || sys_errno == EACCES || sys_errno == EINVAL || sys_errno == ENOTSUP) error.code = Code::kUnsupported;
-    // The complaint that matters comes first; verifier logs can be long.
-    if (!text_.empty()) error.message += " (" + text_.substr(0, text_.find('\n')) + ")";
+    // The complaint that matters comes first; of the verifier's long log, what it says last before its statistics.
+    if (!text_.empty()) error.message += " (" + text_.substr(0, text_.find('\n')) + verifiers_reason() + ")";
     return std::unexpected(std::move(error));
   }
 
  private:
+  std::string verifiers_reason() const {
+    const std::size_t end = text_.find("\nprocessed ");
+    if (end == std::string::npos || end == 0) return {};
+    const std::size_t begin = text_.rfind('\n', end - 1) + 1;
+    return ": " + text_.substr(begin, end - begin);
+  }
+
   std::string text_;
   libbpf_print_fn_t previous_;
 };
@@ -274,6 +286,7 @@ Result<std::unique_ptr<Loader>> Loader::create(const Options& options) {
   state->cgroup_fd = options.cgroup_fd;
   state->io_uring = !options.full && find_io_uring(*state->skeleton);
   for (const Program& row : kPrograms) bpf_program__set_autoload(state->program(row), state->is_loaded(row));
+  state->skeleton->rodata->has_cast = options.casts && can_cast();
   auto* globals = state->skeleton->bss;
   if (getrandom(&globals->text_seed, sizeof(globals->text_seed), 0) != sizeof(globals->text_seed))
     return log.fail("get a random seed", errno);

@@ -58,6 +58,7 @@ class Loader {
     // Of the ring of events: filled beyond so much, no cgroup may have more than half of what is free. 100: no quota.
     std::uint32_t quota_above_percent = 50;
     std::uint32_t quota_cgroups = QUOTA_CGROUPS_MAX;  // told apart; more share one entry
+    bool casts = true;                                // where can_cast(); false: read memory as on older kernels
   };
 
   // Opens and loads; attaches nothing. Errors: kUnsupported with the kernel's reason if it refuses a program; kSystem.

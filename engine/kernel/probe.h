@@ -25,4 +25,8 @@ struct HostSupport {
 // Loads and unloads small programs of its own; attaches nothing. Needs root to find much.
 HostSupport probe_host();
 
+// Whether programs may tell the verifier what a plain number points to (bpf_rdonly_cast: 6.2 and later, with the JIT). Reads of
+// kernel memory then cost a load instead of a call.
+bool can_cast();
+
 }  // namespace shrike::kernel

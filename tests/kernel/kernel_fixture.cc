@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 
 #include "engine/base/clock.h"
 #include "engine/base/handle.h"
@@ -62,9 +63,14 @@ kernel::CapturePlan KernelTest::everything() {
   return plan;
 }
 
+kernel::Loader::Options KernelTest::without_casts(kernel::Loader::Options options) {
+  options.casts = options.casts && std::getenv("SHRIKE_TEST_WITHOUT_CASTS") == nullptr;
+  return options;
+}
+
 void KernelTest::load(const kernel::Loader::Options& options, const kernel::CapturePlan& plan) {
   source_.reset();
-  auto loader = kernel::Loader::create(options);
+  auto loader = kernel::Loader::create(without_casts(options));
   ASSERT_TRUE(loader.has_value()) << loader.error().message;
   loader_ = *std::move(loader);
   auto source = kernel::RingSource::create(loader_->ring_fds());

@@ -68,6 +68,9 @@ class KernelTest : public testing::Test {
   // SetUp without programs, for tests that load others.
   void prepare();
 
+  // As they are, or as for a kernel before 6.2 if the environment says so (test kernel.without_casts).
+  static kernel::Loader::Options without_casts(kernel::Loader::Options options);
+
   // All calls told with their parameters, failed exec too.
   static kernel::CapturePlan everything();
   void load(const kernel::Loader::Options& options, const kernel::CapturePlan& plan);

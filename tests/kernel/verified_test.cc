@@ -44,7 +44,7 @@ class Verified : public KernelTest {
 };
 
 TEST_F(Verified, InstructionsOfTheTracingTier) {
-  auto loader = kernel::Loader::create({.cgroup_fd = 0});  // never attached: loading them is all that is asked
+  auto loader = kernel::Loader::create(without_casts({.cgroup_fd = 0}));  // never attached: loading them is all that is asked
   ASSERT_TRUE(loader.has_value()) << loader.error().message;
   expect_golden(**loader);
 }
