@@ -15,7 +15,7 @@
 #define WIRE_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
 
-enum { ABI_VERSION = 3 };
+enum { ABI_VERSION = 4 };
 
 /* The layout of a record. */
 enum event_kind {
@@ -260,6 +260,13 @@ struct event_exit {
 };
 WIRE_ASSERT(sizeof(struct event_exit) == sizeof(struct event_header) + 8, "wire size");
 
+/* The file of a layer an overlay shows: of the upper one if it is there, else of the topmost lower one. Zero: none, or not told. */
+struct event_layer {
+  __u64 ino;
+  __u32 dev;
+  __u32 generation;
+};
+
 /* open, openat, openat2, creat; from the LSM also open_by_handle_at. io_uring's: EVENT_FLAG_URING. */
 struct event_open {
   struct event_header header;
@@ -271,6 +278,7 @@ struct event_open {
   __u32 fmode;            /* file->f_mode & (FMODE_READ | FMODE_WRITE); 0 for failures and O_PATH */
   __u32 in_mount;         /* so many last bytes of `path` lie in the mount it was opened through; PLACE_UNKNOWN */
   struct event_file file; /* zero when ret < 0 */
+  struct event_layer layer;
   struct blob path;       /* ret >= 0: the kernel's path of the file, seen from the task's root. Empty otherwise */
   struct blob name;       /* user memory: the name as passed */
   struct blob base;       /* directory a relative `name` starts at (cwd or dirfd); only when ret < 0 and name is relative */
@@ -278,7 +286,7 @@ struct event_open {
   struct blob names;      /* struct event_names of the file, or empty */
   struct blob above;      /* path in its file system of what those bytes lie below; empty: its root */
 };
-WIRE_ASSERT(sizeof(struct event_open) == sizeof(struct event_header) + 40 + 48 + 48, "wire size");
+WIRE_ASSERT(sizeof(struct event_open) == sizeof(struct event_header) + 40 + 48 + 16 + 48, "wire size");
 
 /* Who called whom. */
 enum socket_role {

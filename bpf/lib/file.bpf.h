@@ -27,6 +27,29 @@ static __always_inline __u32 overlay__layer(const struct inode* inode) {
   return upper && READ(TYPED(struct dentry, upper), d_inode) ? EVENT_FILE_UPPER : EVENT_FILE_LOWER;
 }
 
+/* The layer's file behind an overlay's, in whose name rules may speak of it. */
+static __noinline int layer__fill(struct event_layer* layer, const struct file* of, __u32 flags) {
+  if (!layer) return 0;
+  const char* rest = overlay__rest(READ(TYPED(struct file, of), f_inode));
+  const char* dentry = pointer__read(rest);
+  if (flags & EVENT_FILE_LOWER) {
+    if (bpf_core_type_exists(struct backing_file)) { /* 6.5 too; the entry's first path */
+      const char* entry = pointer__read(rest + 8);
+      dentry = entry ? pointer__read(entry + 16) : NULL;
+    } else {
+      dentry = pointer__read(rest + 16);
+    }
+  }
+  if (!dentry) return 0;
+  const struct inode* inode = READ(TYPED(struct dentry, dentry), d_inode);
+  if (!inode) return 0;
+  const struct super_block* super = READ(inode, i_sb);
+  layer->ino = READ(inode, i_ino);
+  layer->dev = READ(super, s_dev);
+  layer->generation = READ(inode, i_generation);
+  return 1;
+}
+
 static __always_inline bool dentry__is_memfd(const struct dentry* dentry) {
   if (READ(dentry, d_parent) != dentry) return false;
   char name[8] = {};

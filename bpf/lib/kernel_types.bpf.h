@@ -97,6 +97,8 @@ struct file {
   struct path f_path;
 };
 
+struct backing_file {}; /* 6.5 */
+
 struct fdtable {
   unsigned int max_fds;
   struct file** fd;

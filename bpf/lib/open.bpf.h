@@ -47,6 +47,8 @@ static __always_inline void event_open__fill_opened(struct scratch* scratch, str
   const __u32 mode = READ(TYPED(struct file, file), f_mode);
   event->fmode = mode & (FMODE_READ | FMODE_WRITE);
   event_file__fill(&event->file, file);
+  const __u32 layers = event->file.flags & (EVENT_FILE_UPPER | EVENT_FILE_LOWER);
+  if (layers) layer__fill(&event->layer, file, layers);
   if (mode & FMODE_CREATED) event->file.flags |= EVENT_FILE_CREATED;
   open_path__append(scratch, event, file);
 }

@@ -138,6 +138,8 @@ event::FileIdentity file_of(const event_file& file) {
           .created = (file.flags & EVENT_FILE_CREATED) != 0};
 }
 
+event::FileKey layer_of(const event_layer& layer) { return {layer.ino, layer.dev, layer.generation}; }
+
 // The verdict's rules stay in the record. Whoever wrote it has 8-aligned records and fields.
 Result<event::Verdict> decode_verdict(std::span<const std::byte> record, const blob& at) {
   static constexpr std::size_t kFixed = offsetof(event_verdict, rules);
@@ -249,6 +251,7 @@ Result<void> decode_open(std::span<const std::byte> record, Event& event) {
   open.readable = (wire.fmode & kModeRead) != 0;
   open.writable = (wire.fmode & kModeWrite) != 0;
   open.file = file_of(wire.file);
+  open.layer = layer_of(wire.layer);
   open.path = blobs.text(wire.path);
   open.name = blobs.text(wire.name);
   open.base = blobs.text(wire.base);
@@ -486,9 +489,8 @@ bool peek_open(std::span<const std::byte> record, OpenPeek& peek) {
               .path = blobs.text(wire.path),
               .name = blobs.text(wire.name),
               .base = blobs.text(wire.base)};
-  peek.place = {.ino = wire.ret < 0 ? 0 : wire.file.ino,
-                .dev = wire.file.dev,
-                .generation = wire.file.generation,
+  peek.place = {.file = wire.ret < 0 ? event::FileKey{} : event::FileKey{wire.file.ino, wire.file.dev, wire.file.generation},
+                .layer = layer_of(wire.layer),
                 .overlay = (wire.file.flags & (EVENT_FILE_UPPER | EVENT_FILE_LOWER)) != 0,
                 .path = peek.key.path,
                 .in_mount = {},

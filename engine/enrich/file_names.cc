@@ -139,8 +139,8 @@ Result<void> FileNames::read_mounts() {
 
 // A container's root is an overlay: its files have the names the container gives them, not those of the runtime's directory.
 void FileNames::add_mounted(const event::FilePlace& file, NameList& names) const {
-  if (!file.in_mount || (file.dev != root_dev_ && file.overlay)) return;
-  const auto found = mounts_.find(file.dev);
+  if (!file.in_mount || (file.file.dev != root_dev_ && file.overlay)) return;
+  const auto found = mounts_.find(file.file.dev);
   if (found == mounts_.end()) return;
   const std::string_view above = file.above;
   const std::string_view tail = file.path.substr(file.path.size() - *file.in_mount);
@@ -231,9 +231,11 @@ Result<void> FileNames::refresh() {
 }
 
 void FileNames::add_names(const event::FilePlace& file, NameList& names) const {
-  if (file.ino == 0) return;
-  if (const auto found = by_key_.find({.ino = file.ino, .dev = file.dev, .generation = file.generation});
-      found != by_key_.end()) {
+  if (file.file.ino == 0) return;
+  for (const FileKey& key : {file.file, file.layer}) {
+    if (key.ino == 0) continue;
+    const auto found = by_key_.find(key);
+    if (found == by_key_.end()) continue;
     for (const std::uint32_t path : found->second) names.add(paths_[path].text);
   }
   add_mounted(file, names);

@@ -21,13 +21,7 @@
 
 namespace shrike::enrich {
 
-// An inode as the kernel knows it.
-struct FileKey {
-  std::uint64_t ino = 0;
-  std::uint32_t dev = 0;  // major << 20 | minor
-  std::uint32_t generation = 0;
-  bool operator==(const FileKey&) const = default;
-};
+using event::FileKey;
 
 // Names, each once and none of them `path`; room is kept from one event to the next.
 class NameList {

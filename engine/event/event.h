@@ -72,6 +72,7 @@ struct ProcessExit {
 };
 
 struct Open {
+  FileKey layer;  // as FilePlace has it
   std::int64_t ret = 0;
   std::uint64_t flags = 0;
   std::uint64_t resolve = 0;
@@ -119,18 +120,16 @@ inline OpenKey key_of(const Open& open) {
 
 // What an opened file is known by besides its name.
 struct FilePlace {
-  std::uint64_t ino = 0;  // 0: nothing was opened
-  std::uint32_t dev = 0;
-  std::uint32_t generation = 0;
+  FileKey file;   // ino 0: nothing was opened
+  FileKey layer;  // of an overlay's file: the one it shows; ino 0: none, or not known
   bool overlay = false;
   std::string_view path;
   std::optional<std::uint32_t> in_mount;  // as Open has it, as `above`
   std::string_view above;
 };
 inline FilePlace place_of(const Open& open) {
-  return {.ino = open.ret < 0 ? 0 : open.file.ino,
-          .dev = open.file.dev,
-          .generation = open.file.generation,
+  return {.file = open.ret < 0 ? FileKey{} : FileKey{open.file.ino, open.file.dev, open.file.generation},
+          .layer = open.layer,
           .overlay = open.file.upper_layer || open.file.lower_layer,
           .path = open.path,
           .in_mount = open.in_mount,

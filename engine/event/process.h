@@ -11,6 +11,14 @@
 
 namespace shrike::event {
 
+// What tells one inode from every other.
+struct FileKey {
+  std::uint64_t ino = 0;
+  std::uint32_t dev = 0;  // major << 20 | minor
+  std::uint32_t generation = 0;
+  bool operator==(const FileKey&) const = default;
+};
+
 // An inode as the kernel knows it. Times are epoch ns, dev is the kernel's major << 20 | minor, mode the whole i_mode.
 struct FileIdentity {
   std::uint64_t ino = 0;

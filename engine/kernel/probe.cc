@@ -58,15 +58,20 @@ Finding check_btf(const Btf& kernel) {
   return finding;
 }
 
-// A program that returns 0, loaded with the BTF type it would attach to.
-int try_load(bpf_prog_type type, bpf_attach_type attach, int btf_id) {
-  const bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
-                           {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
+template <__u8 kRegister>
+constexpr bpf_insn set(__s32 value) {
+  return {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = kRegister, .src_reg = 0, .off = 0, .imm = value};
+}
+constexpr bpf_insn kReturn{.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0};
+
+// A program that does `code` and returns 0, loaded with the BTF type it would attach to.
+int try_load(bpf_prog_type type, bpf_attach_type attach, int btf_id, std::vector<bpf_insn> code = {}) {
+  code.insert(code.end(), {set<BPF_REG_0>(0), kReturn});
   bpf_prog_load_opts options{};
   options.sz = sizeof(options);
   options.expected_attach_type = attach;
   options.attach_btf_id = static_cast<__u32>(btf_id);
-  const UniqueFd fd(bpf_prog_load(type, "shrike_probe", "GPL", code, std::size(code), &options));
+  const UniqueFd fd(bpf_prog_load(type, "shrike_probe", "GPL", code.data(), code.size(), &options));
   return fd ? 0 : errno;
 }
 
@@ -226,7 +231,7 @@ HostSupport probe_host() {
       "container by 64 hexadecimal digits in its cgroup's path";
   const std::vector<std::string> both = {
       std::string(kOtherNames),
-      "a file seen through somebody's overlay mount has that overlay's name only, to alert rules",
+      "what an overlay copies to its upper layer is another file, known by its own paths only",
       std::string(kContainers),
       "execveat of an absolute name, or with AT_FDCWD, is told as execve",
       "an fd that another thread closes before its open returns to user space has no name but the one passed",
@@ -234,6 +239,17 @@ HostSupport probe_host() {
   };
   host.limits.insert(host.limits.end(), both.begin(), both.end());
   return host;
+}
+
+bool can_cast() {
+  const Btf kernel(btf__load_vmlinux_btf());
+  if (kernel == nullptr) return false;
+  const int cast = btf__find_by_name_kind(kernel.get(), "bpf_rdonly_cast", BTF_KIND_FUNC);
+  const int type = btf__find_by_name_kind(kernel.get(), "file", BTF_KIND_STRUCT);
+  const int tracepoint = btf__find_by_name_kind(kernel.get(), "btf_trace_sys_exit", BTF_KIND_TYPEDEF);
+  if (cast < 0 || type < 0 || tracepoint < 0) return false;
+  const bpf_insn call{.code = BPF_JMP | BPF_CALL, .dst_reg = 0, .src_reg = BPF_PSEUDO_KFUNC_CALL, .off = 0, .imm = cast};
+  return try_load(BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, tracepoint, {set<BPF_REG_1>(0), set<BPF_REG_2>(type), call}) == 0;
 }
 
 }  // namespace shrike::kernel

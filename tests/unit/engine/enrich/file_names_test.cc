@@ -143,6 +143,9 @@ TEST_F(FileNamesTest, AFileIsKnownByThePathsRulesName) {
   open = open_of("link");
   open.ret = -13;
   EXPECT_EQ(known_as(open), Names{});
+  open = open_of("other");
+  open.layer = {.ino = open_of("link").file.ino, .dev = 7, .generation = 3};
+  EXPECT_EQ(known_as(open), Names{path("secret")}) << "an overlay's file that shows it";
 
   // Replaced, made, removed.
   std::filesystem::rename(path("other"), path("secret"));
