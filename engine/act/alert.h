@@ -21,6 +21,9 @@ struct Alert {
   std::string message;  // the rule's output with its fields in; bytes as they came, escaping is the encoder's
   std::vector<std::string> tags;
   std::vector<std::pair<std::string, FieldValue>> fields;  // output_fields, without evt.time
+  // What encodings beyond Falco's need to know of the event, whatever the rule's output names: catalogue fields, those it has.
+  // Only if a sink asks (act::Facts); sorted by name.
+  std::vector<std::pair<std::string, FieldValue>> facts;
   std::string hostname;
   std::string id;       // UUIDv7
   std::string verdict;  // alert, would_block, blocked, would_kill, killed; empty for internal notices
