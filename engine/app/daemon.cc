@@ -20,6 +20,7 @@
 #include "engine/act/make_alert.h"
 #include "engine/app/commands.h"
 #include "engine/app/host_name.h"
+#include "engine/app/privilege.h"
 #include "engine/base/clock.h"
 #include "engine/kernel/probe.h"
 #include "outputs/line_sink.h"
@@ -177,6 +178,10 @@ int Daemon::run() {
     log_->error("`shrike doctor` says what this host lacks");
     return kCouldNotRun;
   }
+  if (auto given_up = give_up_privileges(); !given_up) {
+    log_->error("error: {}", given_up.error().message);
+    return kCouldNotRun;
+  }
   malloc_trim(0);  // the kernel's types, which loading read: 10 MiB
   log_->info("ready: {} rules, {} programs attached, tier {}", program_->rules.size(), loader_->attached_programs(),
              full_ ? "full" : "tracing");
@@ -189,6 +194,11 @@ int Daemon::run() {
   if (counters.alerts != 0 && counters.alerts_failed >= counters.alerts * sinks_.size())
     exit_code_ = kCouldNotRun;  // not one arrived
   return exit_code_;
+}
+
+Result<void> Daemon::give_up_privileges() {
+  TRY(keep_capabilities(engine_capabilities()));
+  return restrict_calls(false);
 }
 
 void Daemon::recording_failed(const Error& error) {

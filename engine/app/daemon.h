@@ -43,6 +43,7 @@ class Daemon {
 
  private:
   Result<void> start_capture();
+  Result<void> give_up_privileges();
   void report_rules();
   Result<void> find_tier();
   bool enforcement_missing(const program::Program& program) const;
