@@ -12,13 +12,13 @@ namespace shrike::outputs {
 namespace {
 
 constexpr std::array<Severity, 8> kSeverities = {{
-    {"emergency", 10, 10, 6, "Fatal", 99, 21, "FATAL", "critical", "critical"},
-    {"alert", 9, 9, 5, "Critical", 99, 19, "ERROR3", "critical", "critical"},
-    {"critical", 8, 8, 5, "Critical", 99, 18, "ERROR2", "critical", "critical"},
+    {"emergency", 10, 10, 6, "Fatal", 99, 21, "EMERGENCY", "critical", "critical"},
+    {"alert", 9, 9, 5, "Critical", 99, 19, "ALERT", "critical", "critical"},
+    {"critical", 8, 8, 5, "Critical", 99, 18, "CRITICAL", "critical", "critical"},
     {"error", 7, 7, 4, "High", 73, 17, "ERROR", "high", "warning"},
-    {"warning", 6, 6, 3, "Medium", 47, 13, "WARN", "medium", "warning"},
-    {"notice", 4, 4, 2, "Low", 21, 10, "INFO2", "low", "information"},
-    {"informational", 3, 3, 1, "Informational", 21, 9, "INFO", "informational", "information"},
+    {"warning", 6, 6, 3, "Medium", 47, 13, "WARNING", "medium", "warning"},
+    {"notice", 4, 4, 2, "Low", 21, 10, "NOTICE", "low", "information"},
+    {"informational", 3, 3, 1, "Informational", 21, 9, "INFORMATIONAL", "informational", "information"},
     {"debug", 0, 1, 1, "Informational", 21, 5, "DEBUG", "informational", "information"},
 }};
 
@@ -120,10 +120,12 @@ Effect effect_of(std::string_view verdict) {
 // Of names that stand for none.
 std::string_view unless_host(std::string_view text) { return text == "host" ? std::string_view() : text; }
 
-std::string joined(const auto& texts) {
+std::string joined(const auto& texts, char separator) {
   std::string all;
+  bool first = true;
   for (const auto& text : texts) {
-    if (!all.empty()) all += ',';
+    if (!first) all += separator;
+    first = false;
     all += text;
   }
   return all;
@@ -270,11 +272,12 @@ std::string_view Details::action() const {
 
 std::string_view Details::outcome() const {
   if (refused()) return "failure";
-  return result.empty() ? "unknown" : result == "SUCCESS" ? "success" : "failure";
+  // Of a connect that goes on without its caller nobody knows yet.
+  return result.empty() || result == "EINPROGRESS" ? "unknown" : result == "SUCCESS" ? "success" : "failure";
 }
 
-std::string Details::joined_techniques() const { return joined(techniques); }
-std::string Details::joined_tags() const { return joined(alert.tags); }
+std::string Details::joined_techniques() const { return joined(techniques, ','); }
+std::string Details::joined_tags() const { return joined(alert.tags, ','); }
 
 const act::FieldValue* Details::find(std::string_view field) const {
   using Pair = std::pair<std::string, act::FieldValue>;
@@ -345,11 +348,7 @@ std::optional<std::string> field_text(const act::FieldValue& value) {
   if (const auto* number = std::get_if<std::uint64_t>(&value)) return std::to_string(*number);
   if (const auto* number = std::get_if<double>(&value)) return event::to_text(event::Value(*number));
   if (const auto* text = std::get_if<std::string>(&value)) return *text;
-  if (const auto* texts = std::get_if<std::vector<std::string>>(&value)) {
-    std::string all;
-    for (const std::string& text : *texts) all += (all.empty() ? "" : " ") + text;
-    return all;
-  }
+  if (const auto* texts = std::get_if<std::vector<std::string>>(&value)) return joined(*texts, ' ');
   return std::nullopt;
 }
 

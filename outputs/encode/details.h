@@ -23,9 +23,9 @@ struct Severity {
   int leef;                   // 1 … 10
   int ocsf_id;
   std::string_view ocsf;
-  int ecs;   // Kibana's risk scale
-  int otlp;  // SeverityNumber
-  std::string_view otlp_text;
+  int ecs;                     // Kibana's risk scale
+  int otlp;                    // SeverityNumber
+  std::string_view otlp_text;  // SeverityText: what the source calls it
   std::string_view cim;
   std::string_view alertmanager;
 };

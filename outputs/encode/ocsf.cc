@@ -51,7 +51,7 @@ void write_container(JsonWriter& json, const Details& of) {
 }
 
 void write_process(JsonWriter& json, std::string_view key, const Details& of, const Details::Process& process, bool of_event) {
-  if (!process.known()) return;
+  if (!process.pid) return;  // one without pid is none there
   json.object(key);
   json.number("pid", process.pid);
   json.text("uid", process.entity_id);
