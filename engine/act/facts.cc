@@ -96,7 +96,9 @@ std::vector<std::string> arguments(event::FieldUse use, std::uint64_t count, con
   for (std::uint64_t i = 0; i < std::min(count, kArgumentsMax); ++i) {
     use.argument.index = i;
     use.argument.text = std::to_string(i);
-    all.push_back(event::to_text(event::extract(use, event, context, arena)));
+    const event::Value one = event::extract(use, event, context, arena);
+    if (one.absent()) return {};  // a recording has them as one text alone
+    all.push_back(event::to_text(one));
   }
   return all;
 }
@@ -126,7 +128,8 @@ std::vector<std::pair<std::string, FieldValue>> facts_of(const event::Event& eve
     const auto args = std::ranges::find(facts, "proc.args", &std::pair<std::string, FieldValue>::first);
     if (count == nullptr || args == facts.end()) continue;
     const auto use_of_args = std::ranges::find(uses(), "proc.args", [](const event::FieldUse& one) { return one.field->name; });
-    args->second = arguments(*use_of_args, *count, event, context, arena);
+    std::vector<std::string> list = arguments(*use_of_args, *count, event, context, arena);
+    if (!list.empty()) args->second = std::move(list);
   }
   return facts;
 }

@@ -77,7 +77,7 @@ void write_endpoint(JsonWriter& json, std::string_view key, std::string_view add
   json.end();
 }
 
-// Who did it, and to what. Of an exec the parent did it, and the process is what came of it.
+// Who did it, and to what. Of an exec the parent did it, and the process is what came of it; the user is that of the process.
 void write_evidences(JsonWriter& json, const Details& of) {
   json.array("evidences");
   json.object();
@@ -87,8 +87,8 @@ void write_evidences(JsonWriter& json, const Details& of) {
     write_process(json, "process", of, of.parent, false);
   } else {
     write_process(json, "process", of, of.process, true);
+    write_user(json, of);
   }
-  write_user(json, of);
   json.end();
   if (exec) write_process(json, "process", of, of.process, true);
   write_file(json, "file", of.file.path, of.file.type == "file" ? 1 : of.file.type == "directory" ? 2 : 0);
@@ -261,7 +261,7 @@ class OcsfEncoder final : public Encoder {
     if (of.effect != Effect::kNotice) {
       observe("evidences[].src_endpoint.ip", 2, "IP Address", of.network.source);
       observe("evidences[].dst_endpoint.ip", 2, "IP Address", of.network.destination);
-      observe("evidences[].actor.user.name", 4, "User Name", of.text("user.name"));
+      observe(exec ? "evidences[].process.user.name" : "evidences[].actor.user.name", 4, "User Name", of.text("user.name"));
       observe(at + "name", 9, "Process Name", of.process.name);
       if (minor_ >= 3) observe(at + "cmd_line", 13, "Command Line", of.process.command_line);
       if (minor_ >= 5) {
