@@ -89,10 +89,10 @@ void Spool::load_segment(const SegmentName& name, std::uint64_t now_ns) {
   if (scan->damaged_bytes != 0) {
     report("segment " + file + ": " + number_of(scan->damaged_bytes, "byte", "bytes") + " in between are damaged and skipped");
   }
-  if (scan->lost != 0) {
+  if (scan->lost != 0 && scan->records != 0) {
     report("segment " + file + ": " + number_of(scan->lost, "message is", "messages are") + " lost to damage");
-    losses_.damaged[name.priority] += scan->lost;
   }
+  losses_.damaged[name.priority] += scan->lost;
   Lane& lane = lanes_[name.priority];
   const auto [at, fresh] = lane.segments.try_emplace(name.first);
   if (!fresh) {
@@ -179,7 +179,7 @@ void Spool::seal(Lane& lane) {
     if (sealed_unsynced_.size() >= kMostSealedUnsynced) {
       fdatasync(lane.write_fd.get());
     } else {
-      sealed_unsynced_.push_back(std::move(lane.write_fd));
+      sealed_unsynced_.push_back({at->second.name, std::move(lane.write_fd)});
     }
   }
   lane.write_fd.reset();
@@ -189,6 +189,8 @@ void Spool::seal(Lane& lane) {
 Spool::SegmentAt Spool::remove(Lane& lane, SegmentAt at, PerPriority& lost) {
   Segment& segment = at->second;
   if (is_active(lane, at)) lane.write_fd.reset();
+  // An open descriptor would keep its blocks.
+  std::erase_if(sealed_unsynced_, [&](const Sealed& sealed) { return sealed.name == segment.name; });
   if (lane.reader && at == lane.segments.upper_bound(lane.read_to)) stop_reading(lane);
   lost[segment.name.priority] += segment.unread();
   messages_ -= segment.pending();
@@ -397,7 +399,9 @@ void Spool::expire(std::uint64_t now_ns) {
 }
 
 std::vector<UniqueFd> Spool::take_unsynced() {
-  std::vector<UniqueFd> fds = std::exchange(sealed_unsynced_, {});
+  std::vector<UniqueFd> fds;
+  for (Sealed& sealed : sealed_unsynced_) fds.push_back(std::move(sealed.fd));
+  sealed_unsynced_.clear();
   for (Lane& lane : lanes_) {
     if (!lane.write_fd || !std::exchange(lane.unsynced, false)) continue;
     if (UniqueFd copy(fcntl(lane.write_fd.get(), F_DUPFD_CLOEXEC, 0)); copy) fds.push_back(std::move(copy));

@@ -111,6 +111,10 @@ class Spool {
     std::unique_ptr<SegmentReader> reader;  // of the first segment after read_to
     std::optional<Record> head;
   };
+  struct Sealed {
+    SegmentName name;
+    UniqueFd fd;
+  };
   using SegmentAt = std::map<std::uint64_t, Segment>::iterator;
 
   Spool(const SpoolOptions& options, UniqueFd directory, UniqueFd lock);
@@ -132,7 +136,7 @@ class Spool {
   std::array<Lane, kPriorities> lanes_;
   std::uint64_t next_sequence_ = 1;
   std::uint64_t messages_ = 0, taken_ = 0, bytes_ = 0;
-  std::vector<UniqueFd> sealed_unsynced_;
+  std::vector<Sealed> sealed_unsynced_;
   bool directory_unsynced_ = false;
   bool ack_failed_ = false, remove_failed_ = false;  // reported
   Losses losses_;

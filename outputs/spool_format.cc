@@ -201,7 +201,7 @@ std::uint64_t SegmentReader::find_key(std::uint64_t from, std::uint64_t end) {
 
 bool SegmentReader::has_room_for_record(std::uint64_t end) {
   const std::string_view frame = view(whole_end_, kFrameBytes, end);
-  if (frame.size() < kFrameBytes) return false;
+  if (!begun_ || frame.size() < kFrameBytes) return false;
   return get<std::uint64_t>(frame) != name_.key || whole_end_ + kFrameBytes + get<std::uint32_t>(frame.substr(8)) <= end;
 }
 
