@@ -98,7 +98,7 @@ class SinkBothTest : public SinkTest, public testing::WithParamInterface<bool> {
   }
 };
 INSTANTIATE_TEST_SUITE_P(Spool, SinkBothTest, testing::Values(false, true),
-                         [](const auto& info) { return info.param ? "Disk" : "Memory"; });
+                         [](const auto& of) { return of.param ? "Disk" : "Memory"; });
 
 TEST_P(SinkBothTest, DeliversAllInOrderAndStops) {
   auto sink = start();
@@ -320,15 +320,15 @@ TEST_F(SinkTest, FiltersByPriorityRuleAndTag) {
   };
   const std::vector<Row> rows = {
       {{}, true},
-      {{.priority = 5}, true},
-      {{.priority = 4}, false},
-      {{.rules = {"Shell in a container"}}, true},
-      {{.rules = {"Shell"}}, false},
-      {{.rules = {"x", "Shell in *"}}, true},
-      {{.tags = {"mitre"}}, true},
-      {{.tags = {"mit*"}}, false},
-      {{.tags = {"none", "host"}}, true},
-      {{.priority = 5, .rules = {"Shell*"}, .tags = {"none"}}, false},
+      {{5, {}, {}}, true},
+      {{4, {}, {}}, false},
+      {{7, {"Shell in a container"}, {}}, true},
+      {{7, {"Shell"}, {}}, false},
+      {{7, {"x", "Shell in *"}, {}}, true},
+      {{7, {}, {"mitre"}}, true},
+      {{7, {}, {"mit*"}}, false},
+      {{7, {}, {"none", "host"}}, true},
+      {{5, {"Shell*"}, {"none"}}, false},
   };
   for (std::size_t i = 0; i < rows.size(); ++i) {
     options_.filter = rows[i].filter;
@@ -532,7 +532,9 @@ TEST(DeadLetters, AreBoundedAndReplayedOffline) {
   SpoolOptions options{.directory = directory.path() + "/spool"};
   EXPECT_EQ(spool_report(options.directory).error().code, Code::kNotFound);
   EXPECT_EQ(replay_dead_letters(options, 1).error().code, Code::kNotFound);
-  const DeadLetter letter{.message = {.id = "i", .time_ns = 7, .rule = "r", .body = std::string(100, 'x')}, .reason = "no"};
+  DeadLetter letter;
+  letter.message.time_ns = 7;
+  letter.message.body = std::string(100, 'x');
   const std::size_t size = dead_letter_line(letter).size() + 1;
   DeadLetters dead(options.directory, size * 10);
   for (int i = 0; i < 35; ++i) ASSERT_TRUE(dead.add(letter));
