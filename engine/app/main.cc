@@ -46,6 +46,10 @@ int main(int argc, char** argv) {
       return replay_events(*options);
     case Verb::kTest:
       return test_rules(*options);
+    case Verb::kOutputsList:
+      return outputs_list(*options);
+    case Verb::kOutputsReplay:
+      return outputs_replay(*options);
   }
   return kUsage;
 }

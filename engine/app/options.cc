@@ -130,6 +130,25 @@ void add_test(CLI::App& app, Options& options) {
   test->callback([&options] { options.verb = Verb::kTest; });
 }
 
+void add_outputs(CLI::App& app, Options& options) {
+  CLI::App* outputs = app.add_subcommand("outputs", "Alerts on their way: what waits in spools, and dead letters");
+  outputs->require_subcommand(1);
+  static constexpr const char* kDirectories = "Directories of spools, or one above several (default: /var/lib/shrike/spool)";
+
+  CLI::App* list = outputs->add_subcommand("list", "What each spool holds; changes nothing, also while a daemon uses it");
+  list->add_option("directories", options.spools, kDirectories);
+  add_format(list, options, {"text", "json"});
+  list->footer("Example:\n  shrike outputs list /var/lib/shrike/spool");
+  list->callback([&options] { options.verb = Verb::kOutputsList; });
+
+  CLI::App* replay = outputs->add_subcommand(
+      "replay", "Put dead letters back into their spools, to be delivered by the next daemon; exit 3 while one uses them");
+  replay->add_option("directories", options.spools, kDirectories);
+  add_format(replay, options, {"text", "json"});
+  replay->footer("Example:\n  shrike outputs replay /var/lib/shrike/spool/siem");
+  replay->callback([&options] { options.verb = Verb::kOutputsReplay; });
+}
+
 void add_catalogue(CLI::App& app, Options& options) {
   CLI::App* fields = app.add_subcommand("fields", "Every field a rule may name: type, meaning, where it comes from");
   add_format(fields, options, {"text", "json", "markdown"});
@@ -163,6 +182,7 @@ std::expected<Options, int> parse_options(int argc, char** argv) {
   add_condition(app, options);
   add_replay(app, options);
   add_test(app, options);
+  add_outputs(app, options);
 
   add_catalogue(app, options);
 

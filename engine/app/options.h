@@ -28,7 +28,9 @@ enum class Verb : unsigned char {
   kSchema,
   kDoctor,
   kReplay,
-  kTest
+  kTest,
+  kOutputsList,
+  kOutputsReplay
 };
 
 struct Options {
@@ -57,6 +59,8 @@ struct Options {
   // replay; also rules, config and format
   std::string events;                   // the event file, "-": standard input
   std::optional<std::string> matching;  // first, all
+  // outputs list, outputs replay
+  std::vector<std::string> spools;  // directories, or one above several
   // test
   std::vector<std::string> suites;  // files or directories
 };
