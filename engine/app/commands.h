@@ -19,6 +19,9 @@ int print_schema(const Options& options);
 int print_doctor(const Options& options);
 int replay_events(const Options& options);
 int test_rules(const Options& options);
+int config_check(const Options& options);
+int config_show(const Options& options);
+int print_config_keys(const Options& options);
 
 // Each finding as people read it, to stderr. Warnings only if `warnings`.
 void print_diagnostics(const lang::Diagnostics& diagnostics, bool warnings);

@@ -46,6 +46,12 @@ int main(int argc, char** argv) {
       return replay_events(*options);
     case Verb::kTest:
       return test_rules(*options);
+    case Verb::kConfigCheck:
+      return config_check(*options);
+    case Verb::kConfigShow:
+      return config_show(*options);
+    case Verb::kConfigKeys:
+      return print_config_keys(*options);
   }
   return kUsage;
 }

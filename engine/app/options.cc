@@ -142,13 +142,45 @@ void add_catalogue(CLI::App& app, Options& options) {
   events->footer("Example:\n  shrike events | grep ^open");
   events->callback([&options] { options.verb = Verb::kEvents; });
 
-  CLI::App* schema =
-      app.add_subcommand("schema", "JSON schema (draft-07) of rule files, test suites or event files, for editors");
-  schema->add_option("--of", options.schema, "Of what: of event files the schema of one line")
-      ->check(CLI::IsMember({"rules", "suite", "events"}))
+  CLI::App* schema = app.add_subcommand(
+      "schema", "JSON schema (draft-07) of rule files, test suites, event files or configurations, for editors");
+  schema->add_option("of,--of", options.schema, "Of what: of event files the schema of one line")
+      ->check(CLI::IsMember({"rules", "suite", "events", "config"}))
       ->capture_default_str();
   schema->footer("Example:\n  shrike schema > rules.schema.json");
   schema->callback([&options] { options.verb = Verb::kSchema; });
+}
+
+void add_config(CLI::App& app, Options& options) {
+  CLI::App* config = app.add_subcommand("config", "Work on the configuration; needs no kernel and no root");
+  config->require_subcommand(1);
+  const auto add_file = [&](CLI::App* verb) {
+    verb->add_option_function<std::string>("--config", [&](const std::string& path) { options.config = path; })
+        ->description("Configuration file (default: /etc/shrike/shrike.yaml)")
+        ->type_name("TEXT");
+  };
+  const auto finish = [&options](Verb verb) {
+    return [&options, verb] {
+      options.verb = verb;
+      if (options.config.empty()) options.config = "/etc/shrike/shrike.yaml";
+    };
+  };
+  CLI::App* check = config->add_subcommand("check", "Validate it, and what it names on this host; exit 1 if something is wrong");
+  add_file(check);
+  add_format(check, options, {"text", "json"});
+  check->footer("Example:\n  shrike config check --config deploy/shrike.yaml");
+  check->callback(finish(Verb::kConfigCheck));
+
+  CLI::App* show = config->add_subcommand("show", "What is in effect: files merged, variables in, defaults; secrets as ***");
+  add_file(show);
+  add_format(show, options, {"text", "json"});
+  show->footer("Text is YAML. Example:\n  shrike config show --config deploy/shrike.yaml");
+  show->callback(finish(Verb::kConfigShow));
+
+  CLI::App* keys = config->add_subcommand("keys", "Every key: values, default, meaning");
+  add_format(keys, options, {"text", "json", "markdown", "yaml"});
+  keys->footer("Example:\n  shrike config keys | grep spool");
+  keys->callback([&options] { options.verb = Verb::kConfigKeys; });
 }
 
 }  // namespace
@@ -163,7 +195,7 @@ std::expected<Options, int> parse_options(int argc, char** argv) {
   add_condition(app, options);
   add_replay(app, options);
   add_test(app, options);
-
+  add_config(app, options);
   add_catalogue(app, options);
 
   CLI::App* doctor = app.add_subcommand("doctor", "What this host offers, what is missing and how to get it");

@@ -28,7 +28,10 @@ enum class Verb : unsigned char {
   kSchema,
   kDoctor,
   kReplay,
-  kTest
+  kTest,
+  kConfigCheck,
+  kConfigShow,
+  kConfigKeys
 };
 
 struct Options {
@@ -37,7 +40,7 @@ struct Options {
   std::string format = "text";     // text, json; fields, events: markdown too
   std::string tier = "full";       // rules plan: full, tracing
   bool all = false;                // fields: hidden ones too
-  std::string schema = "rules";    // schema: rules, suite, events
+  std::string schema = "rules";    // schema: rules, suite, events, config
   // rules show
   std::string rule;       // this one alone
   bool compiled = false;  // text: print the normal form too
