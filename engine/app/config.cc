@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/app/config.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,6 +30,7 @@ constexpr std::size_t kMaxErrors = 200;  // more are not told apart
 constexpr std::size_t kMaxSecretBytes = 64U << 10U;
 constexpr std::size_t kMaxSinks = 256;
 constexpr std::size_t kMaxSinkName = 63;
+constexpr std::uint64_t kMaxPort = 65'535;
 constexpr std::uint16_t kSyslogTlsPort = 6514;  // RFC 5425
 
 std::optional<std::uint64_t> parse_number(std::string_view text, std::string_view& unit) {
@@ -98,7 +100,21 @@ std::string_view url_flaw(std::string_view url) {
   if (port.empty()) return {};
   std::string_view rest;
   const auto number = parse_number(port.substr(1), rest);
-  return !number || !rest.empty() || *number == 0 || *number > 65'535 ? "an URL whose port is no number from 1 to 65535" : "";
+  return !number || !rest.empty() || *number == 0 || *number > kMaxPort ? "an URL whose port is no number from 1 to 65535" : "";
+}
+
+// "127.0.0.1:9376", "[::1]:9376"
+bool is_listen(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos) return false;
+  std::string_view rest;
+  const auto port = parse_number(std::string_view(text).substr(colon + 1), rest);
+  if (!port || !rest.empty() || *port == 0 || *port > kMaxPort) return false;
+  in6_addr address{};
+  const std::string host = text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']'))
+    return inet_pton(AF_INET6, host.substr(1, host.size() - 2).c_str(), &address) == 1;
+  return inet_pton(AF_INET, host.c_str(), &address) == 1;
 }
 
 bool is_sink_name(std::string_view name) {
@@ -142,13 +158,15 @@ class Reader {
   }
 
  private:
-  void error(const ConfigNode& node, std::string message, std::string hint = {}) {
+  void error(const ConfigNode& node, std::string message, std::string hint = {}, bool show_line = true) {
     if (errors_ > kMaxErrors) return;
     if (++errors_ > kMaxErrors) {
       message = "there are more errors";
       hint = "the first " + std::to_string(kMaxErrors) + " are shown";
     }
-    diagnostics_.add(config_error(node, std::move(message), std::move(hint)));
+    lang::Diagnostic found = config_error(node, std::move(message), std::move(hint));
+    if (!show_line) found.line.clear();
+    diagnostics_.add(std::move(found));
   }
 
   void warn(const ConfigNode& node, std::string message, std::string hint) {
@@ -163,18 +181,9 @@ class Reader {
 
   void unknown(const ConfigNode& key, const std::string& where, const std::vector<std::string_view>& names) {
     const std::string_view near = lang::nearest(key.scalar, names);
-    if (is_secret_name(near)) return unknown_secret(key, where, near);
     error(key, std::string("unknown key \"").append(key.scalar).append("\" in ").append(where),
-          near.empty() ? "" : "did you mean " + std::string(near) + "?");
-  }
-
-  // `pasword: …`: without its line.
-  void unknown_secret(const ConfigNode& key, const std::string& where, std::string_view near) {
-    lang::Diagnostic found = config_error(key, std::string("unknown key \"").append(key.scalar).append("\" in ").append(where),
-                                          "did you mean " + std::string(near) + "?");
-    found.line.clear();
-    ++errors_;
-    diagnostics_.add(std::move(found));
+          near.empty() ? "" : "did you mean " + std::string(near) + "?",
+          !is_secret_name(near));  // `pasword: …`: without its line
   }
 
   void keys(const ConfigNode& node, const std::string& where, const Tables& tables, void* object) {
@@ -226,6 +235,7 @@ class Reader {
   }
 
   void value(const ConfigNode& node, const Key& key, void* object) {
+    if (node.broken) return;
     switch (key.type) {
       case KeyType::kSection:
         return keys(node, std::string(key.name), {key.keys}, object);
@@ -344,6 +354,10 @@ class Reader {
         return false;
       }
     }
+    if (key.type == KeyType::kListen && !text.empty() && !is_listen(text)) {
+      error(node, "not an address and a port", "127.0.0.1:9376, or [::1]:9376");
+      return false;
+    }
     const bool path = key.type == KeyType::kFile || key.type == KeyType::kPath || key.type == KeyType::kDirectory;
     if (path && !text.empty() && !text.starts_with('/')) {
       wrong(node, key);
@@ -425,6 +439,7 @@ class Reader {
   }
 
   bool text(const ConfigNode& node, std::string& out) {
+    if (node.broken) return false;
     if (node.kind != Kind::kScalar) {
       error(node, "not a text");
       return false;

@@ -99,6 +99,8 @@ constexpr Access at() {
 
 // --- words
 
+constexpr std::string_view kLogFormats[] = {"text", "logfmt", "json"};
+constexpr std::string_view kLogLevels[] = {"debug", "info", "warning", "error"};
 constexpr std::string_view kMatching[] = {"first", "all"};
 constexpr std::string_view kModes[] = {"detect", "monitor", "enforce"};
 constexpr std::string_view kPriorities[] = {"emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"};
@@ -221,6 +223,11 @@ constexpr Key kProcessTable[] = {
      kMi, 64 * kGi},
 };
 
+constexpr Key kMetrics[] = {
+    {"listen", KeyType::kListen, "/metrics for Prometheus and /healthz, 127.0.0.1:9376 or [::1]:9376; empty: nobody listens",
+     at<&Config::metrics_listen>()},
+};
+
 const Key kConfigKeys[] = {
     {"rules_files", KeyType::kPaths,
      "rule files, or directories that stand for their *.yaml in name order; empty: /etc/shrike/rules.d, /usr/share/shrike/rules, "
@@ -293,6 +300,11 @@ const Key kConfigKeys[] = {
      at<&Config::spool_directory>()},
     {"capture", KeyType::kSection, "what the kernel hands over", {}, 0, 0, {}, kCapture},
     {"process_table", KeyType::kSection, "what is kept of processes", {}, 0, 0, {}, kProcessTable},
+    {"control_socket", KeyType::kPath, "where shrike status, tail, top and their kin find the daemon; empty: none",
+     at<&Config::control_socket>()},
+    {"metrics", KeyType::kSection, "for monitoring", {}, 0, 0, {}, kMetrics},
+    {"log_format", KeyType::kWord, "of the daemon's own log", at<&Config::log_format>(), 0, 0, kLogFormats},
+    {"log_level", KeyType::kWord, "of the daemon's own log: this and what is graver", at<&Config::log_level>(), 0, 0, kLogLevels},
 };
 
 // --- of an entry of outputs:
@@ -594,6 +606,8 @@ std::string describe(const Key& key) {
       return "text";
     case KeyType::kSecret:
       return "secret";
+    case KeyType::kListen:
+      return "address and port";
     case KeyType::kUrl:
       return "URL";
     case KeyType::kFile:

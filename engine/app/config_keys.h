@@ -25,6 +25,7 @@ enum class KeyType : std::uint8_t {
   kText,
   kTemplate,      // a text that may have line ends
   kSecret,        // a text; NAME_file names the file it stands in instead
+  kListen,        // an address and a port
   kUrl,           // http or https, without credentials
   kFile,          // the absolute path of a file that is there and can be read
   kPath,          // the absolute path of what is made if need be

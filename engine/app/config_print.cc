@@ -300,12 +300,21 @@ void keys_yaml(std::span<const Key> keys, std::size_t indent, const Config& conf
 
 json schema_of(const Key& key);
 
-json object_schema(const std::vector<std::span<const Key>>& tables) {
+// Where the schema keeps the keys that several types share, or nothing.
+std::string definition_of(std::span<const Key> table) {
+  if (table.data() == common_sink_keys().data()) return "output";
+  if (table.data() == http_sink_keys().data()) return "http";
+  if (table.data() == http_authentication_keys().data()) return "authentication";
+  return {};
+}
+
+json object_schema(const std::vector<std::span<const Key>>& tables, bool refer = true) {
   json properties = json::object(), required = json::array();
   for (const auto& table : tables) {
+    const std::string shared = refer ? definition_of(table) : "";
     for (const Key& key : table) {
       const std::string name(key.name);
-      properties[name] = schema_of(key);
+      properties[name] = shared.empty() ? schema_of(key) : json{{"$ref", "#/definitions/" + shared + "/properties/" + name}};
       if (key.type == KeyType::kSecret) {
         properties[name + "_file"] = {{"type", "string"},
                                       {"pattern", "^/"},
@@ -328,10 +337,10 @@ json outputs_schema() {
     for (const auto& own : own_sink_keys(type)) tables.push_back(own);
     json one = object_schema(tables);
     one["properties"]["type"] = {{"const", spelling(type)}};
-    one["properties"]["name"]["pattern"] = "^[a-z0-9][a-z0-9-]{0,62}$";
+    one["properties"]["name"] = {{"type", "string"}, {"pattern", "^[a-z0-9][a-z0-9-]{0,62}$|\\$\\{"}};
     json encodings = json::array();
     for (const outputs::Encoding encoding : encodings_for(type)) encodings.push_back(spelling(encoding));
-    one["properties"]["encoding"]["enum"] = std::move(encodings);
+    one["properties"]["encoding"] = {{"enum", std::move(encodings)}};
     one["required"].push_back("name");
     one["required"].push_back("type");
     kinds.push_back(std::move(one));
@@ -407,6 +416,7 @@ json schema_of(const Key& key) {
     case KeyType::kText:
     case KeyType::kTemplate:
     case KeyType::kSecret:
+    case KeyType::kListen:
       one = scalar;
       break;
     case KeyType::kTexts:
@@ -517,6 +527,8 @@ json config_schema() {
   all["type"] = {"object", "null"};
   all["$schema"] = "http://json-schema.org/draft-07/schema#";
   all["title"] = "Shrike configuration";
+  for (const auto& table : {common_sink_keys(), http_sink_keys(), http_authentication_keys()})
+    all["definitions"][definition_of(table)] = object_schema({table}, false);
   return all;
 }
 

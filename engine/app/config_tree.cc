@@ -93,6 +93,7 @@ class Builder {
     std::string text;
     if (const auto problem = expand_variables(node.scalar, environment_, text)) {
       diagnostics_.add(config_error(node, problem->message, problem->hint));
+      node.broken = true;
       return true;  // the others may have their own
     }
     node.from_variable = true;
