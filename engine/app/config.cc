@@ -573,6 +573,7 @@ class Reader {
                 std::to_string(twice->position.column));
     }
     const auto parsed = type == nullptr || type->kind != Kind::kScalar ? std::nullopt : parse_type(type->scalar);
+    if (type != nullptr && type->broken) return;
     if (!parsed) return unknown_type(item, type);
     sink.type = *parsed;
     const std::string where = "output \"" + sink.sink.name + "\" (" + std::string(spelling(sink.type)) + ')';
