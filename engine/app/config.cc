@@ -10,6 +10,8 @@
 #include <map>
 #include <set>
 
+#include "engine/app/metrics.h"
+
 namespace shrike::app {
 namespace {
 
@@ -144,6 +146,16 @@ class Reader {
     out = percent;
   }
 
+  void word(const YAML::Node& node, std::string& out, const std::vector<std::string_view>& words) {
+    std::string all;
+    for (const std::string_view one : words) all.append(all.empty() ? "" : ", ").append(one);
+    std::string value;
+    text(node, value);
+    if (std::ranges::find(words, value) == words.end())
+      return error(node.Mark(), "not one of the words that may stand here", all);
+    out = std::move(value);
+  }
+
   // Bytes, or with a unit: 8388608, 64KiB, 8MiB, 1GiB.
   void ring(const YAML::Node& node, std::uint64_t& out) {
     static constexpr std::uint64_t kLeast = 64U << 10U;
@@ -267,6 +279,19 @@ void read(const YAML::Node& root, Reader& reader, Config& config) {
                         {{"max_processes", number(config.max_processes, 1U << 10U, 1U << 22U)},
                          {"max_image_bytes", number(config.max_image_bytes, 1U << 20U, std::uint64_t{1} << 36U)}});
            }},
+          {"control_socket", [&](const YAML::Node& node) { reader.directory(node, config.control_socket); }},
+          {"metrics",
+           [&](const YAML::Node& node) {
+             const auto listen = [&](const YAML::Node& value) {
+               reader.text(value, config.metrics_listen);
+               if (value.IsScalar() && !config.metrics_listen.empty() && !parse_listen(config.metrics_listen))
+                 reader.error(value.Mark(), "not an address and a port", "127.0.0.1:9376, or [::1]:9376");
+             };
+             reader.map(node, "metrics", {{"listen", listen}});
+           }},
+          {"log_format", [&](const YAML::Node& node) { reader.word(node, config.log_format, {"text", "logfmt", "json"}); }},
+          {"log_level",
+           [&](const YAML::Node& node) { reader.word(node, config.log_level, {"debug", "info", "warning", "error"}); }},
       });
 }
 

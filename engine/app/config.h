@@ -28,6 +28,8 @@ enum class Mode : std::uint8_t {
 // "monitor"; nothing for other texts.
 std::optional<Mode> parse_mode(std::string_view text);
 
+inline constexpr const char* kDefaultControlSocket = "/run/shrike/shrike.sock";
+
 struct Config {
   std::vector<std::string> rules_files;  // files or directories; empty: the shipped rules
   std::vector<lang::RuleSwitch> rules;   // rules: - enable: … / - disable: …, in order
@@ -46,15 +48,19 @@ struct Config {
   bool json_include_tags = true;
   bool time_format_iso_8601 = false;
   bool buffer_format_base64 = false;
-  bool stdout_enabled = true;                      // stdout_output.enabled
-  bool file_enabled = false;                       // file_output.enabled
-  std::string file_name;                           // file_output.filename
-  std::uint64_t events_ring_bytes = 8U << 20U;     // capture.events_ring_bytes; 64 KiB … 1 GiB, rounded up to a power of two
-  std::uint64_t processes_ring_bytes = 8U << 20U;  // capture.processes_ring_bytes
-  std::uint64_t verdicts_ring_bytes = 1U << 20U;   // capture.verdicts_ring_bytes
-  std::uint32_t quota_above_percent = 50;          // capture.quota_above_percent; 0 … 100
-  std::uint64_t max_processes = 262'144;           // process_table.max_processes; 1,024 … 4,194,304
-  std::uint64_t max_image_bytes = 256U << 20U;     // process_table.max_image_bytes; 1 MiB … 64 GiB
+  bool stdout_enabled = true;                          // stdout_output.enabled
+  bool file_enabled = false;                           // file_output.enabled
+  std::string file_name;                               // file_output.filename
+  std::uint64_t events_ring_bytes = 8U << 20U;         // capture.events_ring_bytes; 64 KiB … 1 GiB, rounded up to a power of two
+  std::uint64_t processes_ring_bytes = 8U << 20U;      // capture.processes_ring_bytes
+  std::uint64_t verdicts_ring_bytes = 1U << 20U;       // capture.verdicts_ring_bytes
+  std::uint32_t quota_above_percent = 50;              // capture.quota_above_percent; 0 … 100
+  std::uint64_t max_processes = 262'144;               // process_table.max_processes; 1,024 … 4,194,304
+  std::uint64_t max_image_bytes = 256U << 20U;         // process_table.max_image_bytes; 1 MiB … 64 GiB
+  std::string control_socket = kDefaultControlSocket;  // empty: none
+  std::string metrics_listen;                          // metrics.listen: "127.0.0.1:9376"; empty: nobody listens
+  std::string log_format = "text";                     // text, logfmt, json: of the daemon's own log
+  std::string log_level = "info";                      // debug, info, warning, error
 };
 
 // How the configuration has alerts printed; `format` (text, json), if given, wins over json_output.
