@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/app/config.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 
 #include "engine/app/config_keys.h"
 #include "engine/app/config_tree.h"
+#include "engine/app/metrics.h"
 #include "engine/base/handle.h"
 
 namespace shrike::app {
@@ -101,20 +101,6 @@ std::string_view url_flaw(std::string_view url) {
   std::string_view rest;
   const auto number = parse_number(port.substr(1), rest);
   return !number || !rest.empty() || *number == 0 || *number > kMaxPort ? "an URL whose port is no number from 1 to 65535" : "";
-}
-
-// "127.0.0.1:9376", "[::1]:9376"
-bool is_listen(const std::string& text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string::npos) return false;
-  std::string_view rest;
-  const auto port = parse_number(std::string_view(text).substr(colon + 1), rest);
-  if (!port || !rest.empty() || *port == 0 || *port > kMaxPort) return false;
-  in6_addr address{};
-  const std::string host = text.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']'))
-    return inet_pton(AF_INET6, host.substr(1, host.size() - 2).c_str(), &address) == 1;
-  return inet_pton(AF_INET, host.c_str(), &address) == 1;
 }
 
 bool is_sink_name(std::string_view name) {
@@ -354,7 +340,7 @@ class Reader {
         return false;
       }
     }
-    if (key.type == KeyType::kListen && !text.empty() && !is_listen(text)) {
+    if (key.type == KeyType::kListen && !text.empty() && !parse_listen(text)) {
       error(node, "not an address and a port", "127.0.0.1:9376, or [::1]:9376");
       return false;
     }

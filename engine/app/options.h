@@ -29,6 +29,13 @@ enum class Verb : unsigned char {
   kDoctor,
   kReplay,
   kTest,
+  kStatus,
+  kTail,
+  kTop,
+  kReload,
+  kMode,
+  kConfirm,
+  kRollback,
   kConfigCheck,
   kConfigShow,
   kConfigKeys
@@ -56,7 +63,15 @@ struct Options {
   bool format_given = false;
   std::optional<double> duration_s;
   bool summary_json = false;
-  std::string record;  // --record: the file; empty: none
+  std::string record;                         // --record: the file; empty: none
+  std::optional<std::string> control_socket;  // run and those that talk to it; empty: none
+  // mode; also mode
+  std::optional<double> confirm_within_s;
+  // tail; also format
+  std::optional<std::string> condition;
+  std::optional<std::string> priority;
+  // top
+  bool once = false;
   // replay; also rules, config and format
   std::string events;                   // the event file, "-": standard input
   std::optional<std::string> matching;  // first, all
