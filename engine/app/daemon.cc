@@ -46,18 +46,6 @@ std::vector<std::string> default_rules() {
   return {};
 }
 
-compile::HostMode host_mode(Mode mode) {
-  switch (mode) {
-    case Mode::kDetect:
-      return compile::HostMode::kDetect;
-    case Mode::kMonitor:
-      return compile::HostMode::kMonitor;
-    case Mode::kEnforce:
-      return compile::HostMode::kEnforce;
-  }
-  return compile::HostMode::kMonitor;
-}
-
 std::string_view spelling(compile::HostMode mode) {
   static constexpr std::string_view kNames[] = {"detect", "monitor", "enforce"};
   return kNames[static_cast<std::size_t>(mode)];
@@ -111,6 +99,18 @@ UniqueFd block_signals() {
 
 }  // namespace
 
+compile::HostMode host_mode(Mode mode) {
+  switch (mode) {
+    case Mode::kDetect:
+      return compile::HostMode::kDetect;
+    case Mode::kMonitor:
+      return compile::HostMode::kMonitor;
+    case Mode::kEnforce:
+      return compile::HostMode::kEnforce;
+  }
+  return compile::HostMode::kMonitor;
+}
+
 Daemon::Daemon(const Options& options, Config config, std::shared_ptr<spdlog::logger> log)
     : options_(options),
       config_(std::move(config)),
@@ -132,9 +132,10 @@ int Daemon::run() {
     return kUsage;
   }
   LoadedRules loaded = load_rules(rule_paths_, compile_options_, config_.rules);
-  print_diagnostics(loaded.diagnostics, true);
+  say(loaded.diagnostics);
   if (loaded.diagnostics.has_errors()) return kNo;
-  load_policy(std::move(loaded));
+  load_policy(std::move(loaded.program), std::move(loaded.plan));
+  rule_set_ = std::move(loaded.set);
   report_rules();
   if (options_.require_enforcement && enforcement_missing(*program_)) {
     log_->error("error: --require-enforcement: rules that are to block or kill are not enforced here, see above");
@@ -171,7 +172,12 @@ int Daemon::run() {
       .on_sink_error = [this](const Error& error) { sink_failed(error); },
       .on_event = recorder_ == nullptr ? std::function<void(const pipeline::Observed&)>()
                                        : [this](const pipeline::Observed& seen) { recorder_->event(seen); },
+      .on_alert = [this](const act::Alert& alert) { alert_seen(alert); },
   });
+  if (auto opened = open_face(); !opened) {
+    log_->error("error: {}", opened.error().message);
+    return kCouldNotRun;
+  }
 
   if (auto started = start_capture(); !started) {
     log_->error("error: {}", started.error().message);
@@ -187,8 +193,12 @@ int Daemon::run() {
              full_ ? "full" : "tracing");
 
   const std::uint64_t ready_ns = boot_time_ns();
+  show_face();
   loop();
+  requests_.close();
+  notifier_.stopping();
   stop();
+  hide_face();
   print_summary((boot_time_ns() - ready_ns) / 1'000'000'000);
   const pipeline::Counters& counters = pipeline_->counters();
   if (counters.alerts != 0 && counters.alerts_failed >= counters.alerts * sinks_.size())
@@ -245,10 +255,10 @@ Result<void> Daemon::find_tier() {
   return {};
 }
 
-void Daemon::load_policy(LoadedRules loaded) {
-  program_ = std::make_shared<program::Program>(std::move(loaded.program));
+void Daemon::load_policy(program::Program program, program::KernelPlan plan) {
+  program_ = std::make_shared<program::Program>(std::move(program));
   compile::assess(*program_, capabilities_);
-  policy_ = std::make_shared<const program::KernelPlan>(std::move(loaded.plan));
+  policy_ = std::make_shared<const program::KernelPlan>(std::move(plan));
 }
 
 Result<void> Daemon::start_capture() {
@@ -359,6 +369,7 @@ void Daemon::loop() {
       tick();
       next_tick_ns = now_ns + kTickNs;
     }
+    serve_face(now_ns);
     if (now_ns >= end_ns) return;
     if (!stopping_ && !more) source_->wait(kWaitMs);
   }
@@ -388,43 +399,67 @@ bool Daemon::told_to_stop() {
 }
 
 void Daemon::take_signals() {
-  if (!told_to_stop() && std::exchange(reload_wanted_, false)) reload();
+  if (!told_to_stop() && std::exchange(reload_wanted_, false)) (void)reload();
 }
 
-void Daemon::reload() {
+Answer Daemon::reload() {
   const auto notice = [&](const std::string& outcome, std::vector<std::pair<std::string, act::FieldValue>> fields) {
     static constexpr std::uint8_t kNotice = 5;
     pipeline_->emit(act::make_notice("Shrike internal: rules reloaded", kNotice, outcome, std::move(fields), wall_time_ns(),
                                      context_.hostname));
   };
+  notifier_.reloading();
   for (const auto& sink : sinks_) {
     if (auto reopened = sink->reopen(); !reopened) log_->error("error: {}: the old file stays open", reopened.error().message);
   }
   LoadedRules loaded = load_rules(rule_paths_, compile_options_, config_.rules);
-  print_diagnostics(loaded.diagnostics, true);
+  say(loaded.diagnostics);
+  std::string why;
   if (loaded.diagnostics.has_errors()) {
-    log_->error("reload: the rule files are not valid: the old {} rules stay in force", program_->rules.size());
-    notice("Rules not reloaded: the old ones stay in force",
-           {{"errors", loaded.diagnostics.error_count()}, {"rules", program_->rules.size()}});
-    return;
+    why = "the rule files are not valid";
+  } else if (auto put = put_in_force(std::move(loaded.program), std::move(loaded.plan)); !put) {
+    why = put.error().message;
   }
-  const auto keep_old = [&, program = program_, policy = policy_](const std::string& why) {
-    log_->error("reload: {}: the old {} rules stay in force", why, program->rules.size());
-    program_ = program;
-    policy_ = policy;
-    notice("Rules not reloaded: the old ones stay in force", {{"errors", std::uint64_t{1}}, {"rules", program_->rules.size()}});
-  };
+  last_reload_.time_ns = wall_time_ns();
+  last_reload_.ok = why.empty();
+  if (last_reload_.ok) {
+    rule_set_ = std::move(loaded.set);
+    last_reload_.message = std::to_string(program_->rules.size()) + " rules in force";
+    last_reload_.last_ok_ns = last_reload_.time_ns;
+    ++last_reload_.good;
+    log_->info("reload: {} rules in force, {} programs attached", program_->rules.size(), loader_->attached_programs());
+    notice("Rules reloaded", {{"rules", program_->rules.size()}});
+  } else {
+    last_reload_.message = why + ": the old " + std::to_string(program_->rules.size()) + " rules stay in force";
+    ++last_reload_.bad;
+    log_->error("reload: {}", last_reload_.message);
+    notice("Rules not reloaded: the old ones stay in force",
+           {{"errors", std::max<std::uint64_t>(loaded.diagnostics.error_count(), 1)}, {"rules", program_->rules.size()}});
+  }
+  notifier_.ready(status_line());
+  static constexpr int kConflict = 409;
+  return {last_reload_.ok ? 200 : kConflict,
+          {{"ok", last_reload_.ok}, {"message", last_reload_.message}, {"diagnostics", to_json(loaded.diagnostics)}}};
+}
+
+// These rules from now on, in this mode. On error the old ones stay.
+Result<void> Daemon::put_in_force(program::Program program, program::KernelPlan plan) {
   const auto old_program = program_;
   const auto old_policy = policy_;
-  load_policy(std::move(loaded));
-  if (options_.require_enforcement && enforcement_missing(*program_)) {
+  const auto keep_old = [&](Error error) {
+    program_ = old_program;
+    policy_ = old_policy;
+    return std::unexpected(std::move(error));
+  };
+  load_policy(std::move(program), std::move(plan));
+  if (options_.require_enforcement && !lowered_ && enforcement_missing(*program_)) {
     report_rules();
-    return keep_old("--require-enforcement: rules that are to block or kill are not enforced here");
+    return keep_old({Code::kUnsupported, "--require-enforcement: rules that are to block or kill are not enforced here"});
   }
-  const kernel::CapturePlan plan = kernel::make_capture_plan(*program_, *policy_, full_);
-  if (auto wanted = loader_->want(plan, *policy_); !wanted) return keep_old(wanted.error().message);
-  const bool ask_environments = plan.environment && !environments_;
-  environments_ = plan.environment;
+  const kernel::CapturePlan capture = kernel::make_capture_plan(*program_, *policy_, full_);
+  if (auto wanted = loader_->want(capture, *policy_); !wanted) return keep_old(std::move(wanted).error());
+  const bool ask_environments = capture.environment && !environments_;
+  environments_ = capture.environment;
   enricher_.capture_environments(environments_);
   pipeline_->load(program_, policy_, loader_->policy().generation());
   find_files();
@@ -434,8 +469,7 @@ void Daemon::reload() {
   // For states of the tasks there are, and their environments.
   if ((old_policy->empty() && !policy_->empty()) || ask_environments) rescan();
   report_rules();
-  log_->info("reload: {} rules in force, {} programs attached", program_->rules.size(), loader_->attached_programs());
-  notice("Rules reloaded", {{"rules", program_->rules.size()}});
+  return {};
 }
 
 // What the rules of a policy that is no longer in force did.
@@ -539,6 +573,7 @@ std::vector<pipeline::CgroupLoss> Daemon::cgroup_losses() {
 }
 
 void Daemon::tick() {
+  log_->flush();  // what repeated
   names_.refresh();
   containers_.refresh();
   pipeline_->refresh();
