@@ -6,9 +6,11 @@
 
 #include <librdkafka/rdkafka.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <mutex>
 #include <numeric>
@@ -22,6 +24,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using Conf = std::unique_ptr<rd_kafka_conf_t, Destroyer<rd_kafka_conf_destroy>>;
+using Headers = std::unique_ptr<rd_kafka_headers_t, Destroyer<rd_kafka_headers_destroy>>;
 using Producer = std::unique_ptr<rd_kafka_t, Destroyer<rd_kafka_destroy>>;
 using Indices = std::vector<std::uint32_t>;
 
@@ -85,6 +88,9 @@ bool is_silence(rd_kafka_resp_err_t error) {
       return false;
   }
 }
+
+// Passes by itself.
+bool is_weather(rd_kafka_resp_err_t error) { return is_silence(error) || error == RD_KAFKA_RESP_ERR__QUEUE_FULL; }
 
 std::string text_of(rd_kafka_resp_err_t error) { return std::string(rd_kafka_err2name(error)) + ": " + rd_kafka_err2str(error); }
 
@@ -157,6 +163,7 @@ class Kafka final : public Destination {
   Result<void> set(const std::string& property, const std::string& value, std::string_view prefix);
   Result<void> renew();
   std::string_view key_of(const Message& message) const;
+  void send(std::span<const Message> messages, const Indices& group);
   rd_kafka_resp_err_t produce(const Message& message, std::uint32_t index);
   End wait(Clock::time_point deadline, const std::stop_token& stop);
   std::string why(End end) const;
@@ -255,6 +262,13 @@ Result<void> Kafka::configure() {
                                      {"sasl.password", options_.sasl_password}});
   }
   if (with_tls) {
+    // librdkafka's own words for a file that is not there name no file.
+    const std::pair<const char*, const std::string&> files[] = {
+        {"tls.ca_file", tls.ca_file}, {"tls.cert_file", tls.cert_file}, {"tls.key_file", tls.key_file}};
+    for (const auto& [name, path] : files) {
+      if (!path.empty() && access(path.c_str(), R_OK) != 0)
+        return std::unexpected(system_error("kafka: " + std::string(name) + ": open " + path, errno));
+    }
     settings.insert(settings.end(), {{"enable.ssl.certificate.verification", tls.insecure ? "false" : "true"},
                                      {"ssl.endpoint.identification.algorithm", tls.insecure ? "none" : "https"}});
     if (!tls.ca_file.empty()) settings.emplace_back("ssl.ca.location", tls.ca_file);
@@ -293,19 +307,23 @@ std::string_view Kafka::key_of(const Message& message) const {
 rd_kafka_resp_err_t Kafka::produce(const Message& message, std::uint32_t index) {
   // librdkafka copies what these point at, and does not write to it.
   const auto bytes = [](std::string_view text) { return const_cast<char*>(text.data()); };
-  const std::string priority = std::to_string(message.priority);
   const std::string_view key = key_of(message);
-  std::array<rd_kafka_vu_t, 11> units{};
+  // A list of our own: librdkafka 2.0.2 frees RD_KAFKA_VTYPE_HEADER's twice where the topic is known to be in error.
+  Headers headers(rd_kafka_headers_new(5));
+  const auto add_header = [&headers](const char* name, std::string_view value) {
+    rd_kafka_header_add(headers.get(), name, -1, value.data(), static_cast<ssize_t>(value.size()));
+  };
+  if (!options_.content_type.empty()) add_header("content-type", options_.content_type);
+  add_header("id", message.id);
+  add_header("rule", message.rule);
+  add_header("priority", std::to_string(message.priority));
+  add_header("source", message.source);
+
+  std::array<rd_kafka_vu_t, 7> units{};
   std::size_t count = 0;
   const auto add = [&](rd_kafka_vtype_t type) -> auto& {
     units.at(count).vtype = type;
     return units.at(count++).u;
-  };
-  const auto add_header = [&](const char* name, std::string_view value) {
-    auto& header = add(RD_KAFKA_VTYPE_HEADER).header;
-    header.name = name;
-    header.val = bytes(value);
-    header.size = static_cast<ssize_t>(value.size());
   };
   add(RD_KAFKA_VTYPE_TOPIC).cstr = options_.topic.c_str();
   add(RD_KAFKA_VTYPE_MSGFLAGS).i = RD_KAFKA_MSG_F_COPY;
@@ -314,16 +332,30 @@ rd_kafka_resp_err_t Kafka::produce(const Message& message, std::uint32_t index) 
   add(RD_KAFKA_VTYPE_TIMESTAMP).i64 = static_cast<std::int64_t>(message.time_ns / 1'000'000U);
   const std::uint64_t token = (std::uint64_t{attempt_} << 32U) | index;
   add(RD_KAFKA_VTYPE_OPAQUE).ptr = reinterpret_cast<void*>(token);  // NOLINT(performance-no-int-to-ptr): never followed
-  if (!options_.content_type.empty()) add_header("content-type", options_.content_type);
-  add_header("id", message.id);
-  add_header("rule", message.rule);
-  add_header("priority", priority);
-  add_header("source", message.source);
+  add(RD_KAFKA_VTYPE_HEADERS).headers = headers.get();
   rd_kafka_error_t* const error = rd_kafka_produceva(producer_.get(), units.data(), count);
-  if (error == nullptr) return RD_KAFKA_RESP_ERR_NO_ERROR;
+  if (error == nullptr) {
+    (void)headers.release();  // now the record's
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+  }
   const auto code = rd_kafka_error_code(error);
   rd_kafka_error_destroy(error);
   return code;
+}
+
+void Kafka::send(std::span<const Message> messages, const Indices& group) {
+  ++attempt_;
+  slots_.assign(messages.size(), Slot{});
+  pending_ = 0;
+  // One that can't be taken now holds back those after it: a key's order is worth more than a fuller batch.
+  rd_kafka_resp_err_t held = RD_KAFKA_RESP_ERR_NO_ERROR;
+  for (const auto index : group) {
+    Slot& slot = slots_[index];
+    slot.error = held == RD_KAFKA_RESP_ERR_NO_ERROR ? produce(messages[index], index) : held;
+    slot.sent = slot.pending = slot.error == RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (slot.pending) ++pending_;
+    if (!slot.pending && !is_refusal(slot.error)) held = slot.error;
+  }
 }
 
 void Kafka::on_report(const rd_kafka_message_t& report) {
@@ -415,44 +447,28 @@ Delivery Kafka::deliver(std::span<const Message> messages, std::stop_token stop)
   while (!groups.empty()) {
     const Indices group = std::move(groups.back());
     groups.pop_back();
-    ++attempt_;
-    slots_.assign(messages.size(), Slot{});
-    pending_ = 0;
-    // One that can't be taken now holds back those after it: a key's order is worth more than a fuller batch.
-    rd_kafka_resp_err_t held = RD_KAFKA_RESP_ERR_NO_ERROR;
-    for (const auto index : group) {
-      Slot& slot = slots_[index];
-      if (held == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        slot.error = produce(messages[index], index);
-        slot.sent = slot.pending = slot.error == RD_KAFKA_RESP_ERR_NO_ERROR;
-        if (slot.pending) ++pending_;
-        if (!slot.pending && !is_refusal(slot.error)) held = slot.error;
-      } else {
-        slot.error = held;
-      }
-    }
+    send(messages, group);
     const End end = wait(deadline, stop);
     const std::string reason = why(end);
 
     Indices refused;
+    bool for_people = false;
     for (const auto index : group) {
       const Slot& slot = slots_[index];
       Outcome& outcome = delivery.outcomes[index];
       outcome = slot.pending ? Outcome{.fate = Fate::kRetry, .reason = reason} : outcome_of(slot);
       // What a fatal error fails says no more than that there was one.
       if (end == End::kFatal && outcome.fate != Fate::kDelivered) outcome = {.fate = Fate::kRetry, .reason = reason};
+      for_people = for_people || (outcome.fate == Fate::kRetry && !is_weather(slot.error));
       if (outcome.fate == Fate::kRejected && slot.sent && group.size() > 1) refused.push_back(index);
     }
     for (const auto index : refused) {
       Outcome& outcome = delivery.outcomes[index];
       outcome = {.fate = Fate::kRetry, .reason = "in company of others: " + outcome.reason};
     }
-    if (end != End::kReports) {
-      for (const Indices& left : groups) retry(left, reason);
-      producer_.reset();
-      break;
-    }
-    if (stop.stop_requested()) break;
+    // A producer remembers for minutes that it may not write to a topic, or that there is none; a new one asks.
+    if (end != End::kReports || for_people) producer_.reset();
+    if (producer_ == nullptr || stop.stop_requested()) break;
     const auto half = refused.begin() + static_cast<std::ptrdiff_t>(refused.size() / 2);
     if (half != refused.end()) groups.emplace_back(half, refused.end());
     if (half != refused.begin()) groups.emplace_back(refused.begin(), half);

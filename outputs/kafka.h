@@ -11,7 +11,8 @@
 
 namespace shrike::outputs {
 
-// Errors: kInvalid what librdkafka does not know or take (the message names the property, never a secret), kUnsupported.
+// Errors: kInvalid what librdkafka does not know or take (the message names the property, never a secret), kUnsupported, kSystem
+// for a file that can't be read.
 Result<std::unique_ptr<Destination>> make_kafka(KafkaOptions options);
 
 }  // namespace shrike::outputs
