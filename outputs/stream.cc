@@ -198,7 +198,9 @@ Result<void> Stream::start_tls(const std::string& host, const TlsOptions& tls, c
 
   const std::string& name = tls.server_name.empty() ? host : tls.server_name;
   const bool address = is_address(name);
-  if (!address) SSL_set_tlsext_host_name(ssl_.get(), name.c_str());
+  // What SSL_set_tlsext_host_name stands for, without its cast.
+  std::string asked = name;
+  if (!address) SSL_ctrl(ssl_.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, asked.data());
   if (!tls.insecure) {
     X509_VERIFY_PARAM* verify = SSL_get0_param(ssl_.get());
     const int set = address ? X509_VERIFY_PARAM_set1_ip_asc(verify, name.c_str())
