@@ -36,6 +36,11 @@ struct ProgramOptions {
   std::vector<std::string> command;  // argv; started once, a line per alert on its standard input, started again if it ends
 };
 
+struct JournaldOptions {
+  std::string path = "/run/systemd/journal/socket";
+  std::string identifier = "shrike";  // SYSLOG_IDENTIFIER
+};
+
 enum class SyslogTransport : std::uint8_t { kUnix, kUdp, kTcp };
 enum class SyslogFormat : std::uint8_t { kRfc5424, kRfc3164 };
 enum class SyslogFraming : std::uint8_t { kOctetCounted, kLine };
