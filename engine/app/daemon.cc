@@ -21,6 +21,7 @@
 #include "engine/app/commands.h"
 #include "engine/app/host_name.h"
 #include "engine/app/privilege.h"
+#include "engine/app/sinks.h"
 #include "engine/base/clock.h"
 #include "engine/kernel/probe.h"
 #include "outputs/line_sink.h"
@@ -30,7 +31,8 @@ namespace {
 
 using program::Availability;
 
-constexpr int kWaitMs = 20;  // longest sleep: bounds the delay of an alert on a quiet host
+constexpr std::chrono::seconds kSinksMayTake{5};  // at the end; what is not delivered then stays in spools
+constexpr int kWaitMs = 20;                       // longest sleep: bounds the delay of an alert on a quiet host
 constexpr std::uint64_t kTickNs = 1'000'000'000;
 constexpr std::size_t kBatch = 4096;  // records between two looks at signals and clocks
 
@@ -155,6 +157,10 @@ int Daemon::run() {
     }
     sinks_.push_back(*std::move(file));
   }
+  if (auto built = build_sinks(format); !built) {
+    log_->error("error: {}", built.error().message);
+    return kCouldNotRun;
+  }
   if (!options_.record.empty()) {
     auto file = BackgroundFile::make(options_.record);
     if (!file) {
@@ -204,6 +210,28 @@ int Daemon::run() {
   if (counters.alerts != 0 && counters.alerts_failed >= counters.alerts * sinks_.size())
     exit_code_ = kCouldNotRun;  // not one arrived
   return exit_code_;
+}
+
+// The sinks with threads of their own, as one more beside standard output and file_output.
+Result<void> Daemon::build_sinks(const outputs::FormatOptions& format) {
+  const bool json = format.format == outputs::Format::kJson;
+  auto made = TRY(make_sinks(config_, json, format));
+  context_.facts = wants_facts(config_, json);
+  if (made->sinks().empty()) return {};
+  fan_out_ = made.get();
+  sinks_.push_back(std::move(made));
+  return {};
+}
+
+// What sinks have to say: a line of the log, and an alert, which other sinks may still deliver.
+void Daemon::tell_sink_notices() {
+  static constexpr std::uint8_t kWarning = 4;
+  if (fan_out_ == nullptr) return;
+  for (outputs::SinkNotice& notice : fan_out_->take_notices()) {
+    log_->warn("{}", outputs::escape(notice.text));
+    pipeline_->emit(act::make_notice("Shrike internal: output", kWarning, notice.text, std::move(notice.fields), wall_time_ns(),
+                                     context_.hostname));
+  }
 }
 
 Result<void> Daemon::give_up_privileges() {
@@ -574,6 +602,7 @@ std::vector<pipeline::CgroupLoss> Daemon::cgroup_losses() {
 
 void Daemon::tick() {
   log_->flush();  // what repeated
+  tell_sink_notices();
   names_.refresh();
   containers_.refresh();
   pipeline_->refresh();
@@ -612,6 +641,10 @@ void Daemon::stop() {
     usleep(1000);
   }
   tick();
+  if (fan_out_ != nullptr) {
+    fan_out_->stop(outputs::Sink::Clock::now() + kSinksMayTake);
+    tell_sink_notices();
+  }
   for (const auto& sink : sinks_) {
     if (auto flushed = sink->flush(); !flushed) sink_failed(flushed.error());
   }

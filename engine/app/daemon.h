@@ -39,6 +39,7 @@
 #include "engine/kernel/ring_source.h"
 #include "engine/pipeline/loss.h"
 #include "engine/pipeline/pipeline.h"
+#include "outputs/fan_out.h"
 
 namespace shrike::app {
 
@@ -53,6 +54,8 @@ class Daemon {
 
  private:
   Result<void> start_capture();
+  Result<void> build_sinks(const outputs::FormatOptions& format);
+  void tell_sink_notices();
   Result<void> give_up_privileges();
   void report_rules();
   Result<void> find_tier();
@@ -122,6 +125,7 @@ class Daemon {
   enrich::Enricher enricher_{processes_, proc_, cgroups_, containers_};
   event::Context context_;
   std::vector<std::unique_ptr<act::AlertSink>> sinks_;
+  outputs::FanOut* fan_out_ = nullptr;  // of these; null: no sink has a thread of its own
   std::unique_ptr<Recorder> recorder_;  // --record
   std::unique_ptr<pipeline::Pipeline> pipeline_;
   pipeline::LossMonitor loss_monitor_;

@@ -185,14 +185,28 @@ void Daemon::add_rules(Snapshot& to) const {
 }
 
 // Where alerts go. Standard output and a file take an alert or fail at once.
+SinkSnapshot snapshot_of(const outputs::SinkStatus& status) {
+  SinkSnapshot one{.name = status.name, .state = "ok", .results = {}, .levels = {}};
+  if (status.failing) one.state = "failing: " + status.last_error;
+  if (status.spool_failed) one.state += "; its spool can't be written";
+  one.results = {{"delivered", status.delivered}, {"summed", status.summed},     {"filtered", status.filtered},
+                 {"retried", status.retried},     {"rejected", status.rejected}, {"lost", status.lost_sum()}};
+  one.levels = {{"queue_alerts", status.queued}, {"spool_alerts", status.spooled}, {"spool_bytes", status.spool_bytes}};
+  return one;
+}
+
 std::vector<SinkSnapshot> Daemon::sink_snapshots() const {
   std::vector<SinkSnapshot> all;
   const pipeline::Counters& counters = pipeline_->counters();
-  if (sinks_.empty()) return all;
+  const std::size_t own = sinks_.size() - (fan_out_ == nullptr ? 0 : 1);
+  if (fan_out_ != nullptr) {
+    for (const auto& sink : fan_out_->sinks()) all.push_back(snapshot_of(sink->status()));
+  }
+  if (own == 0) return all;
   std::string name;
   if (config_.stdout_enabled) name = "stdout";
   if (config_.file_enabled) name += name.empty() ? "file" : "+file";
-  const std::uint64_t offered = counters.alerts * sinks_.size();
+  const std::uint64_t offered = counters.alerts * own;
   all.push_back(
       {.name = name,
        .state = counters.alerts_failed == 0 ? "ok" : "alerts were not delivered",
