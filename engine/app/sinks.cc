@@ -11,6 +11,7 @@
 #include "engine/app/host_name.h"
 #include "engine/app/privilege.h"
 #include "outputs/file.h"
+#include "outputs/http/http.h"
 #include "outputs/journald.h"
 #include "outputs/kafka.h"
 #include "outputs/program.h"
@@ -75,9 +76,18 @@ Result<std::unique_ptr<outputs::Destination>> make_destination(const SinkConfig&
       return outputs::make_program(sink.program);
     case SinkType::kKafka:
       return outputs::make_kafka(sink.kafka);
-    default:
-      return fail(Code::kUnsupported, "type " + std::string(spelling(sink.type)) + " is not built into this version");
+    case SinkType::kWebhook:
+    case SinkType::kSplunk:
+    case SinkType::kElasticsearch:
+    case SinkType::kLoki:
+    case SinkType::kOtlp:
+    case SinkType::kAlertmanager:
+    case SinkType::kCloudEvents:
+      return outputs::make_http(sink.http);
+    case SinkType::kCount:
+      break;
   }
+  return fail(Code::kInvalid, "no such type");
 }
 
 Result<std::unique_ptr<outputs::FanOut>> make_sinks(const Config& config, bool json, const outputs::FormatOptions& format) {
