@@ -131,9 +131,11 @@ TEST(EncodeText, Utf8IsReplacedPartByPart) {
        "b",
        "a\ufffd"
        "b"},
-      {"\xe2\x82", "\ufffd"},                  // cut off
-      {"\xe2\x82z", "\ufffdz"},                // cut off by another
-      {"\xc0\xaf", "\ufffd\ufffd"},            // overlong
+      {"\xe2\x82", "\ufffd"},        // cut off
+      {"\xe2\x82z", "\ufffdz"},      // cut off by another
+      {"\xc0\xaf", "\ufffd\ufffd"},  // overlong
+      {"\xe0\x9f\xbf", "\ufffd\ufffd\ufffd"},
+      {"\xf0\x8f\xbf\xbf", "\ufffd\ufffd\ufffd\ufffd"},
       {"\xed\xa0\x80", "\ufffd\ufffd\ufffd"},  // a surrogate
       {"\xf4\x90\x80\x80", "\ufffd\ufffd\ufffd\ufffd"},
       {"\xf0\x9f\x98\x80", "\U0001f600"},
@@ -199,6 +201,24 @@ TEST(Details, DeedsAndOutcomes) {
     EXPECT_EQ(of.action(), each.action);
     EXPECT_EQ(of.outcome(), each.outcome);
   }
+}
+
+// A receiver may refuse a whole record for an address or a port that is none.
+TEST(Details, AddressesAndPortsAreSuch) {
+  act::Alert alert;
+  alert.verdict = "alert";
+  alert.facts = {{"evt.type", std::string("connect")},
+                 {"fd.cip", std::string("10.0.0.256")},
+                 {"fd.cport", std::uint64_t{70'000}},
+                 {"fd.sip", std::string("2001:db8::2")},
+                 {"fd.sport", std::uint64_t{22}}};
+  const HostFacts host;
+  const Details of(alert, host);
+  EXPECT_EQ(of.network.source, "");
+  EXPECT_EQ(of.network.source_port, std::nullopt);
+  EXPECT_EQ(of.network.destination, "2001:db8::2");
+  EXPECT_EQ(of.network.destination_port, 22);
+  EXPECT_EQ(of.network.version, 6);
 }
 
 TEST(Details, ARenameHasTwoNames) {
