@@ -125,7 +125,7 @@ bool AlertCondition::holds(const act::Alert& alert) {
   event_.set_time(alert.time_ns);
   // One by one: what is no field, or stands there already, is of no account.
   const auto add = [&](const std::pair<std::string, act::FieldValue>& field) {
-    (void)fill(event_, {{.key = field.first, .offset = 0, .value = given(field.second)}});
+    [[maybe_unused]] const auto taken = fill(event_, {{.key = field.first, .offset = 0, .value = given(field.second)}});
   };
   for (const auto& field : alert.fields) add(field);
   for (const auto& field : alert.facts) add(field);

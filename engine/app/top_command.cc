@@ -8,6 +8,7 @@
 #include <string>
 #include <sys/ioctl.h>
 #include <thread>
+#include <tuple>
 #include <unistd.h>
 #include <vector>
 
@@ -58,8 +59,8 @@ struct Interval {
       Row row{printable(name), rate(was == old.end() ? 0 : count(*was), count(one)), count(one), more(one)};
       if (row.total + row.more != 0) all.push_back(std::move(row));
     }
-    std::ranges::stable_sort(all,
-                             [](const Row& a, const Row& b) { return a.rate != b.rate ? a.rate > b.rate : a.total > b.total; });
+    std::ranges::sort(
+        all, [](const Row& a, const Row& b) { return std::tie(b.rate, b.total, a.name) < std::tie(a.rate, a.total, b.name); });
     return all;
   }
 };
@@ -96,7 +97,7 @@ class Page {
 };
 
 void table(Page& page, const std::vector<Row>& rows, const char* what, const char* rate, const char* more, std::size_t most) {
-  page.line("");
+  page.line(std::string());
   page.line("%12s %12s %12s  %s", rate, "total", more, what);
   for (std::size_t i = 0; i < std::min(most, rows.size()); ++i) {
     char numbers[64];
@@ -129,7 +130,7 @@ Page build(const Interval& between, std::size_t width, std::size_t rules_most) {
   const auto losers = between.rows(
       "cgroups_lost", [](const json& count) { return count.get<std::uint64_t>(); }, [](const json&) { return std::uint64_t{0}; });
   if (!losers.empty()) table(page, losers, "cgroup that lost events", "lost/s", "", 5);
-  page.line("");
+  page.line(std::string());
   for (const json& sink : part(now, "sinks")) {
     std::string counts;
     for (const auto& [key, value] : sink.items()) {
