@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/ioctl.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>  // glibc 2.36 declares pidfd_open as C++
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -134,7 +134,7 @@ class Program final : public Destination {
     pid_t pid = 0;
     if (const int error = posix_spawnp(&pid, argv[0], &actions, &attributes, argv.data(), environ); error != 0) return error;
     // Its number is nobody else's before it is reaped.
-    UniqueFd process(pidfd_open(pid, 0));
+    UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
     if (!process) {
       const int error = errno;
       kill(pid, SIGKILL);
@@ -154,7 +154,7 @@ class Program final : public Destination {
     if (!process_) return "not running";
     input_.reset();
     for (const int signal : {0, SIGTERM, SIGKILL}) {
-      if (signal != 0) pidfd_send_signal(process_.get(), signal, nullptr, 0);
+      if (signal != 0) syscall(SYS_pidfd_send_signal, process_.get(), signal, nullptr, 0);
       if (signal == SIGKILL || Wait(kGrace / (signal == 0 ? 2 : 1), {}).until(process_.get(), POLLIN) == 0) break;
     }
     siginfo_t info{};
