@@ -116,7 +116,10 @@ TEST(Syslog, OptionsAreChecked) {
   EXPECT_TRUE(refused([](SyslogOptions& o) { o.max_bytes = 479; }));
   EXPECT_TRUE(refused([](SyslogOptions& o) { o.facility = 24; }));
   EXPECT_TRUE(refused([](SyslogOptions& o) { o.host = ""; }));
-  EXPECT_TRUE(refused([](SyslogOptions& o) { o.tls = {.enabled = true, .ca_file = "/nowhere"}; }));
+  EXPECT_TRUE(refused([](SyslogOptions& o) {
+    o.tls.enabled = true;
+    o.tls.ca_file = "/nowhere";
+  }));
   EXPECT_TRUE(refused([](SyslogOptions& o) {
     o.tls.enabled = true;
     o.transport = SyslogTransport::kUdp;
