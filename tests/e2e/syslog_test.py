@@ -2,6 +2,7 @@
 """Destinations of outputs/ against what really receives: rsyslog, syslog-ng, journald, files and programs. By `deliver`."""
 
 import contextlib
+import fcntl
 import glob
 import gzip
 import json
@@ -16,6 +17,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import unittest
@@ -363,6 +365,9 @@ class Scripted(Case):
         run.wait()
         self.assertLess(run.last["done"], 2000)
         self.assertIn("no answer in time", run.retries[0])
+        # Delivered is what its kernel has, not what waits in ours.
+        has = int.from_bytes(fcntl.ioctl(connection, termios.FIONREAD, b"\0" * 4), sys.byteorder)
+        self.assertLessEqual(run.last["done"] * 4000, has)
         connection.close()
 
     def test_slow_reader(self):
@@ -565,6 +570,12 @@ class Programs(Case):
     def test_slow_reader_gets_each_line_once(self):
         self.program(numbered(40), f"while read -r l; do echo \"$l\" >> {self.dir}/out; sleep 0.02; done")
         self.assertEqual(self.lines(), [m["body"] for m in numbered(40)])
+
+    def test_late_reader_gets_each_line_once(self):
+        # Later than deliver() waits: the same messages are offered again while they are still in the pipe.
+        run = self.program(numbered(5), f"sleep 11; cat > {self.dir}/out")
+        self.assertTrue(run.retries)
+        self.assertEqual(self.lines(), [m["body"] for m in numbered(5)])
 
     def test_never_reads_and_ignores_sigterm(self):
         run = self.program(numbered(2), f"trap '' TERM; echo $$ > {self.dir}/pid; while :; do sleep 0.2; done", seconds=0)
