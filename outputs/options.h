@@ -62,7 +62,8 @@ struct SyslogOptions {
 struct KafkaOptions {
   std::string brokers;  // host:port,…
   std::string topic;
-  std::string key = "host";  // host, rule, container or none
+  std::string key = "host";                       // host, rule, container or none
+  std::string content_type = "application/json";  // of the bodies, as a header; empty: no such header
   std::string compression = "zstd";
   std::string security_protocol = "plaintext";  // plaintext, ssl, sasl_plaintext, sasl_ssl
   std::string sasl_mechanism;                   // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512
