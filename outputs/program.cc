@@ -129,6 +129,7 @@ class Program final : public Destination {
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 
     std::vector<char*> argv;
+    argv.reserve(options_.command.size() + 1);
     for (std::string& argument : options_.command) argv.push_back(argument.data());
     argv.push_back(nullptr);
     pid_t pid = 0;

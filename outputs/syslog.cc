@@ -95,7 +95,7 @@ class StreamSyslog final : public Syslog {
     const std::size_t old = batch.size();
     for (const Message& message : messages) {
       SyslogRecord made = record(message);
-      batch.push_back({frame(std::move(made.bytes)), 0, made.truncated});
+      batch.push_back({frame(made.bytes), 0, made.truncated});
     }
 
     std::string why;
@@ -175,7 +175,7 @@ class StreamSyslog final : public Syslog {
     return Stream::Peer::kThere;
   }
 
-  std::string frame(std::string record) const {
+  std::string frame(const std::string& record) const {
     const bool counted = options().transport == SyslogTransport::kTcp &&
                          (options().tls.enabled || options().framing == SyslogFraming::kOctetCounted);
     return counted ? std::to_string(record.size()) + ' ' + record : record + '\n';

@@ -42,7 +42,7 @@ class Wait {
  private:
   int slice_ms() const {
     static constexpr std::chrono::milliseconds kSlice{50};
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now());
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - Clock::now());
     return static_cast<int>(std::clamp(left, std::chrono::milliseconds{0}, kSlice).count());
   }
 
