@@ -33,7 +33,7 @@ bool same_name(std::string_view a, std::string_view b) {
 }
 
 bool token(std::string_view text) {
-  constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+  static constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
   const auto fits = [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || kOthers.contains(c);
   };

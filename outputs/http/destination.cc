@@ -2,6 +2,7 @@
 // HttpDestination delivers by a Protocol: a batch that is refused for what is in it is sent again in halves until the messages at
 // fault are found; all within one time-out.
 #include <algorithm>
+#include <array>
 #include <deque>
 
 #include "outputs/http/http.h"
@@ -17,7 +18,7 @@ void set_all(Batch batch, Fate fate, const std::string& reason) {
 Fate fate_of(int status) {
   if (status >= 200 && status < 300) return Fate::kDelivered;
   constexpr std::array kAgain = {401, 403, 407, 408, 425, 429};
-  if (status < 400 || status >= 500 || std::ranges::contains(kAgain, status)) return Fate::kRetry;
+  if (status < 400 || status >= 500 || std::ranges::find(kAgain, status) != kAgain.end()) return Fate::kRetry;
   return Fate::kRejected;
 }
 
