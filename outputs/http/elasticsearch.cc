@@ -12,7 +12,7 @@ using nlohmann::json;
 
 class Elasticsearch final : public Protocol {
  public:
-  explicit Elasticsearch(const std::string& index) : index_(json_string(index)) {}
+  explicit Elasticsearch(const std::string& index) : index_(json_text(index)) {}
   std::string_view path() const override { return "/_bulk"; }
   std::string_view query() const override { return "filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason"; }
   std::size_t batch() const override { return 500; }
@@ -21,8 +21,7 @@ class Elasticsearch final : public Protocol {
   std::string body(Batch batch) const override {
     std::string out;
     for (const Item& item : batch) {
-      out +=
-          R"({"create":{"_index":)" + index_ + R"(,"_id":)" + json_string(item.message->id) + "}}\n" + item.message->body + "\n";
+      out += R"({"create":{"_index":)" + index_ + R"(,"_id":)" + json_text(item.message->id) + "}}\n" + item.message->body + "\n";
     }
     return out;
   }

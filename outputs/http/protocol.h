@@ -65,7 +65,7 @@ std::unique_ptr<Protocol> make_cloudevents(const HttpOptions& options);
 
 // The bodies with `between` between them.
 std::string join(Batch batch, std::string_view between);
-std::string json_string(std::string_view text);  // as a JSON string
+std::string json_text(std::string_view text);  // as a JSON string
 
 // Standard Webhooks: the headers of a message, signed with each of the secrets.
 class Signer {

@@ -67,10 +67,10 @@ class Template {
       const std::string value = of(message, part.place);
       const bool whole = part.place == "priority" || (part.place == "body" && json::accept(message.body));
       if (json_ && part.in_string) {
-        const std::string safe = json_string(value);
+        const std::string safe = json_text(value);
         out.append(safe, 1, safe.size() - 2);
       } else {
-        out += json_ && !whole ? json_string(value) : value;
+        out += json_ && !whole ? json_text(value) : value;
       }
     }
     return out;
@@ -101,8 +101,8 @@ class Webhook final : public Protocol {
   Webhook(std::optional<Template> form, bool many) : form_(std::move(form)), many_(many) {}
 
   std::string content_type(Batch batch) const override {
-    const bool document = form_ ? form_->is_json() : batch.front().message->body.starts_with('{');
-    if (!document) return "text/plain; charset=utf-8";
+    const bool is_json = form_ ? form_->is_json() : batch.front().message->body.starts_with('{');
+    if (!is_json) return "text/plain; charset=utf-8";
     return many_ ? "application/x-ndjson" : "application/json";
   }
 

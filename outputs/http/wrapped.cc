@@ -19,7 +19,7 @@ std::string join(Batch batch, std::string_view between) {
   return out;
 }
 
-std::string json_string(std::string_view text) { return json(text).dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string json_text(std::string_view text) { return json(text).dump(-1, ' ', false, json::error_handler_t::replace); }
 
 namespace {
 
@@ -87,7 +87,7 @@ class Otlp final : public Protocol {
       out += out.empty() ? R"({"resourceLogs":[)" : ",";
       out += R"({"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shrike"}},)"
              R"({"key":"host.name","value":{"stringValue":)" +
-             json_string(host) +
+             json_text(host) +
              R"(}},{"key":"os.type","value":{"stringValue":"linux"}}]},"scopeLogs":[{"scope":{"name":"shrike"},"logRecords":[)" +
              records + "]}]}";
     }
