@@ -29,7 +29,7 @@ struct ConfigNode {
   std::size_t offset = 0;
   bool from_variable = false;  // the environment had a part in the scalar
 
-  bool broken = false;         // a variable is missing: said already
+  bool broken = false;  // a variable is missing: said already
 
   const ConfigNode* find(std::string_view key) const;
 };
