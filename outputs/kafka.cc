@@ -394,7 +394,7 @@ Kafka::End Kafka::wait(Clock::time_point deadline, const std::stop_token& stop) 
 }
 
 std::string Kafka::why(End end) const {
-  const std::string complaint = complaint_.get();
+  std::string complaint = complaint_.get();
   switch (end) {
     case End::kReports:
       return {};

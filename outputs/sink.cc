@@ -95,9 +95,9 @@ Sink::Sink(Parts parts)
       summing_(options_.sum),
       backoff_(options_.retry, jitter()) {
   if (!options_.spool.directory.empty()) open_spool();
-  delivering_ = std::jthread([this](std::stop_token stop) {
+  delivering_ = std::jthread([this](const std::stop_token& stop) {
     name_thread("deliver:" + options_.name);
-    deliver_all(std::move(stop));
+    deliver_all(stop);
   });
   taking_in_ = std::jthread([this] {
     name_thread("spool:" + options_.name);
@@ -358,7 +358,7 @@ void Sink::report_losses(bool last) {
 
 // ---- from the spool
 
-void Sink::deliver_all(std::stop_token stop) {
+void Sink::deliver_all(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     std::unique_lock lock(store_mutex_);
     if (std::exchange(reopen_, false)) {

@@ -138,7 +138,7 @@ class Sink {
   void report_losses(bool last);
 
   // The thread from the spool.
-  void deliver_all(std::stop_token stop);
+  void deliver_all(const std::stop_token& stop);
   void fill_window();
   void deliver_window(const std::stop_token& stop);
   void bury(Message message, std::uint32_t attempts, const std::string& reason);

@@ -400,6 +400,7 @@ void Spool::expire(std::uint64_t now_ns) {
 
 std::vector<UniqueFd> Spool::take_unsynced() {
   std::vector<UniqueFd> fds;
+  fds.reserve(sealed_unsynced_.size() + lanes_.size() + 1);
   for (Sealed& sealed : sealed_unsynced_) fds.push_back(std::move(sealed.fd));
   sealed_unsynced_.clear();
   for (Lane& lane : lanes_) {

@@ -314,7 +314,9 @@ json object_schema(const std::vector<std::span<const Key>>& tables, bool refer =
     const std::string shared = refer ? definition_of(table) : "";
     for (const Key& key : table) {
       const std::string name(key.name);
-      properties[name] = shared.empty() ? schema_of(key) : json{{"$ref", "#/definitions/" + shared + "/properties/" + name}};
+      properties[name] = shared.empty()
+                             ? schema_of(key)
+                             : json{{"$ref", std::string("#/definitions/").append(shared).append("/properties/").append(name)}};
       if (key.type == KeyType::kSecret) {
         properties[name + "_file"] = {{"type", "string"},
                                       {"pattern", "^/"},

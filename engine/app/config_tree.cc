@@ -68,7 +68,8 @@ class Builder {
     to.kind = kind_of(from);
     to.file = file;
     to.offset = from.offset;
-    if (++nodes_ > kMaxConfigNodes || (bytes_ += from.scalar.size()) > kMaxConfigBytes) {
+    bytes_ += from.scalar.size();
+    if (++nodes_ > kMaxConfigNodes || bytes_ > kMaxConfigBytes) {
       diagnostics_.add(config_error(to, "the files stand for more than a configuration may hold",
                                     std::to_string(kMaxConfigNodes) + " values and " + std::to_string(kMaxConfigBytes >> 20U) +
                                         " MiB, aliases counted each time"));

@@ -67,7 +67,7 @@ Result<void> keep_capabilities(const std::vector<int>& kept) {
   std::array<__user_cap_data_struct, 2> data{};
   if (syscall(SYS_capget, &header, data.data()) != 0) return std::unexpected(system_error("read the capabilities", errno));
   std::array<__u32, 2> mask{};
-  for (const int one : kept) mask[CAP_TO_INDEX(one)] |= static_cast<__u32>(CAP_TO_MASK(one));
+  for (const int one : kept) mask[static_cast<std::size_t>(CAP_TO_INDEX(one))] |= static_cast<__u32>(CAP_TO_MASK(one));
   for (std::size_t i = 0; i < data.size(); ++i) {
     data[i].permitted &= mask[i];
     data[i].effective = data[i].permitted;

@@ -473,7 +473,7 @@ class Metrics(WithDaemon):
 
     def test_health_is_that_of_the_loop(self):
         daemon = self.start("--config", self.config)
-        self.assertEqual(self.get("/healthz")[0], 200)
+        self.assertTrue(wait_for(lambda: self.get("/healthz")[0] == 200))
         held = subprocess.Popen([str(harness.BINARY), "run", "--rules", self.rules, "--control-socket", "", "--config", self.file("held.yaml", f"metrics: {{listen: 127.0.0.1:{(port := free_port())}}}\n")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(lambda: (held.poll() is None and held.kill(), held.communicate()))
         for line in held.stderr:
@@ -488,8 +488,8 @@ class Metrics(WithDaemon):
 
     def test_keys_of_the_configuration(self):
         for text, message in {"metrics: {listen: 9376}\n": ":1:19: error: not an address and a port", "metrics: {listen: 'localhost:1'}\n": "127.0.0.1:9376",
-                              "metrics: {lisen: x}\n": "did you mean listen?", "control_socket: run/x\n": "not an absolute path", "log_format: xml\n": "text, logfmt, json",
-                              "log_level: loud\n": "debug, info, warning, error"}.items():
+                              "metrics: {lisen: x}\n": "did you mean listen?", "control_socket: run/x\n": "not an absolute path", "log_format: xml\n": "text, logfmt or json",
+                              "log_level: loud\n": "debug, info, warning or error"}.items():
             result = run("run", "--config", self.file("wrong.yaml", text))
             self.assertEqual(result.returncode, 2, text)
             self.assertIn(message, result.stderr)
