@@ -94,6 +94,14 @@ bool is_weather(rd_kafka_resp_err_t error) { return is_silence(error) || error =
 
 std::string text_of(rd_kafka_resp_err_t error) { return std::string(rd_kafka_err2name(error)) + ": " + rd_kafka_err2str(error); }
 
+// Before 2.6.1 librdkafka's SCRAM ends with a wrong nonce (its issue 4895), which Kafka 4 takes for a wrong password.
+std::string scram_hint(std::string_view complaint) {
+  static constexpr int kMended = 0x020601ff;
+  if (rd_kafka_version() >= kMended || !complaint.contains("SCRAM")) return {};
+  return std::string("; if the password is right: Kafka 4 refuses the SCRAM of librdkafka ") + rd_kafka_version_str() +
+         ", but takes PLAIN over TLS and client certificates";
+}
+
 bool names_secret(std::string_view property) {
   static constexpr std::string_view kMarks[] = {"password", "secret", "pem", "token", "oauthbearer", "jaas"};
   return std::ranges::any_of(kMarks, [property](auto mark) { return property.contains(mark); });
@@ -407,7 +415,7 @@ std::string Kafka::why(End end) const {
     case End::kStop:
       return "stopped before the broker's answer";
     case End::kHopeless:
-      return complaint;
+      return complaint + scram_hint(complaint);
     case End::kTime:
       break;
   }
