@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the encoding tests share: running encode_alerts, and parsers of CEF, LEEF and RFC 5424 written after their documents. Nothing
-here is taken from the encoders; what they do to a text before it goes out (docs/outputs.d/encoders.md) is said again below."""
+here is taken from the encoders; what they do to a text before it goes out (docs/encodings.md) is said again below."""
 import base64
 import json
 import os
