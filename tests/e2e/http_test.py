@@ -17,6 +17,7 @@ class Peer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # or each answer waits for a delayed acknowledgement
 
             def answer(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -190,7 +191,8 @@ class Tls(unittest.TestCase):
                  ca + ".pem", "-subj", "/CN=" + ca, "-days", "2")
         for name, alt, days in (("good", "IP:127.0.0.1,DNS:siem.test", "2"), ("name", "DNS:other.test", "2"),
                                 ("old", "IP:127.0.0.1", "0"), ("client", "DNS:client", "2")):
-            open(f"{cls.dir}/{name}.ext", "w").write("subjectAltName=" + alt)
+            with open(f"{cls.dir}/{name}.ext", "w") as file:
+                file.write("subjectAltName=" + alt)
             ssl_("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", name + ".key", "-out",
                  name + ".csr", "-subj", "/CN=" + name)
             ssl_("x509", "-req", "-in", name + ".csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", days,
@@ -347,7 +349,8 @@ class Kinds(unittest.TestCase):
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         with tempfile.TemporaryDirectory(prefix="shrike-http-") as place:
-            open(place + "/c.yml", "w").write("route: {receiver: none}\nreceivers: [{name: none}]\n")
+            with open(place + "/c.yml", "w") as file:
+                file.write("route: {receiver: none}\nreceivers: [{name: none}]\n")
             peer = subprocess.Popen([binary, "--config.file", place + "/c.yml", "--storage.path", place, f"--web.listen-address=127.0.0.1:{port}",
                                      "--cluster.listen-address="], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:
@@ -382,4 +385,4 @@ class Rates(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(warnings="ignore")
