@@ -9,6 +9,7 @@ target_compile_definitions(shrike_options INTERFACE _GLIBCXX_ASSERTIONS)
 find_package(PkgConfig REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(nlohmann_json REQUIRED)
+find_package(ZLIB REQUIRED)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 
 foreach(folder base event lang program compile match)

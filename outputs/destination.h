@@ -53,6 +53,8 @@ class Destination {
   virtual Delivery deliver(std::span<const Message> messages, std::stop_token stop) = 0;
   // What it writes to may have been moved away (SIGUSR1, SIGHUP): look it up again. On the same thread.
   virtual void reopen() {}
+  // Messages so far whose text was cut to what the other side takes. Any thread.
+  virtual std::uint64_t truncated() const { return 0; }
   // For people: "https://siem.example:8088/services/collector/event"; no secrets.
   virtual std::string describe() const = 0;
 };

@@ -36,6 +36,11 @@ struct ProgramOptions {
   std::vector<std::string> command;  // argv; started once, a line per alert on its standard input, started again if it ends
 };
 
+struct JournaldOptions {
+  std::string path = "/run/systemd/journal/socket";
+  std::string identifier = "shrike";  // SYSLOG_IDENTIFIER
+};
+
 enum class SyslogTransport : std::uint8_t { kUnix, kUdp, kTcp };
 enum class SyslogFormat : std::uint8_t { kRfc5424, kRfc3164 };
 enum class SyslogFraming : std::uint8_t { kOctetCounted, kLine };
@@ -57,7 +62,8 @@ struct SyslogOptions {
 struct KafkaOptions {
   std::string brokers;  // host:port,…
   std::string topic;
-  std::string key = "host";  // host, rule, container or none
+  std::string key = "host";                       // host, rule, container or none
+  std::string content_type = "application/json";  // of the bodies, as a header; empty: no such header
   std::string compression = "zstd";
   std::string security_protocol = "plaintext";  // plaintext, ssl, sasl_plaintext, sasl_ssl
   std::string sasl_mechanism;                   // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512

@@ -260,7 +260,8 @@ struct event_exit {
 };
 WIRE_ASSERT(sizeof(struct event_exit) == sizeof(struct event_header) + 8, "wire size");
 
-/* The file of a layer an overlay shows: of the upper one if it is there, else of the topmost lower one. Zero: none, or not told. */
+/* The file of a layer an overlay shows: of the upper one if it is there, else of the topmost lower one. Zero: none, or not told.
+ */
 struct event_layer {
   __u64 ino;
   __u32 dev;
@@ -279,12 +280,12 @@ struct event_open {
   __u32 in_mount;         /* so many last bytes of `path` lie in the mount it was opened through; PLACE_UNKNOWN */
   struct event_file file; /* zero when ret < 0 */
   struct event_layer layer;
-  struct blob path;       /* ret >= 0: the kernel's path of the file, seen from the task's root. Empty otherwise */
-  struct blob name;       /* user memory: the name as passed */
-  struct blob base;       /* directory a relative `name` starts at (cwd or dirfd); only when ret < 0 and name is relative */
-  struct blob cwd;        /* only if CAPTURE_CWD */
-  struct blob names;      /* struct event_names of the file, or empty */
-  struct blob above;      /* path in its file system of what those bytes lie below; empty: its root */
+  struct blob path;  /* ret >= 0: the kernel's path of the file, seen from the task's root. Empty otherwise */
+  struct blob name;  /* user memory: the name as passed */
+  struct blob base;  /* directory a relative `name` starts at (cwd or dirfd); only when ret < 0 and name is relative */
+  struct blob cwd;   /* only if CAPTURE_CWD */
+  struct blob names; /* struct event_names of the file, or empty */
+  struct blob above; /* path in its file system of what those bytes lie below; empty: its root */
 };
 WIRE_ASSERT(sizeof(struct event_open) == sizeof(struct event_header) + 40 + 48 + 16 + 48, "wire size");
 

@@ -120,8 +120,8 @@ static __always_inline bool task__is_exempt(struct task_struct* task) {
 
 /* Can any clause of these operations still hit, given the vectors at hand? NULL: not known yet. `enforcing`: of rules that
  * enforce. */
-static __noinline bool header__may_hit(const struct policy_header* header, __u64 operations, const __u64* ancestry,
-                                       const __u64* program, bool enforcing) {
+SUBPROGRAM bool header__may_hit(const struct policy_header* header, __u64 operations, const __u64* ancestry, const __u64* program,
+                                bool enforcing) {
   __u64 any = 0;
   if (!header) return false;
   const __u32 first = operations >> 32, second = operations;
@@ -136,7 +136,7 @@ static __noinline bool header__may_hit(const struct policy_header* header, __u64
   return any != 0;
 }
 
-static __noinline int alive__begin(struct decision* decision, const struct policy_header* header, __u64 operations) {
+SUBPROGRAM int alive__begin(struct decision* decision, const struct policy_header* header, __u64 operations) {
   if (!decision || !header) return 0;
   const __u32 first = operations >> 32, second = operations;
   if (first >= OPERATION_COUNT || second >= OPERATION_COUNT) return 0; /* for the verifier */
@@ -218,7 +218,7 @@ static long cgroup__step(__u32 index, struct decision_context* context) {
 }
 
 /* Path and kind of a cgroup, computed once per cgroup and generation. */
-static __noinline int cgroup__entry(struct decision* decision, struct kernfs_node* node, struct cgroup_entry* entry) {
+SUBPROGRAM int cgroup__entry(struct decision* decision, struct kernfs_node* node, struct cgroup_entry* entry) {
   if (!decision || !entry) return 0;
   struct path_buffer* buffer = &decision->buffer;
   buffer->walk.position = PATH_BYTES_MAX;
@@ -239,7 +239,7 @@ static __noinline int cgroup__entry(struct decision* decision, struct kernfs_nod
   return 0;
 }
 
-static __noinline int cgroup__apply(struct decision* decision, struct task_struct* task, struct hook_counters* counters) {
+SUBPROGRAM int cgroup__apply(struct decision* decision, struct task_struct* task, struct hook_counters* counters) {
   if (!decision || !counters) return 0;
   struct kernfs_node* node = task->cgroups->dfl_cgrp->kn;
   const __u64 id = BPF_CORE_READ(node, id);
@@ -321,7 +321,7 @@ static long clause__step(__u32 index, struct decision_context* context) {
 _Static_assert((EVENT_VERDICT_RULES_MAX & (EVENT_VERDICT_RULES_MAX - 1)) == 0, "a power of two: it is used as a mask");
 
 /* Which rules the surviving clauses are of. `count`: their counters too. */
-static __noinline int decision__classify(struct decision* decision, bool count) {
+SUBPROGRAM int decision__classify(struct decision* decision, bool count) {
   if (!decision) return 0;
   const struct policy_header* header = header__at(decision->slot);
   if (!header) return 0; /* for the verifier */
@@ -339,7 +339,7 @@ static __noinline int decision__classify(struct decision* decision, bool count) 
 
 /* Who decides, counted. Returns true if the action is to be refused (where the hook can) and sets flags KILLED if its process is
  * to die: the caller kills, for not every program type may. */
-static __noinline bool decision__finish(struct decision* decision, __u16 operation, bool can_refuse) {
+SUBPROGRAM bool decision__finish(struct decision* decision, __u16 operation, bool can_refuse) {
   if (!decision) return false;
   struct hook_counters* counters = counters__of(decision->hook);
   if (!counters) return false; /* for the verifier */
@@ -394,8 +394,8 @@ static __always_inline void access__apply(struct decision* decision, __u32 acces
 }
 
 /* ANDs path, objects and name of a file. The costly fields: last. */
-static __noinline int file__apply(struct decision* decision, struct task_struct* task, struct vfsmount* mnt,
-                                  struct dentry* dentry, bool directory) {
+SUBPROGRAM int file__apply(struct decision* decision, struct task_struct* task, struct vfsmount* mnt, struct dentry* dentry,
+                           bool directory) {
   if (!decision) return 0;
   struct hook_counters* counters = counters__of(decision->hook);
   if (!counters) return 0; /* for the verifier */
@@ -412,7 +412,7 @@ static __noinline int file__apply(struct decision* decision, struct task_struct*
 /* --- records */
 
 /* Puts the verdict into the record. */
-static __noinline int verdict__append(struct scratch* scratch, const struct event_verdict* verdict) {
+SUBPROGRAM int verdict__append(struct scratch* scratch, const struct event_verdict* verdict) {
   if (!scratch || !verdict) return 0;
   record__align(scratch); /* it is read as a struct */
   struct event_verdict* to = record__end(scratch, sizeof(*verdict));
@@ -423,7 +423,7 @@ static __noinline int verdict__append(struct scratch* scratch, const struct even
 }
 
 /* Puts the names into the record, if there are any. */
-static __noinline int names__append(struct scratch* scratch, struct blob* blob, const struct event_names* names) {
+SUBPROGRAM int names__append(struct scratch* scratch, struct blob* blob, const struct event_names* names) {
   if (!scratch || !blob || !names || names->count == 0) return 0;
   record__align(scratch); /* it is read as a struct */
   struct event_names* to = record__end(scratch, sizeof(*names));

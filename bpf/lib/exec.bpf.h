@@ -14,7 +14,7 @@ static __always_inline __u16 exec__type(const struct linux_binprm* bprm) {
 }
 
 /* Appends the name that was executed; it is the script's where what runs is its interpreter. */
-static __noinline int filename__append(struct scratch* scratch, struct event_process* event, const struct linux_binprm* bprm) {
+SUBPROGRAM int filename__append(struct scratch* scratch, struct event_process* event, const struct linux_binprm* bprm) {
   if (!scratch || !event) return 0;
   const char* filename = BPF_CORE_READ(bprm, filename);
   char* to = record__end(scratch, USER_PATH_MAX);

@@ -28,7 +28,7 @@ static __always_inline __u32 overlay__layer(const struct inode* inode) {
 }
 
 /* The layer's file behind an overlay's, in whose name rules may speak of it. */
-static __noinline int layer__fill(struct event_layer* layer, const struct file* of, __u32 flags) {
+SUBPROGRAM int layer__fill(struct event_layer* layer, const struct file* of, __u32 flags) {
   if (!layer) return 0;
   const char* rest = overlay__rest(READ(TYPED(struct file, of), f_inode));
   const char* dentry = pointer__read(rest);

@@ -12,6 +12,10 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 
+/* A function the verifier sees as one, with its result. `used`: else the compiler drops a result nobody looks at, and what is
+ * then left in r0 may be an address on the stack, which kernels without READ's casts (6.1) refuse. */
+#define SUBPROGRAM static __noinline __attribute__((used))
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 /* include/linux/uidgid.h */

@@ -88,7 +88,7 @@ static __always_inline __u32 peer__protocol(const struct peer* peer) {
   return PROTOCOL_OTHER;
 }
 
-static __noinline int peer__apply(struct decision* decision, const struct peer* peer) {
+SUBPROGRAM int peer__apply(struct decision* decision, const struct peer* peer) {
   if (!decision || !peer) return 0;
   const __u32 fields = decision->fields;
   const bool address = peer__has_address(peer);
@@ -106,7 +106,7 @@ static __noinline int peer__apply(struct decision* decision, const struct peer* 
   return 0;
 }
 
-static __noinline int peer__report(const struct decision* decision, const struct peer* peer, __u16 type, bool told) {
+SUBPROGRAM int peer__report(const struct decision* decision, const struct peer* peer, __u16 type, bool told) {
   if (!decision || !peer) return 0;
   struct task_struct* task = bpf_get_current_task_btf();
   const __u32 hook = decision->hook;

@@ -85,7 +85,7 @@ static long walk__step(__u32 index, struct walk_context* context) {
 
 /* Up to an end, which it returns: unused results are dropped by the compiler, and what is then left in r0 may be an address on
  * the stack, which 6.1 refuses. */
-static __noinline int walk__to_end(struct path_buffer* buffer) {
+SUBPROGRAM int walk__to_end(struct path_buffer* buffer) {
   if (!buffer) return WALK_TOO_LONG;
   struct walk_context context = {.buffer = buffer};
   bpf_loop(PATH_DEPTH_MAX, walk__step, &context, 0);
@@ -104,7 +104,7 @@ static __always_inline bool walk__first_levels(struct path_buffer* buffer) {
 
 /* Writes the path of (mnt, dentry) into the buffer, from walk.position to PATH_BYTES_MAX. walk.root_* must be set. Returns
  * walk.end (enum walk_end). */
-static __noinline int path__walk(struct path_buffer* buffer, struct vfsmount* mnt, struct dentry* dentry) {
+SUBPROGRAM int path__walk(struct path_buffer* buffer, struct vfsmount* mnt, struct dentry* dentry) {
   if (!buffer) return WALK_TOO_LONG;
   struct walk* walk = &buffer->walk;
   walk->dentry = (__u64)dentry;
@@ -123,7 +123,7 @@ static __noinline int path__walk(struct path_buffer* buffer, struct vfsmount* mn
 }
 
 /* Appends what a walk wrote as `blob`. */
-static __noinline int walked__append(struct scratch* scratch, struct blob* blob) {
+SUBPROGRAM int walked__append(struct scratch* scratch, struct blob* blob) {
   if (!scratch || !blob) return 0;
   void* to = record__end(scratch, PATH_BYTES_MAX);
   if (!to) return 0;
@@ -139,7 +139,7 @@ static __noinline int walked__append(struct scratch* scratch, struct blob* blob)
 }
 
 /* Appends the path of (mnt, dentry) as `blob`. walk.root_* must be set. Flags PATH_TRUNCATED, PATH_UNREACHABLE. */
-static __noinline int path__append(struct scratch* scratch, struct blob* blob, struct vfsmount* mnt, struct dentry* dentry) {
+SUBPROGRAM int path__append(struct scratch* scratch, struct blob* blob, struct vfsmount* mnt, struct dentry* dentry) {
   if (!scratch || !blob) return 0;
   const int end = path__walk(&scratch->buffer, mnt, dentry);
   if (end == WALK_TOO_LONG) record__flag(scratch, EVENT_FLAG_PATH_TRUNCATED);
@@ -148,7 +148,7 @@ static __noinline int path__append(struct scratch* scratch, struct blob* blob, s
 }
 
 /* A walk from walk.top to its file system's root, whose path becomes `blob`. */
-static __noinline int above__append(struct scratch* scratch, struct blob* blob) {
+SUBPROGRAM int above__append(struct scratch* scratch, struct blob* blob) {
   if (!scratch || !blob) return 0;
   struct walk* walk = &scratch->buffer.walk;
   const struct super_block* super = READ(TYPED(struct dentry, walk->top), d_sb);

@@ -24,25 +24,25 @@ static __always_inline void decision__release(struct decision* decision) { __syn
 /* --- vectors */
 
 /* to &= plus & minus of one value: the whole answer of a field with one source. */
-static __noinline int vector__and(__u64* to, const struct policy_vector* vector) {
+SUBPROGRAM int vector__and(__u64* to, const struct policy_vector* vector) {
   if (!to || !vector) return 0;
   for (__u32 w = 0; w < POLICY_WORDS; ++w) to[w] &= vector->plus[w] & vector->minus[w];
   return 0;
 }
 
-static __noinline int vector__fill(__u64* to, __u64 bits) {
+SUBPROGRAM int vector__fill(__u64* to, __u64 bits) {
   if (!to) return 0;
   for (__u32 w = 0; w < POLICY_WORDS; ++w) to[w] = bits;
   return 0;
 }
 
-static __noinline int words__and(__u64* to, const __u64* words) {
+SUBPROGRAM int words__and(__u64* to, const __u64* words) {
   if (!to || !words) return 0;
   for (__u32 w = 0; w < POLICY_WORDS; ++w) to[w] &= words[w];
   return 0;
 }
 
-static __noinline bool words__any(const __u64* words) {
+SUBPROGRAM bool words__any(const __u64* words) {
   __u64 any = 0;
   if (!words) return false;
   for (__u32 w = 0; w < POLICY_WORDS; ++w) any |= words[w];
@@ -55,7 +55,7 @@ static __always_inline void sources__begin(struct decision* decision) {
   vector__fill(decision->minus, ~0ULL);
 }
 
-static __noinline int sources__add(struct decision* decision, const struct policy_vector* vector) {
+SUBPROGRAM int sources__add(struct decision* decision, const struct policy_vector* vector) {
   if (!decision || !vector) return 0;
   for (__u32 w = 0; w < POLICY_WORDS; ++w) {
     decision->plus[w] |= vector->plus[w];
@@ -70,7 +70,7 @@ static __always_inline void sources__apply(const struct decision* decision, __u6
 }
 
 /* A field that can't be told falls closed: what might hold is taken to hold. */
-static __noinline int unsure__apply(struct decision* decision, __u64* to, __u32 field) {
+SUBPROGRAM int unsure__apply(struct decision* decision, __u64* to, __u32 field) {
   if (!decision || !to || field >= FIELD_COUNT) return 0;
   const struct policy_header* header = header__at(decision->slot);
   if (!header) return 0; /* for the verifier */
@@ -161,7 +161,7 @@ static long scan__step(__u32 index, struct decision_context* context) {
 }
 
 /* Hashes the text in the decision's buffer, from walk.position to its end; looks up its directories in `field`'s index. */
-static __noinline int scan__run(struct decision* decision, __u32 field) {
+SUBPROGRAM int scan__run(struct decision* decision, __u32 field) {
   if (!decision) return 0;
   scan__begin(decision, field);
   struct decision_context context = {.decision = decision};
@@ -246,7 +246,7 @@ static long objects__step(__u32 index, struct decision_context* context) {
   return 0;
 }
 
-static __noinline __u64 leaf__hash(struct decision* decision, const struct dentry* dentry) {
+SUBPROGRAM __u64 leaf__hash(struct decision* decision, const struct dentry* dentry) {
   if (!decision) return 0;
   bpf_probe_read_kernel_str(decision->leaf, sizeof(decision->leaf), READ(dentry, d_name.name));
   __u64 hash = text_seed;
@@ -260,7 +260,7 @@ static __noinline __u64 leaf__hash(struct decision* decision, const struct dentr
 
 /* Adds the object itself, its entry in its directory, and every directory above it up to the root of its file system: no mount,
  * chroot or other name hides them. False: deeper than PATH_DEPTH_MAX. */
-static __noinline bool objects__walk(struct decision* decision, struct dentry* at, __u32 field) {
+SUBPROGRAM bool objects__walk(struct decision* decision, struct dentry* at, __u32 field) {
   if (!decision) return true;
   const struct dentry* dentry = TYPED(struct dentry, at);
   struct object_walk* walk = &decision->objects;
@@ -280,8 +280,8 @@ static __noinline bool objects__walk(struct decision* decision, struct dentry* a
 /* What the policy says of a file by its path, as `task` sees it, and by the object; ANDed into decision->program (FIELD_EXEPATH)
  * or
  * ->alive (FIELD_PATH). Leaves the scan of the path behind. Returns 1 if path or objects could not be told. */
-static __noinline int file__classify(struct decision* decision, struct task_struct* task, struct vfsmount* mnt,
-                                     struct dentry* dentry, __u32 field) {
+SUBPROGRAM int file__classify(struct decision* decision, struct task_struct* task, struct vfsmount* mnt, struct dentry* dentry,
+                              __u32 field) {
   if (!decision || field >= FIELD_COUNT) return 0;
   __u64* to = field == FIELD_EXEPATH ? decision->program : decision->alive;
   const struct policy_header* header = header__at(decision->slot);

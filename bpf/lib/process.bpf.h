@@ -21,8 +21,7 @@ static __always_inline void event_process__fill_usage(struct event_process* even
 }
 
 /* exe, exe_path and cwd. Flags NO_PROCESS_PATHS for kernel threads and tasks that are gone but for their entry. */
-static __noinline int event_process__append_paths(struct scratch* scratch, struct event_process* event,
-                                                  struct task_struct* task) {
+SUBPROGRAM int event_process__append_paths(struct scratch* scratch, struct event_process* event, struct task_struct* task) {
   if (!scratch || !event) return 0;
   walk__set_root(&scratch->buffer, task);
   struct file* exe = BPF_CORE_READ(task, mm, exe_file);

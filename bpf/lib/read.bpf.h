@@ -9,7 +9,7 @@
 
 extern void* bpf_rdonly_cast(const void* object, __u32 type) __ksym __weak;
 
-const volatile bool has_cast __weak; /* loader, which has tried it; false: the verifier never sees a branch that casts */
+const volatile __u8 has_cast __weak; /* loader, which has tried it; false: the verifier never sees a branch that casts */
 
 /* `pointer` as READ wants it: a number from a map or an array becomes a pointer the verifier knows as one to `type`. */
 #define TYPED(type, pointer) \

@@ -37,7 +37,7 @@ static __always_inline void event_sock__fill_inet(struct event_sock* sock, const
 
 /* Appends the path of a struct sockaddr_un in kernel (`user` false) or user memory, `size` bytes with its family.
  * A pathname ends at its NUL, an abstract name begins with one and has its full length. */
-static __noinline int unix_path__append(struct scratch* scratch, struct event_sock* sock, __u64 address, __u32 size, bool user) {
+SUBPROGRAM int unix_path__append(struct scratch* scratch, struct event_sock* sock, __u64 address, __u32 size, bool user) {
   if (!scratch || !sock) return 0;
   const __u32 skip = sizeof(__kernel_sa_family_t);
   if (size <= skip) return 0; /* unnamed: an empty path is what it has */
@@ -110,7 +110,7 @@ static __always_inline __u8 sock__role(const struct sock* sk, const struct event
 }
 
 /* All the kernel knows of the socket behind a file. Leaves family 0 if it is none, or closing. */
-static __noinline int event_sock__fill(struct scratch* scratch, struct event_sock* event, struct file* file) {
+SUBPROGRAM int event_sock__fill(struct scratch* scratch, struct event_sock* event, struct file* file) {
   if (!scratch || !event) return 0;
   struct socket* socket = file__socket(file);
   if (!socket) return 0;
@@ -133,8 +133,7 @@ static __noinline int event_sock__fill(struct scratch* scratch, struct event_soc
 
 /* An address as the caller passed it: the end a call was after, and the kernel's socket has not. `local`: it is the socket's own,
  * else the remote one. */
-static __noinline int event_sock__fill_user(struct scratch* scratch, struct event_sock* sock, __u64 address, __u32 size,
-                                            bool local) {
+SUBPROGRAM int event_sock__fill_user(struct scratch* scratch, struct event_sock* sock, __u64 address, __u32 size, bool local) {
   if (!scratch || !sock) return 0;
   union {
     __kernel_sa_family_t family;

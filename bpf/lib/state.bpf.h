@@ -19,7 +19,7 @@ static __always_inline __u64 task__comm_hash(const struct task_struct* task) {
   return comm__hash(comm);
 }
 
-static __noinline int ancestors__add(struct task_state* state, __u64 name) {
+SUBPROGRAM int ancestors__add(struct task_state* state, __u64 name) {
   if (!state) return 0;
   const __u32 count = state->ancestor_count;
   for (__u32 i = 0; i < ANCESTORS_MAX; ++i) {
@@ -54,7 +54,7 @@ static long ancestors__step(__u32 index, struct decision_context* context) {
 }
 
 /* Fills decision->state from what the kernel's tasks are now. */
-static __noinline int state__build(struct decision* decision, struct task_struct* task) {
+SUBPROGRAM int state__build(struct decision* decision, struct task_struct* task) {
   if (!decision) return 0;
   struct task_struct* leader = task->group_leader;
   struct task_state* state = &decision->state;
@@ -115,7 +115,7 @@ static __always_inline int ancestry__compute(struct decision* decision, const st
 }
 
 /* Keeps the vectors with the state, unless somebody else is at it: then they are computed again next time. */
-static __noinline int state__keep(struct task_state* state, const struct decision* decision) {
+SUBPROGRAM int state__keep(struct task_state* state, const struct decision* decision) {
   if (!state || !decision) return 0;
   if (decision->flags & EVENT_VERDICT_UNSURE) return 0; /* so that each decision says so */
   if (__sync_val_compare_and_swap(&state->writer, 0, 1) != 0) return 0;
@@ -135,7 +135,7 @@ static __always_inline bool state__is_fresh(const struct task_state* state, cons
 }
 
 /* Copies the state's vectors; false if they changed meanwhile. */
-static __noinline bool state__load(struct decision* decision, const struct task_state* state) {
+SUBPROGRAM bool state__load(struct decision* decision, const struct task_state* state) {
   if (!decision || !state) return false;
   for (__u32 w = 0; w < POLICY_WORDS; ++w) {
     decision->program[w] = *(const volatile __u64*)&state->program[w];
@@ -145,7 +145,7 @@ static __noinline bool state__load(struct decision* decision, const struct task_
 }
 
 /* decision->program and ->ancestry of a task, from its state or computed anew. */
-static __noinline int state__vectors(struct decision* decision, struct task_struct* task, struct hook_counters* counters) {
+SUBPROGRAM int state__vectors(struct decision* decision, struct task_struct* task, struct hook_counters* counters) {
   if (!decision || !counters) return 0;
   const struct task_key key = task__key(task);
   struct task_state* state = bpf_map_lookup_elem(&task_states, &key);
@@ -170,7 +170,7 @@ static __noinline int state__vectors(struct decision* decision, struct task_stru
 }
 
 /* Makes the state of a task that has none. */
-static __noinline int state__ensure(struct task_struct* task) {
+SUBPROGRAM int state__ensure(struct task_struct* task) {
   if (!policy_generation) return 0; /* nobody decides: states are built when somebody does */
   const struct task_key key = task__key(task);
   if (bpf_map_lookup_elem(&task_states, &key)) return 0;

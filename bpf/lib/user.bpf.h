@@ -9,7 +9,7 @@
 #include "bpf/lib/file.bpf.h"
 
 /* Appends the string at `address`. True if it is a relative name, so that a base is wanted. Flags USER_UNREAD, USER_TRUNCATED. */
-static __noinline bool user_string__append(struct scratch* scratch, struct blob* blob, __u64 address) {
+SUBPROGRAM bool user_string__append(struct scratch* scratch, struct blob* blob, __u64 address) {
   if (!scratch || !blob) return false;
   char* to = record__end(scratch, USER_PATH_MAX);
   if (!to) return false;
@@ -25,7 +25,7 @@ static __noinline bool user_string__append(struct scratch* scratch, struct blob*
 }
 
 /* The same of a copy the kernel made. */
-static __noinline bool kernel_string__append(struct scratch* scratch, struct blob* blob, __u64 address) {
+SUBPROGRAM bool kernel_string__append(struct scratch* scratch, struct blob* blob, __u64 address) {
   if (!scratch || !blob) return false;
   char* to = record__end(scratch, USER_PATH_MAX);
   if (!to) return false;
@@ -36,7 +36,7 @@ static __noinline bool kernel_string__append(struct scratch* scratch, struct blo
 }
 
 /* Appends the directory relative names start at: the working directory or that of `dirfd`. Flags FD_GONE. */
-static __noinline int base__append(struct scratch* scratch, struct blob* blob, struct task_struct* task, int dirfd) {
+SUBPROGRAM int base__append(struct scratch* scratch, struct blob* blob, struct task_struct* task, int dirfd) {
   if (!scratch || !blob) return 0;
   if (dirfd == AT_FDCWD) {
     cwd__append(scratch, blob, task);
@@ -59,7 +59,7 @@ static __always_inline void user_name__append(struct scratch* scratch, struct bl
 }
 
 /* Appends the first bytes of `size` at `address`. Flags USER_UNREAD. */
-static __noinline int user_data__append(struct scratch* scratch, struct blob* blob, __u64 address, __u64 size) {
+SUBPROGRAM int user_data__append(struct scratch* scratch, struct blob* blob, __u64 address, __u64 size) {
   if (!scratch || !blob || size == 0) return 0;
   if (size > DATA_BYTES_MAX) size = DATA_BYTES_MAX;
   void* to = record__end(scratch, DATA_BYTES_MAX);

@@ -8,7 +8,7 @@
 
 /* The name comm will have, read into decision->leaf: the last component of the name that was executed, at most COMM_BYTES bytes.
  * Kernel: begin_new_exec (fs/exec.c). */
-static __noinline int comm__read(struct decision* decision, const struct linux_binprm* bprm) {
+SUBPROGRAM int comm__read(struct decision* decision, const struct linux_binprm* bprm) {
   if (!decision) return 0;
   const char* name = BPF_CORE_READ(bprm, filename);
   if (bpf_core_field_exists(bprm->comm_from_dentry) && BPF_CORE_READ_BITFIELD_PROBED(bprm, comm_from_dentry))

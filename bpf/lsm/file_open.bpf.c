@@ -8,7 +8,7 @@
 
 /* The object alone: its path is the overlay's, which the caller's own open was decided by. Nothing hits unless a rule names this
  * very inode. */
-static __noinline int beneath__apply(struct decision* decision, struct inode* inode) {
+SUBPROGRAM int beneath__apply(struct decision* decision, struct inode* inode) {
   if (!decision) return 0;
   const struct policy_header* header = header__at(decision->slot);
   if (!header) return 0; /* for the verifier */

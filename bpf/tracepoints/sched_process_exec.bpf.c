@@ -9,7 +9,7 @@ _Static_assert(ARGS_BYTES_MAX == ENVIRONMENT_BYTES_MAX, "one function for both")
 
 /* Appends a part of the process's memory from `start` on as `blob`: user memory, but written by the kernel a moment ago. Flags
  * USER_UNREAD. */
-static __noinline int area__append(struct scratch* scratch, struct blob* blob, __u64 start, __u32 total) {
+SUBPROGRAM int area__append(struct scratch* scratch, struct blob* blob, __u64 start, __u32 total) {
   if (!scratch || !blob) return 0;
   void* to = record__end(scratch, AREA_BYTES_MAX);
   if (!to || total == 0) return 0; /* no room: for the verifier; an empty area: nothing to say */

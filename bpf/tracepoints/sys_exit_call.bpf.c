@@ -56,7 +56,7 @@ static __always_inline bool object_name__append(struct scratch* scratch, struct 
   return true;
 }
 
-static __noinline int event_call__fill_file(struct scratch* scratch, struct event_call* event, struct file* file) {
+SUBPROGRAM int event_call__fill_file(struct scratch* scratch, struct event_call* event, struct file* file) {
   if (!scratch || !event) return 0;
   event_file__fill(&event->file, file);
   event_sock__fill(scratch, &event->sock, file);

@@ -70,7 +70,7 @@ static __always_inline struct decision* open__decide(struct call* call) {
   return NULL;
 }
 
-static __noinline int report_open(struct call* call, const struct decision* decision) {
+SUBPROGRAM int report_open(struct call* call, const struct decision* decision) {
   if (!call) return 0;
   struct scratch* scratch = CLASS_BEGIN(call, decision ? CLASS_VERDICT : CLASS_EVENT, EVENT_KIND_OPEN, event_open);
   if (!scratch) return 0; /* counted by record__begin */

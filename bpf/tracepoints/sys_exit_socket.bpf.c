@@ -108,8 +108,8 @@ unread:
 }
 
 /* Size and data of a message of which `transferred` bytes went through. */
-static __noinline int event_socket__fill_data(struct scratch* scratch, struct event_socket* event, const struct message* message,
-                                              __u64 transferred, bool compat) {
+SUBPROGRAM int event_socket__fill_data(struct scratch* scratch, struct event_socket* event, const struct message* message,
+                                       __u64 transferred, bool compat) {
   if (!scratch || !event || !message) return 0;
   const bool data = capture_options & CAPTURE_DATA;
   if (message->count == 0) {
@@ -125,7 +125,7 @@ static __noinline int event_socket__fill_data(struct scratch* scratch, struct ev
   return 0;
 }
 
-static __noinline int transfer__fill(struct scratch* scratch, struct event_socket* event, const struct call* call) {
+SUBPROGRAM int transfer__fill(struct scratch* scratch, struct event_socket* event, const struct call* call) {
   if (!scratch || !event || !call) return 0;
   struct message message = {};
   const bool receives = call->type == EVENT_TYPE_RECVFROM || call->type == EVENT_TYPE_RECVMSG;
@@ -165,7 +165,7 @@ static __always_inline void event_socket__fill_queue(struct event_socket* event,
   event->queue_max = BPF_CORE_READ(sk, sk_max_ack_backlog);
 }
 
-static __noinline int connect__fill(struct scratch* scratch, struct event_sock* sock, const struct call* call) {
+SUBPROGRAM int connect__fill(struct scratch* scratch, struct event_sock* sock, const struct call* call) {
   if (!scratch || !sock || !call) return 0;
   if (sock->family != 0) sock->role = SOCKET_ROLE_CLIENT;
   /* A socket that is not connected now has no remote end, or that of an earlier connect, or a name of its own. */

@@ -22,7 +22,7 @@ struct Alert {
   std::vector<std::string> tags;
   std::vector<std::pair<std::string, FieldValue>> fields;  // output_fields, without evt.time
   // What encodings beyond Falco's need to know of the event, whatever the rule's output names: catalogue fields, those it has.
-  // Only if a sink asks (act::Facts); sorted by name.
+  // Only if a sink asks (event::Context::facts, engine/act/facts.h); sorted by name.
   std::vector<std::pair<std::string, FieldValue>> facts;
   std::string hostname;
   std::string id;       // UUIDv7

@@ -7,6 +7,7 @@
 #include <sys/random.h>
 #include <utility>
 
+#include "engine/act/facts.h"
 #include "engine/base/base64.h"
 #include "engine/event/gaps.h"
 #include "engine/event/times.h"
@@ -120,6 +121,7 @@ Alert make_alert(const program::Program& program, const program::Rule& rule, con
     alert.message += " incomplete=" + gaps;
     alert.fields.emplace_back("shrike.incomplete", std::move(gaps));
   }
+  if (context.facts) alert.facts = facts_of(event, context);
   return alert;
 }
 

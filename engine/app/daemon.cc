@@ -20,6 +20,8 @@
 #include "engine/act/make_alert.h"
 #include "engine/app/commands.h"
 #include "engine/app/host_name.h"
+#include "engine/app/privilege.h"
+#include "engine/app/sinks.h"
 #include "engine/base/clock.h"
 #include "engine/kernel/probe.h"
 #include "outputs/line_sink.h"
@@ -29,7 +31,8 @@ namespace {
 
 using program::Availability;
 
-constexpr int kWaitMs = 20;  // longest sleep: bounds the delay of an alert on a quiet host
+constexpr std::chrono::seconds kSinksMayTake{5};  // at the end; what is not delivered then stays in spools
+constexpr int kWaitMs = 20;                       // longest sleep: bounds the delay of an alert on a quiet host
 constexpr std::uint64_t kTickNs = 1'000'000'000;
 constexpr std::size_t kBatch = 4096;  // records between two looks at signals and clocks
 
@@ -43,18 +46,6 @@ std::vector<std::string> default_rules() {
     if (std::filesystem::is_directory(candidate, error)) return {candidate};
   }
   return {};
-}
-
-compile::HostMode host_mode(Mode mode) {
-  switch (mode) {
-    case Mode::kDetect:
-      return compile::HostMode::kDetect;
-    case Mode::kMonitor:
-      return compile::HostMode::kMonitor;
-    case Mode::kEnforce:
-      return compile::HostMode::kEnforce;
-  }
-  return compile::HostMode::kMonitor;
 }
 
 std::string_view spelling(compile::HostMode mode) {
@@ -110,6 +101,18 @@ UniqueFd block_signals() {
 
 }  // namespace
 
+compile::HostMode host_mode(Mode mode) {
+  switch (mode) {
+    case Mode::kDetect:
+      return compile::HostMode::kDetect;
+    case Mode::kMonitor:
+      return compile::HostMode::kMonitor;
+    case Mode::kEnforce:
+      return compile::HostMode::kEnforce;
+  }
+  return compile::HostMode::kMonitor;
+}
+
 Daemon::Daemon(const Options& options, Config config, std::shared_ptr<spdlog::logger> log)
     : options_(options),
       config_(std::move(config)),
@@ -131,9 +134,10 @@ int Daemon::run() {
     return kUsage;
   }
   LoadedRules loaded = load_rules(rule_paths_, compile_options_, config_.rules);
-  print_diagnostics(loaded.diagnostics, true);
+  say(loaded.diagnostics);
   if (loaded.diagnostics.has_errors()) return kNo;
-  load_policy(std::move(loaded));
+  load_policy(std::move(loaded.program), std::move(loaded.plan));
+  rule_set_ = std::move(loaded.set);
   report_rules();
   if (options_.require_enforcement && enforcement_missing(*program_)) {
     log_->error("error: --require-enforcement: rules that are to block or kill are not enforced here, see above");
@@ -153,6 +157,10 @@ int Daemon::run() {
     }
     sinks_.push_back(*std::move(file));
   }
+  if (auto built = build_sinks(format); !built) {
+    log_->error("error: {}", built.error().message);
+    return kCouldNotRun;
+  }
   if (!options_.record.empty()) {
     auto file = BackgroundFile::make(options_.record);
     if (!file) {
@@ -170,11 +178,20 @@ int Daemon::run() {
       .on_sink_error = [this](const Error& error) { sink_failed(error); },
       .on_event = recorder_ == nullptr ? std::function<void(const pipeline::Observed&)>()
                                        : [this](const pipeline::Observed& seen) { recorder_->event(seen); },
+      .on_alert = [this](const act::Alert& alert) { alert_seen(alert); },
   });
+  if (auto opened = open_face(); !opened) {
+    log_->error("error: {}", opened.error().message);
+    return kCouldNotRun;
+  }
 
   if (auto started = start_capture(); !started) {
     log_->error("error: {}", started.error().message);
     log_->error("`shrike doctor` says what this host lacks");
+    return kCouldNotRun;
+  }
+  if (auto given_up = give_up_privileges(); !given_up) {
+    log_->error("error: {}", given_up.error().message);
     return kCouldNotRun;
   }
   malloc_trim(0);  // the kernel's types, which loading read: 10 MiB
@@ -182,13 +199,44 @@ int Daemon::run() {
              full_ ? "full" : "tracing");
 
   const std::uint64_t ready_ns = boot_time_ns();
+  show_face();
   loop();
+  requests_.close();
+  notifier_.stopping();
   stop();
+  hide_face();
   print_summary((boot_time_ns() - ready_ns) / 1'000'000'000);
   const pipeline::Counters& counters = pipeline_->counters();
   if (counters.alerts != 0 && counters.alerts_failed >= counters.alerts * sinks_.size())
     exit_code_ = kCouldNotRun;  // not one arrived
   return exit_code_;
+}
+
+// The sinks with threads of their own, as one more beside standard output and file_output.
+Result<void> Daemon::build_sinks(const outputs::FormatOptions& format) {
+  const bool json = format.format == outputs::Format::kJson;
+  auto made = TRY(make_sinks(config_, json, format));
+  context_.facts = wants_facts(config_, json);
+  if (made->sinks().empty()) return {};
+  fan_out_ = made.get();
+  sinks_.push_back(std::move(made));
+  return {};
+}
+
+// What sinks have to say: a line of the log, and an alert, which other sinks may still deliver.
+void Daemon::tell_sink_notices() {
+  static constexpr std::uint8_t kWarning = 4;
+  if (fan_out_ == nullptr) return;
+  for (outputs::SinkNotice& notice : fan_out_->take_notices()) {
+    log_->warn("{}", outputs::escape(notice.text));
+    pipeline_->emit(act::make_notice("Shrike internal: output", kWarning, notice.text, std::move(notice.fields), wall_time_ns(),
+                                     context_.hostname));
+  }
+}
+
+Result<void> Daemon::give_up_privileges() {
+  TRY(keep_capabilities(engine_capabilities()));
+  return restrict_calls(false);
 }
 
 void Daemon::recording_failed(const Error& error) {
@@ -235,10 +283,10 @@ Result<void> Daemon::find_tier() {
   return {};
 }
 
-void Daemon::load_policy(LoadedRules loaded) {
-  program_ = std::make_shared<program::Program>(std::move(loaded.program));
+void Daemon::load_policy(program::Program program, program::KernelPlan plan) {
+  program_ = std::make_shared<program::Program>(std::move(program));
   compile::assess(*program_, capabilities_);
-  policy_ = std::make_shared<const program::KernelPlan>(std::move(loaded.plan));
+  policy_ = std::make_shared<const program::KernelPlan>(std::move(plan));
 }
 
 Result<void> Daemon::start_capture() {
@@ -349,6 +397,7 @@ void Daemon::loop() {
       tick();
       next_tick_ns = now_ns + kTickNs;
     }
+    serve_face(now_ns);
     if (now_ns >= end_ns) return;
     if (!stopping_ && !more) source_->wait(kWaitMs);
   }
@@ -378,43 +427,67 @@ bool Daemon::told_to_stop() {
 }
 
 void Daemon::take_signals() {
-  if (!told_to_stop() && std::exchange(reload_wanted_, false)) reload();
+  if (!told_to_stop() && std::exchange(reload_wanted_, false)) (void)reload();
 }
 
-void Daemon::reload() {
+Answer Daemon::reload() {
   const auto notice = [&](const std::string& outcome, std::vector<std::pair<std::string, act::FieldValue>> fields) {
     static constexpr std::uint8_t kNotice = 5;
     pipeline_->emit(act::make_notice("Shrike internal: rules reloaded", kNotice, outcome, std::move(fields), wall_time_ns(),
                                      context_.hostname));
   };
+  notifier_.reloading();
   for (const auto& sink : sinks_) {
     if (auto reopened = sink->reopen(); !reopened) log_->error("error: {}: the old file stays open", reopened.error().message);
   }
   LoadedRules loaded = load_rules(rule_paths_, compile_options_, config_.rules);
-  print_diagnostics(loaded.diagnostics, true);
+  say(loaded.diagnostics);
+  std::string why;
   if (loaded.diagnostics.has_errors()) {
-    log_->error("reload: the rule files are not valid: the old {} rules stay in force", program_->rules.size());
-    notice("Rules not reloaded: the old ones stay in force",
-           {{"errors", loaded.diagnostics.error_count()}, {"rules", program_->rules.size()}});
-    return;
+    why = "the rule files are not valid";
+  } else if (auto put = put_in_force(std::move(loaded.program), std::move(loaded.plan)); !put) {
+    why = put.error().message;
   }
-  const auto keep_old = [&, program = program_, policy = policy_](const std::string& why) {
-    log_->error("reload: {}: the old {} rules stay in force", why, program->rules.size());
-    program_ = program;
-    policy_ = policy;
-    notice("Rules not reloaded: the old ones stay in force", {{"errors", std::uint64_t{1}}, {"rules", program_->rules.size()}});
-  };
+  last_reload_.time_ns = wall_time_ns();
+  last_reload_.ok = why.empty();
+  if (last_reload_.ok) {
+    rule_set_ = std::move(loaded.set);
+    last_reload_.message = std::to_string(program_->rules.size()) + " rules in force";
+    last_reload_.last_ok_ns = last_reload_.time_ns;
+    ++last_reload_.good;
+    log_->info("reload: {} rules in force, {} programs attached", program_->rules.size(), loader_->attached_programs());
+    notice("Rules reloaded", {{"rules", program_->rules.size()}});
+  } else {
+    last_reload_.message = why + ": the old " + std::to_string(program_->rules.size()) + " rules stay in force";
+    ++last_reload_.bad;
+    log_->error("reload: {}", last_reload_.message);
+    notice("Rules not reloaded: the old ones stay in force",
+           {{"errors", std::max<std::uint64_t>(loaded.diagnostics.error_count(), 1)}, {"rules", program_->rules.size()}});
+  }
+  notifier_.ready(status_line());
+  static constexpr int kConflict = 409;
+  return {last_reload_.ok ? 200 : kConflict,
+          {{"ok", last_reload_.ok}, {"message", last_reload_.message}, {"diagnostics", to_json(loaded.diagnostics)}}};
+}
+
+// These rules from now on, in this mode. On error the old ones stay.
+Result<void> Daemon::put_in_force(program::Program program, program::KernelPlan plan) {
   const auto old_program = program_;
   const auto old_policy = policy_;
-  load_policy(std::move(loaded));
-  if (options_.require_enforcement && enforcement_missing(*program_)) {
+  const auto keep_old = [&](Error error) {
+    program_ = old_program;
+    policy_ = old_policy;
+    return std::unexpected(std::move(error));
+  };
+  load_policy(std::move(program), std::move(plan));
+  if (options_.require_enforcement && !lowered_ && enforcement_missing(*program_)) {
     report_rules();
-    return keep_old("--require-enforcement: rules that are to block or kill are not enforced here");
+    return keep_old({Code::kUnsupported, "--require-enforcement: rules that are to block or kill are not enforced here"});
   }
-  const kernel::CapturePlan plan = kernel::make_capture_plan(*program_, *policy_, full_);
-  if (auto wanted = loader_->want(plan, *policy_); !wanted) return keep_old(wanted.error().message);
-  const bool ask_environments = plan.environment && !environments_;
-  environments_ = plan.environment;
+  const kernel::CapturePlan capture = kernel::make_capture_plan(*program_, *policy_, full_);
+  if (auto wanted = loader_->want(capture, *policy_); !wanted) return keep_old(std::move(wanted).error());
+  const bool ask_environments = capture.environment && !environments_;
+  environments_ = capture.environment;
   enricher_.capture_environments(environments_);
   pipeline_->load(program_, policy_, loader_->policy().generation());
   find_files();
@@ -424,8 +497,7 @@ void Daemon::reload() {
   // For states of the tasks there are, and their environments.
   if ((old_policy->empty() && !policy_->empty()) || ask_environments) rescan();
   report_rules();
-  log_->info("reload: {} rules in force, {} programs attached", program_->rules.size(), loader_->attached_programs());
-  notice("Rules reloaded", {{"rules", program_->rules.size()}});
+  return {};
 }
 
 // What the rules of a policy that is no longer in force did.
@@ -529,6 +601,8 @@ std::vector<pipeline::CgroupLoss> Daemon::cgroup_losses() {
 }
 
 void Daemon::tick() {
+  log_->flush();  // what repeated
+  tell_sink_notices();
   names_.refresh();
   containers_.refresh();
   pipeline_->refresh();
@@ -567,6 +641,10 @@ void Daemon::stop() {
     usleep(1000);
   }
   tick();
+  if (fan_out_ != nullptr) {
+    fan_out_->stop(outputs::Sink::Clock::now() + kSinksMayTake);
+    tell_sink_notices();
+  }
   for (const auto& sink : sinks_) {
     if (auto flushed = sink->flush(); !flushed) sink_failed(flushed.error());
   }

@@ -3,20 +3,28 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <spdlog/logger.h>
 
 #include "engine/act/alert_sink.h"
+#include "engine/app/alert_feed.h"
 #include "engine/app/config.h"
+#include "engine/app/control.h"
 #include "engine/app/load_rules.h"
+#include "engine/app/metrics.h"
+#include "engine/app/notify.h"
 #include "engine/app/options.h"
 #include "engine/app/recorder.h"
+#include "engine/app/requests.h"
+#include "engine/app/snapshot.h"
 #include "engine/base/handle.h"
 #include "engine/compile/compile.h"
 #include "engine/enrich/cgroups.h"
@@ -31,8 +39,11 @@
 #include "engine/kernel/ring_source.h"
 #include "engine/pipeline/loss.h"
 #include "engine/pipeline/pipeline.h"
+#include "outputs/fan_out.h"
 
 namespace shrike::app {
+
+compile::HostMode host_mode(Mode mode);
 
 class Daemon {
  public:
@@ -43,17 +54,21 @@ class Daemon {
 
  private:
   Result<void> start_capture();
+  Result<void> build_sinks(const outputs::FormatOptions& format);
+  void tell_sink_notices();
+  Result<void> give_up_privileges();
   void report_rules();
   Result<void> find_tier();
   bool enforcement_missing(const program::Program& program) const;
-  void load_policy(LoadedRules loaded);
+  void load_policy(program::Program program, program::KernelPlan plan);
+  Result<void> put_in_force(program::Program program, program::KernelPlan plan);
   void find_files();
   void retire(const program::Program& program, const program::KernelPlan& policy);
   std::map<std::string, kernel::RuleReport> rule_reports() const;
   void loop();
   bool told_to_stop();
   void take_signals();
-  void reload();
+  Answer reload();
   void tick();
   bool drain(bool everything);  // true: there is more
   void sink_failed(const Error& error);
@@ -63,6 +78,26 @@ class Daemon {
   pipeline::Losses losses();
   std::vector<pipeline::CgroupLoss> cgroup_losses();
   void print_summary(std::uint64_t seconds);
+
+  // What one can talk to while it runs; daemon_face.cc.
+  Result<void> open_face();
+  void show_face();
+  void hide_face();
+  void serve_face(std::uint64_t now_ns);
+  void alert_seen(const act::Alert& alert);
+  void say(const lang::Diagnostics& diagnostics);
+  std::string status_line() const;
+  Snapshot snapshot();
+  void add_rules(Snapshot& to) const;
+  std::vector<SinkSnapshot> sink_snapshots() const;
+  Result<std::string> metrics();
+  std::optional<std::string> ailing() const;
+  Answer answer_mode(const std::string& mode, std::optional<double> confirm_within_s);
+  Answer answer_confirm();
+  Answer answer_rollback();
+  Result<void> change_mode(compile::HostMode mode, const std::string& why);
+  void disarm();
+  bool fall_back(const std::string& why);
 
   const Options& options_;
   Config config_;
@@ -90,6 +125,7 @@ class Daemon {
   enrich::Enricher enricher_{processes_, proc_, cgroups_, containers_};
   event::Context context_;
   std::vector<std::unique_ptr<act::AlertSink>> sinks_;
+  outputs::FanOut* fan_out_ = nullptr;  // of these; null: no sink has a thread of its own
   std::unique_ptr<Recorder> recorder_;  // --record
   std::unique_ptr<pipeline::Pipeline> pipeline_;
   pipeline::LossMonitor loss_monitor_;
@@ -108,6 +144,23 @@ class Daemon {
   std::uint64_t cgroups_looked_ns_ = 0;
   std::map<std::string, std::uint64_t> gone_cgroups_;  // what cgroups lost that are no more, by path
   bool environments_ = false;                          // exec records carry them
+
+  lang::RuleSet rule_set_;           // what program_ was compiled from: a change of mode does not read files
+  std::uint64_t confirm_by_ns_ = 0;  // boot time; 0: mode enforce, if it is, stays
+  bool lowered_ = false;             // an operator, or a deadline, took mode enforce back: --require-enforcement does not ask
+  struct RuleAlerts {
+    std::uint8_t priority = 7;
+    std::uint64_t alerts = 0;
+  };
+  std::map<std::string, RuleAlerts> rule_alerts_;
+  ReloadResult last_reload_;
+  std::uint64_t started_ns_ = 0, started_boot_ns_ = 0;  // when capture began
+  std::atomic<std::uint64_t> turned_ns_ = 0;            // when the loop last turned, boot time; 0: it does not run
+  Requests requests_;
+  AlertFeed feed_;
+  Notifier notifier_;
+  std::unique_ptr<ControlSocket> control_;  // these two end first: their threads use all above
+  std::unique_ptr<MetricsServer> metrics_;
 };
 
 }  // namespace shrike::app

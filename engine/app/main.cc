@@ -46,6 +46,30 @@ int main(int argc, char** argv) {
       return replay_events(*options);
     case Verb::kTest:
       return test_rules(*options);
+    case Verb::kOutputsList:
+      return outputs_list(*options);
+    case Verb::kOutputsReplay:
+      return outputs_replay(*options);
+    case Verb::kStatus:
+      return print_status(*options);
+    case Verb::kTail:
+      return tail_alerts(*options);
+    case Verb::kTop:
+      return watch_daemon(*options);
+    case Verb::kReload:
+      return reload_daemon(*options);
+    case Verb::kMode:
+      return set_mode(*options);
+    case Verb::kConfirm:
+      return confirm_mode(*options);
+    case Verb::kRollback:
+      return roll_back(*options);
+    case Verb::kConfigCheck:
+      return config_check(*options);
+    case Verb::kConfigShow:
+      return config_show(*options);
+    case Verb::kConfigKeys:
+      return print_config_keys(*options);
   }
   return kUsage;
 }

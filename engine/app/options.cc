@@ -13,6 +13,11 @@ void add_format(CLI::App* verb, Options& options, std::vector<std::string> forma
   verb->add_option("--format", options.format, "How to print")->check(CLI::IsMember(std::move(formats)))->capture_default_str();
 }
 
+void add_control_socket(CLI::App* verb, Options& options) {
+  verb->add_option("--control-socket", options.control_socket,
+                   "The daemon's control socket (default: /run/shrike/shrike.sock); run: \"\" for none");
+}
+
 void add_run(CLI::App& app, Options& options) {
   CLI::App* run = app.add_subcommand("run", "Watch this host: capture events, evaluate rules, emit alerts. In the foreground");
   run->add_option("--config", options.config, "Configuration file (YAML)");
@@ -34,6 +39,7 @@ void add_run(CLI::App& app, Options& options) {
   run->add_option(
       "--record", options.record,
       "Write every field the rules name, of every event they are asked about, into a new event file for `shrike replay`");
+  add_control_socket(run, options);
   run->footer(
       "SIGHUP reads the rules again (a bad file leaves the old ones in force), SIGTERM drains and stops.\n"
       "Example:\n  shrike run --rules rules --format json --duration 60");
@@ -130,6 +136,25 @@ void add_test(CLI::App& app, Options& options) {
   test->callback([&options] { options.verb = Verb::kTest; });
 }
 
+void add_outputs(CLI::App& app, Options& options) {
+  CLI::App* outputs = app.add_subcommand("outputs", "Alerts on their way: what waits in spools, and dead letters");
+  outputs->require_subcommand(1);
+  static constexpr const char* kDirectories = "Directories of spools, or one above several (default: /var/lib/shrike/spool)";
+
+  CLI::App* list = outputs->add_subcommand("list", "What each spool holds; changes nothing, also while a daemon uses it");
+  list->add_option("directories", options.spools, kDirectories);
+  add_format(list, options, {"text", "json"});
+  list->footer("Example:\n  shrike outputs list /var/lib/shrike/spool");
+  list->callback([&options] { options.verb = Verb::kOutputsList; });
+
+  CLI::App* replay = outputs->add_subcommand(
+      "replay", "Put dead letters back into their spools, to be delivered by the next daemon; exit 3 while one uses them");
+  replay->add_option("directories", options.spools, kDirectories);
+  add_format(replay, options, {"text", "json"});
+  replay->footer("Example:\n  shrike outputs replay /var/lib/shrike/spool/siem");
+  replay->callback([&options] { options.verb = Verb::kOutputsReplay; });
+}
+
 void add_catalogue(CLI::App& app, Options& options) {
   CLI::App* fields = app.add_subcommand("fields", "Every field a rule may name: type, meaning, where it comes from");
   add_format(fields, options, {"text", "json", "markdown"});
@@ -142,13 +167,95 @@ void add_catalogue(CLI::App& app, Options& options) {
   events->footer("Example:\n  shrike events | grep ^open");
   events->callback([&options] { options.verb = Verb::kEvents; });
 
-  CLI::App* schema =
-      app.add_subcommand("schema", "JSON schema (draft-07) of rule files, test suites or event files, for editors");
-  schema->add_option("--of", options.schema, "Of what: of event files the schema of one line")
-      ->check(CLI::IsMember({"rules", "suite", "events"}))
+  CLI::App* schema = app.add_subcommand(
+      "schema", "JSON schema (draft-07) of rule files, test suites, event files or configurations, for editors");
+  schema->add_option("of,--of", options.schema, "Of what: of event files the schema of one line")
+      ->check(CLI::IsMember({"rules", "suite", "events", "config"}))
       ->capture_default_str();
   schema->footer("Example:\n  shrike schema > rules.schema.json");
   schema->callback([&options] { options.verb = Verb::kSchema; });
+}
+
+CLI::App* add_talk(CLI::App& app, Options& options, Verb verb, const char* name, const char* does) {
+  CLI::App* talk = app.add_subcommand(name, does);
+  add_control_socket(talk, options);
+  talk->callback([&options, verb] { options.verb = verb; });
+  return talk;
+}
+
+// The verbs that talk to a running daemon.
+void add_talks(CLI::App& app, Options& options) {
+  CLI::App* status =
+      add_talk(app, options, Verb::kStatus, "status", "How the running daemon is: mode, rules, counters, losses, sinks");
+  add_format(status, options, {"text", "json"});
+  status->footer("Exit 3 if no daemon can be reached. Example:\n  shrike status --format json | jq .lost");
+
+  CLI::App* tail = add_talk(app, options, Verb::kTail, "tail", "Show the running daemon's alerts as they come");
+  tail->add_option("--condition", options.condition,
+                   "Only alerts for which this holds: the rule language, over the fields the alert carries");
+  tail->add_option("--priority", options.priority, "Only alerts at least as urgent: emergency, alert, … debug");
+  add_format(tail, options, {"text", "json"});
+  tail->footer(
+      "A reader that is too slow loses alerts, and is told how many. Example:\n"
+      "  shrike tail --priority warning --condition 'proc.name in (sh, bash)'");
+
+  CLI::App* top =
+      add_talk(app, options, Verb::kTop, "top", "Watch the running daemon: rules by alerts, hooks by events, losses, sinks");
+  top->add_flag("--once", options.once, "Measure for a second, print one table and end");
+  top->footer("Example:\n  shrike top --once");
+
+  CLI::App* reload = add_talk(app, options, Verb::kReload, "reload",
+                              "Have the running daemon read its rules again; exit 1 if they are not valid: the old ones stay");
+  add_format(reload, options, {"text", "json"});
+  reload->footer("Example:\n  shrike reload");
+
+  CLI::App* mode = add_talk(app, options, Verb::kMode, "mode", "Set what block and kill rules may do: nothing, report, refuse");
+  mode->add_option("mode", options.mode, "detect, monitor or enforce")
+      ->required()
+      ->check(CLI::IsMember({"detect", "monitor", "enforce"}));
+  mode->add_option("--confirm-within", options.confirm_within_s,
+                   "enforce: back to monitor after so many seconds, unless `shrike confirm` comes first")
+      ->check(CLI::Range(1.0, 86'400.0));
+  mode->footer(
+      "It lasts until the daemon ends. Example:\n  shrike mode enforce --confirm-within 120 && ssh localhost true && shrike "
+      "confirm");
+
+  add_talk(app, options, Verb::kConfirm, "confirm", "Keep the mode that `shrike mode enforce --confirm-within` set")
+      ->footer("Example:\n  shrike confirm");
+  add_talk(app, options, Verb::kRollback, "rollback", "Refuse nothing any more: mode monitor, at once")
+      ->footer("Example:\n  shrike rollback");
+}
+
+void add_config(CLI::App& app, Options& options) {
+  CLI::App* config = app.add_subcommand("config", "Work on the configuration; needs no kernel and no root");
+  config->require_subcommand(1);
+  const auto add_file = [&](CLI::App* verb) {
+    verb->add_option_function<std::string>("--config", [&](const std::string& path) { options.config = path; })
+        ->description("Configuration file (default: /etc/shrike/shrike.yaml)")
+        ->type_name("TEXT");
+  };
+  const auto finish = [&options](Verb verb) {
+    return [&options, verb] {
+      options.verb = verb;
+      if (options.config.empty()) options.config = "/etc/shrike/shrike.yaml";
+    };
+  };
+  CLI::App* check = config->add_subcommand("check", "Validate it, and what it names on this host; exit 1 if something is wrong");
+  add_file(check);
+  add_format(check, options, {"text", "json"});
+  check->footer("Example:\n  shrike config check --config deploy/shrike.yaml");
+  check->callback(finish(Verb::kConfigCheck));
+
+  CLI::App* show = config->add_subcommand("show", "What is in effect: files merged, variables in, defaults; secrets as ***");
+  add_file(show);
+  add_format(show, options, {"text", "json"});
+  show->footer("Text is YAML. Example:\n  shrike config show --config deploy/shrike.yaml");
+  show->callback(finish(Verb::kConfigShow));
+
+  CLI::App* keys = config->add_subcommand("keys", "Every key: values, default, meaning");
+  add_format(keys, options, {"text", "json", "markdown", "yaml"});
+  keys->footer("Example:\n  shrike config keys | grep spool");
+  keys->callback([&options] { options.verb = Verb::kConfigKeys; });
 }
 
 }  // namespace
@@ -163,13 +270,17 @@ std::expected<Options, int> parse_options(int argc, char** argv) {
   add_condition(app, options);
   add_replay(app, options);
   add_test(app, options);
+  add_outputs(app, options);
 
+  add_config(app, options);
   add_catalogue(app, options);
 
   CLI::App* doctor = app.add_subcommand("doctor", "What this host offers, what is missing and how to get it");
   add_format(doctor, options, {"text", "json"});
   doctor->footer("Example:\n  shrike doctor");
   doctor->callback([&options] { options.verb = Verb::kDoctor; });
+
+  add_talks(app, options);
 
   try {
     app.parse(argc, argv);

@@ -28,7 +28,19 @@ enum class Verb : unsigned char {
   kSchema,
   kDoctor,
   kReplay,
-  kTest
+  kTest,
+  kOutputsList,
+  kOutputsReplay,
+  kStatus,
+  kTail,
+  kTop,
+  kReload,
+  kMode,
+  kConfirm,
+  kRollback,
+  kConfigCheck,
+  kConfigShow,
+  kConfigKeys
 };
 
 struct Options {
@@ -37,7 +49,7 @@ struct Options {
   std::string format = "text";     // text, json; fields, events: markdown too
   std::string tier = "full";       // rules plan: full, tracing
   bool all = false;                // fields: hidden ones too
-  std::string schema = "rules";    // schema: rules, suite, events
+  std::string schema = "rules";    // schema: rules, suite, events, config
   // rules show
   std::string rule;       // this one alone
   bool compiled = false;  // text: print the normal form too
@@ -53,10 +65,20 @@ struct Options {
   bool format_given = false;
   std::optional<double> duration_s;
   bool summary_json = false;
-  std::string record;  // --record: the file; empty: none
+  std::string record;                         // --record: the file; empty: none
+  std::optional<std::string> control_socket;  // run and those that talk to it; empty: none
+  // mode; also mode
+  std::optional<double> confirm_within_s;
+  // tail; also format
+  std::optional<std::string> condition;
+  std::optional<std::string> priority;
+  // top
+  bool once = false;
   // replay; also rules, config and format
   std::string events;                   // the event file, "-": standard input
   std::optional<std::string> matching;  // first, all
+  // outputs list, outputs replay
+  std::vector<std::string> spools;  // directories, or one above several
   // test
   std::vector<std::string> suites;  // files or directories
 };

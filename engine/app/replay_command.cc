@@ -143,7 +143,7 @@ int replay_events(const Options& options) {
   Config config;
   if (!options.config.empty()) {
     lang::Diagnostics diagnostics;
-    config = read_config(options.config, diagnostics);
+    config = read_config(options.config, diagnostics, {.outputs = false});
     print_diagnostics(diagnostics, true);
     if (diagnostics.has_errors()) return kUsage;
   }

@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <spdlog/sinks/stdout_sinks.h>
-
 #include "engine/app/commands.h"
 #include "engine/app/daemon.h"
+#include "engine/app/log.h"
 
 namespace shrike::app {
 
 int run_daemon(const Options& options) {
-  auto log = std::make_shared<spdlog::logger>("shrike", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  log->set_pattern("shrike: %v");
-  log->flush_on(spdlog::level::trace);
-
   Config config;
   if (!options.config.empty()) {
     lang::Diagnostics diagnostics;
@@ -18,6 +13,7 @@ int run_daemon(const Options& options) {
     print_diagnostics(diagnostics, true);
     if (diagnostics.has_errors()) return kUsage;
   }
+  auto log = make_log(config.log_format, config.log_level);
   return Daemon(options, std::move(config), std::move(log)).run();
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/app/commands.h"
+#include "engine/app/config_print.h"
 #include "engine/app/event_file.h"
 #include "engine/event/field.h"
 
@@ -230,7 +231,10 @@ json suite() {
 }  // namespace
 
 int print_schema(const Options& options) {
-  const json all = options.schema == "suite" ? suite() : options.schema == "events" ? event_file() : rule_file();
+  const json all = options.schema == "suite"    ? suite()
+                   : options.schema == "config" ? config_schema()
+                   : options.schema == "events" ? event_file()
+                                                : rule_file();
   std::puts(all.dump(2).c_str());
   return kDone;
 }

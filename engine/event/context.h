@@ -50,6 +50,7 @@ struct Context {
   // How alerts spell values.
   bool iso_time = false;        // time_format_iso_8601: evt.time as UTC in ISO 8601, not the local time of day
   bool base64_buffers = false;  // buffer_format_base64
+  bool facts = false;           // alerts carry act::Alert::facts: a sink's encoding reads them
   // Events rules are asked about, by their time in epoch ns: the first one, this one, the one before it. 0: there is none.
   std::uint64_t first_ns = 0;
   std::uint64_t current_ns = 0;

@@ -286,7 +286,7 @@ Result<std::unique_ptr<Loader>> Loader::create(const Options& options) {
   state->cgroup_fd = options.cgroup_fd;
   state->io_uring = !options.full && find_io_uring(*state->skeleton);
   for (const Program& row : kPrograms) bpf_program__set_autoload(state->program(row), state->is_loaded(row));
-  state->skeleton->rodata->has_cast = options.casts && can_cast();
+  state->skeleton->rodata->has_cast = options.casts && can_cast() ? 1 : 0;
   auto* globals = state->skeleton->bss;
   if (getrandom(&globals->text_seed, sizeof(globals->text_seed), 0) != sizeof(globals->text_seed))
     return log.fail("get a random seed", errno);

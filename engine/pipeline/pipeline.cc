@@ -248,6 +248,7 @@ void Pipeline::count_gaps(const event::Gaps& gaps) {
 
 void Pipeline::emit(const act::Alert& alert) {
   ++counters_.alerts;
+  if (parts_.on_alert) parts_.on_alert(alert);
   for (const auto& sink : parts_.sinks) {
     if (auto written = sink->write(alert); !written) {
       ++counters_.alerts_failed;

@@ -67,6 +67,8 @@ class Pipeline {
     // Told of every event rules were asked about, and of every verdict, after its alerts. Of an event with a verdict that rules
     // are asked about too, twice.
     std::function<void(const Observed&)> on_event = {};
+    // Told of every alert and notice, before the sinks.
+    std::function<void(const act::Alert&)> on_alert = {};
   };
 
   explicit Pipeline(Parts parts) : parts_(std::move(parts)) {}

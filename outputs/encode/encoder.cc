@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "outputs/encode/encoders.h"
+
 namespace shrike::outputs {
 namespace {
 
@@ -30,7 +32,46 @@ std::optional<Encoding> parse_encoding(std::string_view spelling) {
   return std::nullopt;
 }
 
-std::unique_ptr<Encoder> make_encoder(Encoding encoding, EncoderOptions options, HostFacts /*host*/) {
+bool reads_facts(Encoding encoding) {
+  switch (encoding) {
+    case Encoding::kFalcoJson:
+    case Encoding::kText:
+    case Encoding::kCloudEvents:
+    case Encoding::kLoki:
+    case Encoding::kCount:
+      return false;
+    default:
+      return true;
+  }
+}
+
+std::unique_ptr<Encoder> make_encoder(Encoding encoding, EncoderOptions options, HostFacts host) {
+  switch (encoding) {
+    case Encoding::kEcs:
+      return make_ecs(std::move(host));
+    case Encoding::kOcsf:
+      return make_ocsf(options, std::move(host));
+    case Encoding::kCef:
+      return make_cef(std::move(host));
+    case Encoding::kLeef:
+      return make_leef(std::move(host));
+    case Encoding::kRfc5424:
+      return make_rfc5424(options, std::move(host));
+    case Encoding::kSplunk:
+      return make_splunk(options, std::move(host));
+    case Encoding::kCloudEvents:
+      return make_cloudevents(options, std::move(host));
+    case Encoding::kOtlp:
+      return make_otlp(std::move(host));
+    case Encoding::kLoki:
+      return make_loki(options, std::move(host));
+    case Encoding::kAlertmanager:
+      return make_alertmanager(std::move(host));
+    case Encoding::kFalcoJson:
+    case Encoding::kText:
+    case Encoding::kCount:
+      break;
+  }
   options.falco.format = encoding == Encoding::kText ? Format::kText : Format::kJson;
   return std::make_unique<FalcoEncoder>(options.falco);
 }

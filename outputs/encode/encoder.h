@@ -41,9 +41,11 @@ struct HostFacts {
   std::string kernel;      // release
 };
 
+inline constexpr std::string_view kOcsfVersions[] = {"1.1.0", "1.3.0", "1.5.0", "1.8.0"};
+
 struct EncoderOptions {
   FormatOptions falco;                  // of "json" and "text", and where others carry them
-  std::string ocsf_version = "1.5.0";   // 1.1.0, 1.3.0, 1.5.0 or 1.8.0
+  std::string ocsf_version = "1.5.0";   // one of kOcsfVersions
   std::uint32_t enterprise_id = 32473;  // of RFC 5424's structured data; 32473 is the number for documentation
   std::string cloudevents_type = "io.shrike.alert.v1";
   std::string splunk_index;  // empty: the token's own
@@ -57,6 +59,10 @@ class Encoder {
   virtual std::string encode(const act::Alert& alert) const = 0;
 };
 
+// Does it read act::Alert::facts? If a sink's encoding does, event::Context::facts is to be set.
+bool reads_facts(Encoding encoding);
+
+// `ocsf_version` is one that is supported.
 std::unique_ptr<Encoder> make_encoder(Encoding encoding, EncoderOptions options, HostFacts host);
 
 }  // namespace shrike::outputs

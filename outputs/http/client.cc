@@ -203,11 +203,13 @@ Result<Reply> Client::send(const Request& request, std::chrono::milliseconds tim
   List list;
   for (const auto& [name, value] : headers) {
     const bool theirs = std::ranges::any_of(options.headers, [&](const Header& own) { return same_name(own.first, name); });
-    if (!theirs && !append(list, name + ": " + value)) return fail(Code::kSystem, "libcurl: out of memory");
+    if (!theirs && !append(list, std::string(name).append(": ").append(value)))
+      return fail(Code::kSystem, "libcurl: out of memory");
   }
   for (const auto& [name, value] : options.headers) {
     // libcurl takes "Name:" for "not that header" and "Name;" for "that header, empty".
-    if (!append(list, value.empty() ? name + ";" : name + ": " + value)) return fail(Code::kSystem, "libcurl: out of memory");
+    if (!append(list, value.empty() ? name + ";" : std::string(name).append(": ").append(value)))
+      return fail(Code::kSystem, "libcurl: out of memory");
   }
 
   Reply reply;
@@ -246,7 +248,7 @@ Result<Reply> Client::send(const Request& request, std::chrono::milliseconds tim
   reply.status = static_cast<int>(status);
   curl_off_t after = 0;
   if (curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &after) == CURLE_OK && after > 0) {
-    reply.retry_after = std::chrono::seconds(std::min<curl_off_t>(after, 24 * 3600));
+    reply.retry_after = std::chrono::seconds(std::min<curl_off_t>(after, curl_off_t{24} * 3600));
   }
   return reply;
 }

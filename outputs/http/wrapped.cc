@@ -47,7 +47,7 @@ class Loki final : public Protocol {
     for (auto& [labels, one] : streams) {
       auto& values = one["values"].get_ref<json::array_t&>();
       // Decimal texts of nanoseconds: the longer is the later.
-      std::ranges::stable_sort(values, [](const json& a, const json& b) {
+      std::ranges::sort(values, [](const json& a, const json& b) {
         const auto& x = a[0].get_ref<const std::string&>();
         const auto& y = b[0].get_ref<const std::string&>();
         return x.size() != y.size() ? x.size() < y.size() : x < y;

@@ -26,6 +26,8 @@ class Shrike:
     def __init__(self, *arguments, hosts=None):
         """`hosts`: a file that is /etc/hosts for the daemon alone."""
         command = [str(BINARY), "run", "--format", "json", *map(str, arguments)]
+        if "--control-socket" not in command:
+            command += ["--control-socket", ""]  # daemons of tests are nobody's, and there may be one on this host
         if hosts is not None:
             command = ["unshare", "--mount", "--propagation", "slave", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(hosts), *command]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="surrogateescape")

@@ -379,9 +379,9 @@ class Rates(unittest.TestCase):
         for kind, size in (("webhook", 1), ("cloudevents", 1), ("alertmanager", 64), ("splunk", 500), ("elasticsearch", 500), ("loki", 500), ("otlp", 500)):
             body = bodies.get(kind, json.dumps({"x": "x" * 700}))
             with Peer((200, {}, answers.get(kind, b"{}"))) as peer:
-                got = run({"kind": kind, "url": f"http://127.0.0.1:{peer.port}"}, messages(*[body] * size, repeat=20 if size > 1 else 200))[1]
+                got = run({"kind": kind, "url": f"http://127.0.0.1:{peer.port}"}, messages(*[body] * size, repeat=50 if size > 1 else 5000))[1]
             self.assertEqual(set(fates(got)), {"delivered"})
-            print(f"{kind}: {size * (20 if size > 1 else 200) * 1000 // max(1, got['ms'])} alerts/s, batches of {size}", file=sys.stderr)
+            print(f"{kind}: {size * (50 if size > 1 else 5000) * 1000 // max(1, got['ms'])} alerts/s, batches of {size}", file=sys.stderr)
 
 
 if __name__ == "__main__":
