@@ -8,7 +8,6 @@
 enum {
   PATH_BYTES_MAX = 4096,        /* PATH_MAX of include/uapi/linux/limits.h: what the kernel's own d_path can return */
   PATH_DEPTH_MAX = 2048,        /* PATH_BYTES_MAX / 2: one-letter components; walked with bpf_loop */
-  WALK_LEVELS_INLINE = 6,       /* of those without a call each */
   PATH_COMPONENT_MAX = 255,     /* NAME_MAX */
   USER_PATH_MAX = 4096,         /* PATH_MAX: a longer name makes the call fail with ENAMETOOLONG */
   ARGS_BYTES_MAX = 8192,        /* of argv; Falco keeps 4096 (libs, args are cut at a page). The true length is recorded */

@@ -8,6 +8,8 @@
 #include "bpf/lib/read.bpf.h"
 #include "bpf/lib/record.bpf.h"
 
+enum { WALK_LEVELS_INLINE = 6 };
+
 enum walk_end {
   WALK_GOES_ON = 0,
   WALK_AT_ROOT, /* the task's */
@@ -83,8 +85,7 @@ static long walk__step(__u32 index, struct walk_context* context) {
   return walk__up(context->buffer);
 }
 
-/* Up to an end, which it returns: unused results are dropped by the compiler, and what is then left in r0 may be an address on
- * the stack, which 6.1 refuses. */
+/* Up to an end, which it returns. */
 SUBPROGRAM int walk__to_end(struct path_buffer* buffer) {
   if (!buffer) return WALK_TOO_LONG;
   struct walk_context context = {.buffer = buffer};
